@@ -1,0 +1,1 @@
+"""The gatekeeper bots' package: clients of the kernel's tools and event stream."""

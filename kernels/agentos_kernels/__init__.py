@@ -1,0 +1,1 @@
+"""The Triton kernels' package; it imports nothing of AgentOS."""

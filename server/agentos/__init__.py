@@ -1,0 +1,116 @@
+"""AgentOS: the layer around coding agents. This module is the whole public plugin API."""
+
+from agentos._version import __version__
+from agentos.calls import (
+    CallRequest,
+    Credentials,
+    Effect,
+    Principal,
+    Role,
+    ToolCall,
+    ToolResult,
+    Verdict,
+)
+from agentos.canonical import canonical_json, digest_of, sha256_hex
+from agentos.clock import Clock, SystemClock, format_time
+from agentos.database.migrations import MigrationSet
+from agentos.database.pool import Connection, Database
+from agentos.database.queries import Queries
+from agentos.database.transaction import Transaction
+from agentos.errors import (
+    AgentOSError,
+    ApprovalRequiredError,
+    BudgetExceededError,
+    CallRefusedError,
+    ConfigurationError,
+    ConflictError,
+    InvalidArgumentError,
+    InvalidStateError,
+    LeaseLostError,
+    LimitExceededError,
+    NotFoundError,
+    PluginError,
+    RequestError,
+    ToolError,
+    UnavailableError,
+    VerificationError,
+)
+from agentos.events.model import Event, EventType, NewEvent, ProjectionWriter, ReadModel
+from agentos.events.verification import AuditReport, BadEvent, verify_events
+from agentos.hookspecs import hookimpl, hookspec
+from agentos.ids import new_id
+from agentos.kernel import Kernel, open_kernel
+from agentos.middleware import Authorizer, CallNext, Layer, Middleware, authorizer, middleware
+from agentos.redaction import redact, redact_text
+from agentos.registry import Command, HttpRequest, HttpResponse, Route, Service
+from agentos.settings import Settings, load_settings
+from agentos.tools import Tool, tool
+
+__all__ = [
+    "AgentOSError",
+    "ApprovalRequiredError",
+    "AuditReport",
+    "Authorizer",
+    "BadEvent",
+    "BudgetExceededError",
+    "CallNext",
+    "CallRefusedError",
+    "CallRequest",
+    "Clock",
+    "Command",
+    "ConfigurationError",
+    "ConflictError",
+    "Connection",
+    "Credentials",
+    "Database",
+    "Effect",
+    "Event",
+    "EventType",
+    "HttpRequest",
+    "HttpResponse",
+    "InvalidArgumentError",
+    "InvalidStateError",
+    "Kernel",
+    "Layer",
+    "LeaseLostError",
+    "LimitExceededError",
+    "Middleware",
+    "MigrationSet",
+    "NewEvent",
+    "NotFoundError",
+    "PluginError",
+    "Principal",
+    "ProjectionWriter",
+    "Queries",
+    "ReadModel",
+    "RequestError",
+    "Role",
+    "Route",
+    "Service",
+    "Settings",
+    "SystemClock",
+    "Tool",
+    "ToolCall",
+    "ToolError",
+    "ToolResult",
+    "Transaction",
+    "UnavailableError",
+    "Verdict",
+    "VerificationError",
+    "__version__",
+    "authorizer",
+    "canonical_json",
+    "digest_of",
+    "format_time",
+    "hookimpl",
+    "hookspec",
+    "load_settings",
+    "middleware",
+    "new_id",
+    "open_kernel",
+    "redact",
+    "redact_text",
+    "sha256_hex",
+    "tool",
+    "verify_events",
+]

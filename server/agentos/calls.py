@@ -1,0 +1,209 @@
+"""One use of a tool: who calls, with what, under which authority, and what came of it.
+
+Above: edges build a CallRequest, `Kernel.dispatch` turns it into a ToolCall, tool bodies and
+middlewares read it. Below: errors, the clock, the transaction of `agentos.database`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+
+from agentos.errors import ToolError
+
+if TYPE_CHECKING:
+    from agentos.database.transaction import Transaction
+    from agentos.kernel import Kernel
+    from agentos.tools import Tool
+
+T = TypeVar("T")
+
+ProgressReporter = Callable[[float, float | None, str], Awaitable[None]]
+
+
+class Role(StrEnum):
+    """What a principal is for; what each may do is decided by authorizers, not here."""
+
+    WORKER = "worker"
+    REVIEWER = "reviewer"
+    PLANNER = "planner"
+    ADMIN = "admin"
+    BOT = "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as the kernel established it; nothing a client says of itself is in here."""
+
+    name: str
+    role: Role
+    person: str | None = None
+    """The human answerable for this principal; two principals of one person are one pair of eyes."""
+    token_id: str | None = None
+
+    @property
+    def answerable(self) -> str:
+        """Whom four-eyes rules compare: the person if one is known, else the principal itself."""
+        return self.person or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an edge saw of a caller before the kernel knows who it is."""
+
+    bearer_token: str | None = None
+    is_local: bool = False
+    """Arrived over stdio, the command line, or a loopback listener that allows local callers."""
+
+
+class Effect(StrEnum):
+    """What an authorizer says; deny wins over ask, ask over allow."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One authorizer's answer, naming the rule that decided."""
+
+    effect: Effect
+    rule: str
+    reason: str = ""
+    contract_version: str | None = None
+    remedy: str | None = None
+    review_id: str | None = None
+
+    @classmethod
+    def allow(cls, rule: str, *, contract_version: str | None = None) -> Verdict:
+        """Admit the call unless another authorizer denies or asks."""
+        return cls(Effect.ALLOW, rule, contract_version=contract_version)
+
+    @classmethod
+    def deny(
+        cls,
+        rule: str,
+        reason: str,
+        *,
+        remedy: str | None = None,
+        contract_version: str | None = None,
+    ) -> Verdict:
+        """Refuse the call, whatever others say."""
+        return cls(Effect.DENY, rule, reason, contract_version, remedy)
+
+    @classmethod
+    def ask(
+        cls,
+        rule: str,
+        reason: str,
+        *,
+        review_id: str | None = None,
+        remedy: str | None = None,
+        contract_version: str | None = None,
+    ) -> Verdict:
+        """Refuse for now: the identical call may be repeated once the review is approved."""
+        return cls(Effect.ASK, rule, reason, contract_version, remedy, review_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """What an edge asks the kernel to do; everything in it is still unchecked."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    credentials: Credentials
+    edge: str
+    work_order: str | None = None
+    idempotency_key: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    progress: ProgressReporter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call answers: structured content that fits the tool's output schema, or an error."""
+
+    structured: Mapping[str, Any]
+    text: str
+    is_error: bool = False
+    call_id: str | None = None
+
+    @property
+    def error_code(self) -> str | None:
+        """The stable code of a refusal or failure; None on success."""
+        return str(self.structured["error"]["code"]) if self.is_error else None
+
+    @classmethod
+    def from_error(cls, error: ToolError, call_id: str | None = None) -> ToolResult:
+        """The result that tells a model what was refused or failed, and the remedy."""
+        fields = error.to_error()
+        text = f"{fields['code']}: {fields['message']}"
+        if "rule" in fields:
+            text += f" (rule: {fields['rule']})"
+        if "remedy" in fields:
+            text += f" Remedy: {fields['remedy']}"
+        return cls({"error": fields}, text, is_error=True, call_id=call_id)
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """One authenticated call with validated arguments, on its way through the pipeline."""
+
+    id: str
+    tool: Tool
+    arguments: dict[str, Any]
+    """The arguments as sent, valid for the tool's input schema."""
+    parameters: BaseModel
+    arguments_sha256: str
+    principal: Principal
+    edge: str
+    kernel: Kernel
+    work_order: str | None = None
+    idempotency_key: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    stream: str = ""
+    """The event stream that records this call; an authorizer may move it to a work order's."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What authorizers learned and tool bodies may reuse, keyed by plugin name."""
+    cost_usd: str | None = None
+    """What the call cost, as a decimal string; recorded with the outcome."""
+    progress_reporter: ProgressReporter | None = None
+    transaction: Transaction | None = None
+    guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
+    """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
+
+    def body_arguments(self) -> dict[str, Any]:
+        """The validated values that the body takes as keyword arguments."""
+        return {name: getattr(self.parameters, name) for name in type(self.parameters).model_fields}
+
+    def now(self) -> datetime:
+        """The kernel clock's time."""
+        return self.kernel.clock.now()
+
+    def service(self, kind: type[T]) -> T:
+        """The service that a plugin registered for the protocol type `kind`."""
+        return self.kernel.service(kind)
+
+    async def begin(self) -> Transaction:
+        """The call's one database transaction, opened at the first use.
+
+        The kernel commits it after the body returns, together with the call's outcome and its
+        idempotency record, and before the caller gets the answer; it rolls back when the body
+        raises. Do slow work (git, files, models) before the first use.
+        """
+        if self.transaction is None:
+            self.transaction = await self.kernel.open_transaction()
+            for guard in self.guards:
+                await guard(self.transaction)
+        return self.transaction
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tell a caller that listens how far a long call is."""
+        if self.progress_reporter is not None:
+            await self.progress_reporter(done, total, message)

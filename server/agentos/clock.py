@@ -1,0 +1,26 @@
+"""Time as an argument, so that tests, replay and recovery control it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the kernel and plugins read the time."""
+
+    def now(self) -> datetime:
+        """The current time, timezone-aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def format_time(at: datetime) -> str:
+    """RFC 3339 UTC with microseconds, such as `2026-03-01T09:30:00.000000Z`; sorts as text."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

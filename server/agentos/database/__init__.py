@@ -1,0 +1,1 @@
+"""PostgreSQL: embedded or external, pooled, migrated, and used in units of work."""

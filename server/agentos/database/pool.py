@@ -1,0 +1,165 @@
+"""Connections to PostgreSQL: a bounded pool that outlives restarts of the server.
+
+Above: transactions, the event store, plugins' reads. Below: asyncpg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+import orjson
+
+from agentos.errors import ConfigurationError, UnavailableError
+
+Connection: TypeAlias = (
+    "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+)
+
+CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    ConnectionError,
+)
+# While connecting, a missing socket or a full backlog says the same: not there now.
+CANNOT_CONNECT = (*CONNECTION_LOST, OSError, TimeoutError)
+
+
+class Database:
+    """A pool of connections; reads ride through a restart of PostgreSQL, writes report it."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 16,
+        revive: Callable[[], Awaitable[None]] | None = None,
+        acquire_timeout_s: float = 10.0,
+    ) -> None:
+        self.dsn = dsn
+        self._pool_size = pool_size
+        self._revive = revive
+        self._acquire_timeout_s = acquire_timeout_s
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._revival = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Connect; ConfigurationError where the server cannot be reached."""
+        try:
+            self._pool = await asyncpg.create_pool(
+                self.dsn,
+                min_size=1,
+                max_size=self._pool_size,
+                init=_prepare_connection,
+                reset=_keep_session,
+                command_timeout=60.0,
+                server_settings={"application_name": "agentos", "timezone": "UTC"},
+            )
+        except (*CANNOT_CONNECT, asyncpg.PostgresError) as error:
+            raise ConfigurationError(
+                f"cannot connect to PostgreSQL: {type(error).__name__}; "
+                "check AGENTOS_DATABASE_URL, or unset it to use the embedded server"
+            ) from error
+
+    async def close(self) -> None:
+        """Close every connection; waits a little for those in use."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for as long as the block talks to PostgreSQL; UnavailableError if none."""
+        connection = await self._acquire()
+        try:
+            yield connection
+        except CONNECTION_LOST as error:
+            raise UnavailableError(
+                "the database connection was lost before the answer",
+                remedy="repeat the call with the same idempotency key",
+            ) from error
+        finally:
+            await self._release(connection)
+
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """All rows of a read, retried once the server is back."""
+        rows: list[asyncpg.Record] = await self._read(lambda c: c.fetch(sql, *args))
+        return rows
+
+    async def fetch_row(self, sql: str, *args: Any) -> asyncpg.Record | None:
+        """The first row of a read, or None."""
+        row: asyncpg.Record | None = await self._read(lambda c: c.fetchrow(sql, *args))
+        return row
+
+    async def fetch_value(self, sql: str, *args: Any) -> Any:
+        """The first column of the first row, or None."""
+        return await self._read(lambda c: c.fetchval(sql, *args))
+
+    async def _read(self, run: Callable[[Connection], Awaitable[Any]]) -> Any:
+        deadline = time.monotonic() + self._acquire_timeout_s
+        while True:
+            try:
+                async with self.connection() as connection:
+                    return await run(connection)
+            except UnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+
+    async def _acquire(self) -> Connection:
+        if self._pool is None:
+            raise UnavailableError("the database is not open")
+        deadline = time.monotonic() + self._acquire_timeout_s
+        while True:
+            try:
+                return await self._pool.acquire(timeout=self._acquire_timeout_s)
+            except CANNOT_CONNECT as error:
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        "the database cannot be reached", remedy="retry in a few seconds"
+                    ) from error
+                await self._bring_back()
+
+    async def _bring_back(self) -> None:
+        if self._revive is None:
+            await asyncio.sleep(0.1)
+            return
+        async with self._revival:
+            await self._revive()
+
+    async def _release(self, connection: Connection) -> None:
+        pool = self._pool
+        assert pool is not None
+        if connection.is_closed():
+            await pool.release(connection)  # type: ignore[arg-type]
+            return
+        if connection.is_in_transaction():
+            # A cancelled or failed transaction: never hand it to the next user.
+            connection.terminate()
+        await pool.release(connection)  # type: ignore[arg-type]
+
+
+async def _prepare_connection(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: orjson.dumps(value).decode(),
+        decoder=orjson.loads,
+    )
+
+
+async def _keep_session(connection: Any) -> None:
+    """No session state survives a transaction here, so asyncpg's reset query is a wasted trip."""

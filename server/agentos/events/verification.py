@@ -1,0 +1,110 @@
+"""Recomputes the whole chain and names the first event that does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agentos.database.pool import Connection, Database
+from agentos.database.queries import Queries
+from agentos.events.chain import hash_event
+from agentos.events.model import GENESIS_HASH, Event
+from agentos.events.store import event_from_row
+
+_sql = Queries("agentos", "sql/verification.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class BadEvent:
+    """The first place where the log is not what was written."""
+
+    position: int | None
+    stream: str
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The outcome of a verification over `events` events."""
+
+    ok: bool
+    events: int
+    first_bad: BadEvent | None = None
+
+
+async def verify_events(database: Database, stream: str | None = None) -> AuditReport:
+    """Check every event, or those of one stream, against its hash, its chain and the heads.
+
+    Finds: any changed field of any row, a missing row (also the last ones, by the stream's head),
+    a row moved between streams, an event without a head and a head without events.
+    """
+    async with (
+        database.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        checker = _Checker()
+        bad = await _check_events(connection, checker, stream)
+        if bad is None:
+            heads = await connection.fetch(_sql.heads, stream)
+            bad = checker.check_heads({row["stream"]: (row["seq"], row["hash"]) for row in heads})
+        return AuditReport(bad is None, checker.events, bad)
+
+
+async def _check_events(
+    connection: Connection, checker: _Checker, stream: str | None
+) -> BadEvent | None:
+    async for row in connection.cursor(_sql.all_events, stream, prefetch=1000):
+        bad = checker.check(event_from_row(row))
+        if bad is not None:
+            return bad
+    return None
+
+
+class _Checker:
+    def __init__(self) -> None:
+        self.events = 0
+        self._tips: dict[str, tuple[int, str]] = {}
+
+    def check(self, event: Event) -> BadEvent | None:
+        seq, tip = self._tips.get(event.stream, (0, GENESIS_HASH))
+        if _recomputed(event) != event.hash:
+            return BadEvent(
+                event.position, event.stream, event.seq, "a field was changed: the hash differs"
+            )
+        if event.seq != seq + 1:
+            return BadEvent(
+                event.position, event.stream, seq + 1, f"event {seq + 1} of the stream is missing"
+            )
+        if event.prev_hash != tip:
+            return BadEvent(
+                event.position, event.stream, event.seq, "does not follow the event before it"
+            )
+        self._tips[event.stream] = (event.seq, event.hash)
+        self.events += 1
+        return None
+
+    def check_heads(self, heads: dict[str, tuple[int, str]]) -> BadEvent | None:
+        for stream in sorted(set(heads) | set(self._tips)):
+            head, tip = heads.get(stream), self._tips.get(stream, (0, GENESIS_HASH))
+            if head is None:
+                return BadEvent(None, stream, tip[0], "the stream's head is missing")
+            if head[0] > tip[0]:
+                return BadEvent(None, stream, tip[0] + 1, "the last events are missing")
+            if head != tip:
+                return BadEvent(None, stream, tip[0], "the stream's head does not fit its events")
+        return None
+
+
+def _recomputed(event: Event) -> str:
+    fields: tuple[Any, ...] = (
+        event.position,
+        event.stream,
+        event.seq,
+        event.type,
+        event.actor,
+        event.at,
+        event.data,
+        event.prev_hash,
+    )
+    return hash_event(*fields)

@@ -1,0 +1,120 @@
+"""Bearer tokens: shown once, stored as a hash, scoped by role, expiring, revocable."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agentos.calls import Principal, Role
+from agentos.database.pool import Database
+from agentos.database.queries import Queries
+from agentos.errors import InvalidArgumentError, NotFoundError, RequestError
+from agentos.ids import new_id
+
+PREFIX = "aos_"
+MAX_NAME_CHARS = 200
+
+_sql = Queries("agentos")
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A fresh token; `secret` is not stored anywhere and cannot be shown again."""
+
+    id: str
+    secret: str
+    principal: Principal
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What is stored of a token."""
+
+    id: str
+    worker: str
+    role: Role
+    person: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class Tokens:
+    """Issues, checks and revokes bearer tokens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self,
+        worker: str,
+        role: Role,
+        *,
+        now: datetime,
+        ttl_s: int | None = None,
+        person: str | None = None,
+    ) -> IssuedToken:
+        """A new token for `worker` in `role`; expires after `ttl_s` seconds, or never."""
+        _check_name("worker", worker)
+        if person is not None:
+            _check_name("person", person)
+        if ttl_s is not None and ttl_s <= 0:
+            raise InvalidArgumentError(f"ttl_s is {ttl_s}; it must be at least 1 second")
+        id, secret = new_id("TK"), PREFIX + secrets.token_urlsafe(32)
+        expires_at = None if ttl_s is None else now + timedelta(seconds=ttl_s)
+        async with self._database.connection() as connection:
+            await connection.execute(
+                _sql.insert_token, id, _hash(secret), worker, role.value, person, now, expires_at
+            )
+        return IssuedToken(id, secret, Principal(worker, role, person, id), expires_at)
+
+    async def authenticate(self, secret: str, *, now: datetime) -> Principal:
+        """The principal of a valid token; RequestError for an unknown, expired or revoked one."""
+        row = await self._database.fetch_row(_sql.find_token, _hash(secret))
+        if row is None:
+            raise RequestError("the bearer token is not known to this server")
+        if row["revoked_at"] is not None:
+            raise RequestError("the bearer token was revoked; ask an admin for a new one")
+        if row["expires_at"] is not None and row["expires_at"] <= now:
+            raise RequestError("the bearer token has expired; ask an admin for a new one")
+        return Principal(row["worker"], Role(row["role"]), row["person"], row["id"])
+
+    async def list(self) -> list[TokenInfo]:
+        """Every token, newest first, without secrets."""
+        return [_info(row) for row in await self._database.fetch(_sql.list_tokens)]
+
+    async def revoke(self, id: str, *, now: datetime) -> datetime:
+        """Revoke a token now and for ever; NotFoundError for an unknown id. Idempotent."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_sql.revoke_token, id, now)
+        if row is None:
+            raise NotFoundError(f"no token has the id {id!r}; `agentos token list` shows them")
+        revoked_at: datetime = row["revoked_at"]
+        return revoked_at
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check_name(field: str, name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise InvalidArgumentError(
+            f"{field} must be 1 to {MAX_NAME_CHARS} printable characters, got {len(name)}"
+        )
+
+
+def _info(row: Any) -> TokenInfo:
+    return TokenInfo(
+        row["id"],
+        row["worker"],
+        Role(row["role"]),
+        row["person"],
+        row["created_at"],
+        row["expires_at"],
+        row["revoked_at"],
+    )

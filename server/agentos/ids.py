@@ -1,0 +1,13 @@
+"""Short identifiers that a person can type: `WO-3F9K2M7Q`."""
+
+from __future__ import annotations
+
+import secrets
+
+# Crockford's alphabet: no I, L, O, U, so that ids survive being read aloud.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id(prefix: str, length: int = 8) -> str:
+    """A fresh random id, `prefix-` and `length` characters of 5 random bits each."""
+    return prefix + "-" + "".join([_ALPHABET[byte & 31] for byte in secrets.token_bytes(length)])

@@ -1,0 +1,314 @@
+"""The microkernel: opens the database, loads plugins, composes pipelines, dispatches calls.
+
+Above: the edges (MCP, HTTP, command line) and `agentos.testing`. It knows no plugin by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+import pluggy
+import structlog
+
+from agentos.calls import CallRequest, Credentials, Principal, Role, ToolCall, ToolResult
+from agentos.canonical import canonical_json, sha256_hex
+from agentos.clock import Clock, SystemClock
+from agentos.database.embedded import EmbeddedPostgres
+from agentos.database.migrations import MigrationSet, migrate, pending_migrations
+from agentos.database.pool import Database
+from agentos.database.transaction import Transaction
+from agentos.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    NotFoundError,
+    PluginError,
+    RequestError,
+    ToolError,
+    UnavailableError,
+)
+from agentos.events.bus import EventBus
+from agentos.events.model import Event, ReadModel
+from agentos.events.store import EventStore
+from agentos.events.writer import EventWriter
+from agentos.identity.tokens import Tokens
+from agentos.ids import new_id
+from agentos.metrics import Metrics
+from agentos.middleware import Wrapper
+from agentos.pipeline import Pipeline
+from agentos.plugins import load_plugins
+from agentos.records import CALL_EVENT_TYPES, MAX_KEY_CHARS, CallRecorder, principal_stream
+from agentos.registry import Command, Route, Service
+from agentos.settings import Settings
+from agentos.tools import Tool
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class UnknownToolError(NotFoundError):
+    """No plugin declares a tool of that name."""
+
+
+class Kernel:
+    """One running AgentOS in this process; get one from `open_kernel`."""
+
+    def __init__(
+        self, settings: Settings, plugins: pluggy.PluginManager, database: Database, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = database
+        self.plugins = plugins
+        self.metrics = Metrics()
+        self.tokens = Tokens(database)
+        self.tools = _collect_tools(plugins)
+        self.read_models: list[ReadModel] = _flatten(plugins.hook.register_read_models())
+        self.routes: list[Route] = _flatten(plugins.hook.register_routes())
+        self.commands: list[Command] = _flatten(plugins.hook.register_commands())
+        self.migrations: list[MigrationSet] = _flatten(plugins.hook.register_migrations())
+        self.events = EventStore(
+            [*CALL_EVENT_TYPES, *_flatten(plugins.hook.register_event_types())]
+        )
+        self.bus = EventBus(database)
+        self.writer = EventWriter(database, self.events)
+        self.recorder = CallRecorder(database, self.writer, clock)
+        self._services: dict[type[Any], Any] = {}
+        self._pipelines = {
+            tool.name: Pipeline(tool, _wrappers(plugins, tool), self.recorder, self.metrics)
+            for tool in self.tools.values()
+        }
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closing = False
+        self.tasks: asyncio.TaskGroup | None = None
+
+    async def identify(self, credentials: Credentials) -> Principal:
+        """Who the caller is; RequestError where that cannot be established."""
+        resolve = self.plugins.hook.resolve_principal(credentials=credentials)
+        if resolve is not None:
+            principal: Principal | None = await resolve(self)
+            if principal is not None:
+                return principal
+        if credentials.bearer_token is not None:
+            return await self.tokens.authenticate(credentials.bearer_token, now=self.clock.now())
+        if credentials.is_local:
+            return Principal(self.settings.worker, self.settings.role or Role.WORKER)
+        raise RequestError("a bearer token is required; create one with `agentos token create`")
+
+    async def dispatch(self, request: CallRequest) -> ToolResult:
+        """Take a request through the pipeline; the only way to a tool body.
+
+        Raises RequestError for an unknown caller and UnknownToolError for an unknown tool; every
+        other refusal or failure is a result with `is_error`.
+        """
+        if self._is_closing:
+            raise RequestError("the server is shutting down")
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            principal = await self.identify(request.credentials)
+            prepared = await self._prepare(request, principal)
+            if isinstance(prepared, ToolResult):
+                return prepared
+            result = await self._pipelines[prepared.tool.name].run(prepared)
+            self.bus.announce()
+            return result
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def _prepare(self, request: CallRequest, principal: Principal) -> ToolCall | ToolResult:
+        call_id = new_id("CA", 12)
+        try:
+            return self._bind(request, principal, call_id)
+        except ToolError as error:
+            try:
+                await self.recorder.refused_unknown(
+                    call_id, request.tool, principal, request.edge, error
+                )
+            except ToolError as unstored:
+                error = unstored
+            if isinstance(error, UnknownToolError):
+                raise
+            return ToolResult.from_error(error, call_id)
+
+    def _bind(self, request: CallRequest, principal: Principal, call_id: str) -> ToolCall:
+        tool = self.tools.get(request.tool)
+        if tool is None:
+            raise UnknownToolError(f"no tool is named {request.tool[:100]!r}")
+        arguments_json = canonical_json(dict(request.arguments))
+        parameters = tool.validate(arguments_json)
+        return ToolCall(
+            id=call_id,
+            tool=tool,
+            arguments=orjson.loads(arguments_json),
+            parameters=parameters,
+            arguments_sha256=sha256_hex(arguments_json),
+            principal=principal,
+            edge=request.edge,
+            kernel=self,
+            work_order=_short_text("agentos/work_order", request.work_order),
+            idempotency_key=_short_text("agentos/idempotency_key", request.idempotency_key),
+            claims=request.claims,
+            stream=principal_stream(principal),
+            progress_reporter=request.progress,
+        )
+
+    async def open_transaction(self) -> Transaction:
+        """Begin a unit of work; tool bodies use `call.begin()`, which the kernel commits."""
+        transaction = Transaction(self.database, self.events)
+        await transaction.open()
+        return transaction
+
+    def service(self, kind: type[T]) -> T:
+        """The service of protocol type `kind`; PluginError where no enabled plugin provides it."""
+        try:
+            found: T = self._services[kind]
+        except KeyError:
+            raise PluginError(f"no enabled plugin provides {kind.__name__}") from None
+        return found
+
+    def find_service(self, kind: type[T]) -> T | None:
+        """The service of protocol type `kind`, or None."""
+        return self._services.get(kind)
+
+    async def is_ready(self) -> list[str]:
+        """Why the server cannot serve now; empty when the database and migrations are there."""
+        try:
+            pending = await pending_migrations(self.database, self.migrations)
+        except ToolError as error:
+            return [error.message]
+        return [f"migration {name} is not applied" for name in pending]
+
+    def _start_services(self) -> None:
+        for service in _flatten(self.plugins.hook.register_services()):
+            assert isinstance(service, Service)
+            if service.kind in self._services:
+                raise ConfigurationError(
+                    f"two plugins provide the service {service.kind.__name__}; disable one"
+                )
+            self._services[service.kind] = service.factory(self)
+
+    async def _react(self, event: Event) -> None:
+        for reaction in self.plugins.hook.on_event(event=event):
+            if reaction is not None:
+                await reaction(self)
+
+    async def _drain(self) -> None:
+        self._is_closing = True
+        try:
+            async with asyncio.timeout(self.settings.shutdown_timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("shutdown_with_calls_in_flight", calls=self._in_flight)
+
+
+@asynccontextmanager
+async def open_kernel(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    extra_plugins: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Kernel]:
+    """A started kernel: database up and migrated, plugins loaded, background tasks running.
+
+    On exit calls in flight finish first, then plugins, the writer and the database close.
+    Raises ConfigurationError with one line where it cannot start.
+    """
+    plugins = load_plugins(settings.plugins, extra_plugins)
+    async with _open_database(settings) as database:
+        kernel = Kernel(settings, plugins, database, clock or SystemClock())
+        await migrate(database, kernel.migrations)
+        async with asyncio.TaskGroup() as tasks:
+            kernel.tasks = tasks
+            writer = tasks.create_task(kernel.writer.run())
+            kernel._start_services()
+            background = [
+                tasks.create_task(kernel.bus.run_notifier()),
+                tasks.create_task(kernel.bus.run_listener()),
+                tasks.create_task(kernel.bus.dispatch(kernel._react)),
+            ]
+            try:
+                await _run_hooks(plugins.hook.startup(kernel=kernel))
+                yield kernel
+            finally:
+                await kernel._drain()
+                await _run_hooks(plugins.hook.shutdown(kernel=kernel))
+                kernel.writer.close()
+                await writer
+                for task in background:
+                    task.cancel()
+
+
+@asynccontextmanager
+async def _open_database(settings: Settings) -> AsyncIterator[Database]:
+    if settings.database_url is not None:
+        database = Database(settings.database_url, pool_size=settings.database_pool_size)
+        await database.open()
+        try:
+            yield database
+        finally:
+            await database.close()
+        return
+    embedded = EmbeddedPostgres(settings.home / "postgres")
+    dsn = await asyncio.to_thread(embedded.start)
+
+    async def revive() -> None:
+        try:
+            await asyncio.to_thread(embedded.ensure_running)
+        except ConfigurationError as error:
+            raise UnavailableError("the embedded database does not start") from error
+
+    database = Database(dsn, pool_size=settings.database_pool_size, revive=revive)
+    try:
+        await database.open()
+        yield database
+    finally:
+        await database.close()
+        await asyncio.to_thread(embedded.stop)
+
+
+async def _run_hooks(callables: list[Callable[[], Awaitable[None]] | None]) -> None:
+    for run in callables:
+        if run is not None:
+            await run()
+
+
+def _flatten(answers: list[Any]) -> list[Any]:
+    return [item for answer in answers if answer is not None for item in answer]
+
+
+def _collect_tools(plugins: pluggy.PluginManager) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    for tool in _flatten(plugins.hook.register_tools()):
+        if tool.name in tools:
+            raise ConfigurationError(f"two plugins claim the tool name {tool.name!r}; disable one")
+        tools[tool.name] = tool
+    return dict(sorted(tools.items()))
+
+
+def _wrappers(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
+    return [w for w in plugins.hook.wrap_tool_call(tool=tool) if w is not None]
+
+
+def _short_text(field: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not 1 <= len(text) <= MAX_KEY_CHARS or not text.isprintable():
+        raise InvalidArgumentError(
+            f"_meta[{field!r}] must be 1 to {MAX_KEY_CHARS} printable characters"
+        )
+    return text
+
+
+def worktrees_folder(settings: Settings) -> Path:
+    """Where plugins may keep working copies."""
+    return settings.home / "worktrees"

@@ -1,0 +1,3 @@
+-- name: notify_event
+-- Wake the listeners of every process.
+select pg_notify('agentos_event', '');

@@ -1,0 +1,75 @@
+-- name: begin_append
+-- Lock the heads of the streams $1 and draw $2 positions each; $3 false leaves busy streams out.
+select stream, seq, hash, positions from kernel.begin_append($1::text[], $2::int[], $3);
+
+-- name: insert_events
+-- Append prepared events; the arrays run in parallel.
+insert into kernel.event (position, stream, seq, type, actor, at, data, prev_hash, hash)
+select position, stream, seq, type, actor, at, data::jsonb, prev_hash, hash
+  from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
+              $7::text[], $8::text[], $9::text[])
+       as e (position, stream, seq, type, actor, at, data, prev_hash, hash);
+
+-- name: advance_heads
+-- Move the heads of the streams $1 to the sequence numbers $2 and hashes $3.
+update kernel.stream h
+   set seq = n.seq, hash = n.hash
+  from unnest($1::text[], $2::bigint[], $3::text[]) as n (stream, seq, hash)
+ where h.stream = n.stream;
+
+-- name: read_events
+-- Events after position $1, at most $2, with the snapshot that saw them.
+select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash,
+       pg_snapshot_xmin(pg_current_snapshot())::text::bigint as snapshot_xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint as snapshot_xmax
+  from kernel.event e
+ where e.position > $1
+ order by e.position
+ limit $2;
+
+-- name: read_horizon
+-- The oldest running transaction; every transaction before it has ended.
+select pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+
+-- name: read_stream
+-- Events of stream $1 after sequence number $2, at most $3, in order.
+select position, stream, seq, type, actor, at, data, prev_hash, hash
+  from kernel.event
+ where stream = $1 and seq > $2
+ order by seq
+ limit $3;
+
+-- name: last_position
+-- The highest position, or 0.
+select coalesce(max(position), 0) from kernel.event;
+
+-- name: read_heads
+-- Head of every stream, or of stream $1 where given.
+select stream, seq, hash from kernel.stream where $1::text is null or stream = $1 order by stream;
+
+-- name: find_idempotent_result
+-- The first result of principal $1 under key $2.
+select tool, arguments_sha256, result, call from kernel.idempotency where principal = $1 and key = $2;
+
+-- name: insert_idempotent_result
+-- Remember the result of a write; a second writer of the same key violates the primary key.
+insert into kernel.idempotency (principal, key, tool, arguments_sha256, result, call, created_at)
+values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: insert_token
+-- $1 id, $2 secret hash, $3 worker, $4 role, $5 person, $6 created, $7 expires.
+insert into kernel.token (id, secret_hash, worker, role, person, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: find_token
+-- The token whose secret hashes to $1.
+select id, worker, role, person, expires_at, revoked_at from kernel.token where secret_hash = $1;
+
+-- name: list_tokens
+-- All tokens, newest first, without secrets.
+select id, worker, role, person, created_at, expires_at, revoked_at
+  from kernel.token order by created_at desc, id;
+
+-- name: revoke_token
+-- Revoke token $1 at $2; a second revocation keeps the first time.
+update kernel.token set revoked_at = coalesce(revoked_at, $2) where id = $1 returning id, revoked_at;

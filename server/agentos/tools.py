@@ -1,0 +1,157 @@
+"""Declaring a tool: a typed async function whose signature is its schema.
+
+Above: plugins declare, the pipeline runs, edges publish. Below: pydantic.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from agentos.errors import InvalidArgumentError, PluginError
+
+ToolBody = Callable[..., Awaitable[BaseModel]]
+
+MAX_TEXT_CHARS = 4_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tool:
+    """A declared tool; what MCP clients see and what the pipeline runs."""
+
+    name: str
+    description: str
+    parameters: type[BaseModel]
+    result: type[BaseModel]
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    body: ToolBody
+    reads: frozenset[str]
+    writes: frozenset[str]
+    paths: tuple[str, ...]
+    is_destructive: bool
+    is_idempotent: bool
+    timeout_s: float
+    max_result_bytes: int
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the tool changes nothing."""
+        return not self.writes
+
+    def validate(self, arguments_json: bytes) -> BaseModel:
+        """The parameter model of `arguments_json`; InvalidArgumentError names each bad argument.
+
+        Strict: no coercion between JSON types, no unknown arguments, no NUL characters.
+        """
+        if b"\\u0000" in arguments_json:
+            _refuse_nul(orjson.loads(arguments_json), "")
+        try:
+            return self.parameters.model_validate_json(arguments_json)
+        except ValidationError as error:
+            raise InvalidArgumentError(
+                "; ".join(_describe(self, problem) for problem in error.errors(include_url=False)),
+                remedy=f"call {self.name} with arguments that fit its input schema",
+            ) from None
+
+
+def tool(
+    *,
+    reads: Sequence[str] = (),
+    writes: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    destructive: bool = False,
+    idempotent: bool | None = None,
+    timeout_s: float = 30.0,
+    max_result_bytes: int = 1_048_576,
+) -> Callable[[ToolBody], Tool]:
+    """Declare an `async def body(call, ...) -> ResultModel` as a tool named after the function.
+
+    `reads` and `writes` are capability names that authorizers judge; a tool that writes nothing is
+    read-only. `paths` names the parameters that hold repository paths. The docstring is what a
+    model reads; parameters are described by `Annotated[..., Field(description=...)]`.
+    """
+
+    def declare(body: ToolBody) -> Tool:
+        name = body.__name__
+        parameters, result = _models_of(body, name)
+        unknown = set(paths) - set(parameters.model_fields)
+        if unknown:
+            raise PluginError(f"tool {name}: paths names unknown parameters {sorted(unknown)}")
+        return Tool(
+            name=name,
+            description=inspect.getdoc(body) or "",
+            parameters=parameters,
+            result=result,
+            input_schema=_schema(parameters, "validation"),
+            output_schema=_schema(result, "serialization"),
+            body=body,
+            reads=frozenset(reads),
+            writes=frozenset(writes),
+            paths=tuple(paths),
+            is_destructive=destructive,
+            is_idempotent=not writes if idempotent is None else idempotent,
+            timeout_s=timeout_s,
+            max_result_bytes=max_result_bytes,
+        )
+
+    return declare
+
+
+def _models_of(body: ToolBody, name: str) -> tuple[type[BaseModel], type[BaseModel]]:
+    if not inspect.iscoroutinefunction(body):
+        raise PluginError(f"tool {name}: the body must be an async function")
+    if not inspect.getdoc(body):
+        raise PluginError(f"tool {name}: the docstring is missing; models choose tools by it")
+    hints = get_type_hints(body, include_extras=True)
+    result = hints.pop("return", None)
+    if not (isinstance(result, type) and issubclass(result, BaseModel)):
+        raise PluginError(f"tool {name}: the return annotation must be a pydantic model")
+    declared = list(inspect.signature(body).parameters.values())[1:]
+    fields: dict[str, Any] = {
+        parameter.name: (
+            hints[parameter.name],
+            ... if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for parameter in declared
+    }
+    config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    return create_model(f"{name}_arguments", __config__=config, **fields), result
+
+
+def _schema(model: type[BaseModel], mode: Any) -> dict[str, Any]:
+    schema = model.model_json_schema(mode=mode)
+    schema.pop("title", None)
+    return schema
+
+
+def _describe(tool: Tool, problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "arguments"
+    if len(where) > 120:
+        where = where[:117] + "..."
+    if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+        known = ", ".join(tool.parameters.model_fields) or "none"
+        return f"unknown argument `{where}`; {tool.name} accepts: {known}"
+    if problem["type"] == "missing":
+        return f"argument `{where}` is required"
+    return f"argument `{where}`: {problem['msg']}"
+
+
+def _refuse_nul(value: Any, where: str) -> None:
+    if isinstance(value, str) and "\x00" in value:
+        raise InvalidArgumentError(
+            f"argument `{where}` contains a NUL character; remove it",
+            remedy="send text without NUL",
+        )
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_nul(key, "a field name")
+            _refuse_nul(item, f"{where}.{key}" if where else key)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_nul(item, f"{where}.{index}")
