@@ -40,7 +40,15 @@ from agentos.events.verification import AuditReport, BadEvent, verify_events
 from agentos.hookspecs import hookimpl, hookspec
 from agentos.ids import new_id
 from agentos.kernel import Kernel, open_kernel
-from agentos.middleware import Authorizer, CallNext, Layer, Middleware, authorizer, middleware
+from agentos.middleware import (
+    Authorizer,
+    CallNext,
+    Layer,
+    Middleware,
+    Wrapper,
+    authorizer,
+    middleware,
+)
 from agentos.redaction import redact, redact_text
 from agentos.registry import Command, HttpRequest, HttpResponse, Route, Service
 from agentos.settings import Settings, load_settings
@@ -97,6 +105,7 @@ __all__ = [
     "UnavailableError",
     "Verdict",
     "VerificationError",
+    "Wrapper",
     "__version__",
     "authorizer",
     "canonical_json",

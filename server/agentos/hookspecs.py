@@ -73,8 +73,8 @@ def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def wrap_tool_call(tool: Tool) -> Wrapper | None:
-    """An authorizer or a middleware for `tool`, or None for "not mine".
+def wrap_tool_call(tool: Tool) -> Wrapper | Sequence[Wrapper] | None:
+    """An authorizer or a middleware for `tool`, several of them, or None for "not mine".
 
     Called once per tool at start. At call time an exception in it refuses the call.
     """
@@ -100,7 +100,7 @@ def on_event(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
 
 @hookspec
 def startup(kernel: Kernel) -> Callable[[], Awaitable[None]] | None:
-    """Called when the database is ready, before the first call. Own tasks go to `kernel.tasks`."""
+    """Called when the database is ready, before the first call. Own tasks go to `kernel.start_task`."""
 
 
 @hookspec

@@ -6,7 +6,7 @@ Above: the edges (MCP, HTTP, command line) and `agentos.testing`. It knows no pl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +38,7 @@ from agentos.events.writer import EventWriter
 from agentos.identity.tokens import Tokens
 from agentos.ids import new_id
 from agentos.metrics import Metrics
-from agentos.middleware import Wrapper
+from agentos.middleware import Authorizer, Middleware, Wrapper
 from agentos.pipeline import Pipeline
 from agentos.plugins import load_plugins
 from agentos.records import CALL_EVENT_TYPES, MAX_KEY_CHARS, CallRecorder, principal_stream
@@ -87,7 +87,8 @@ class Kernel:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_closing = False
-        self.tasks: asyncio.TaskGroup | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def identify(self, credentials: Credentials) -> Principal:
         """Who the caller is; RequestError where that cannot be established."""
@@ -117,7 +118,8 @@ class Kernel:
             prepared = await self._prepare(request, principal)
             if isinstance(prepared, ToolResult):
                 return prepared
-            result = await self._pipelines[prepared.tool.name].run(prepared)
+            with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
+                result = await self._pipelines[prepared.tool.name].run(prepared)
             self.bus.announce()
             return result
         finally:
@@ -167,6 +169,11 @@ class Kernel:
         transaction = Transaction(self.database, self.events)
         await transaction.open()
         return transaction
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a plugin's own task until the kernel closes; an exception in it stops the server."""
+        assert self._tasks is not None, "tasks start in the `startup` hook or later"
+        self._background.append(self._tasks.create_task(work))
 
     def service(self, kind: type[T]) -> T:
         """The service of protocol type `kind`; PluginError where no enabled plugin provides it."""
@@ -227,15 +234,13 @@ async def open_kernel(
     async with _open_database(settings) as database:
         kernel = Kernel(settings, plugins, database, clock or SystemClock())
         await migrate(database, kernel.migrations)
-        async with asyncio.TaskGroup() as tasks:
-            kernel.tasks = tasks
+        async with _plain_errors(), asyncio.TaskGroup() as tasks:
+            kernel._tasks = tasks
             writer = tasks.create_task(kernel.writer.run())
             kernel._start_services()
-            background = [
-                tasks.create_task(kernel.bus.run_notifier()),
-                tasks.create_task(kernel.bus.run_listener()),
-                tasks.create_task(kernel.bus.dispatch(kernel._react)),
-            ]
+            kernel.start_task(kernel.bus.run_notifier())
+            kernel.start_task(kernel.bus.run_listener())
+            kernel.start_task(kernel.bus.dispatch(kernel._react))
             try:
                 await _run_hooks(plugins.hook.startup(kernel=kernel))
                 yield kernel
@@ -244,8 +249,19 @@ async def open_kernel(
                 await _run_hooks(plugins.hook.shutdown(kernel=kernel))
                 kernel.writer.close()
                 await writer
-                for task in background:
+                for task in kernel._background:
                     task.cancel()
+
+
+@asynccontextmanager
+async def _plain_errors() -> AsyncIterator[None]:
+    """A task group wraps even what its own block raises; callers expect the error itself."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
 
 
 @asynccontextmanager
@@ -296,13 +312,20 @@ def _collect_tools(plugins: pluggy.PluginManager) -> dict[str, Tool]:
 
 
 def _wrappers(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
-    return [w for w in plugins.hook.wrap_tool_call(tool=tool) if w is not None]
+    wrappers: list[Wrapper] = []
+    for answer in plugins.hook.wrap_tool_call(tool=tool):
+        if isinstance(answer, Authorizer | Middleware):
+            wrappers.append(answer)
+        else:
+            wrappers += answer or ()
+    return wrappers
 
 
 def _short_text(field: str, text: str | None) -> str | None:
     if text is None:
         return None
-    if not 1 <= len(text) <= MAX_KEY_CHARS or not text.isprintable():
+    is_text = isinstance(text, str) and text.isprintable()
+    if not is_text or not 1 <= len(text) <= MAX_KEY_CHARS:
         raise InvalidArgumentError(
             f"_meta[{field!r}] must be 1 to {MAX_KEY_CHARS} printable characters"
         )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import anyio
 import orjson
 import structlog
 from pydantic import BaseModel
@@ -86,7 +87,9 @@ class Pipeline:
             await self._recorder.finished(call, result, _elapsed_ms(started))
             return result
         except asyncio.CancelledError:
-            await asyncio.shield(self._abandon(call, progress, started))
+            # The edges cancel through anyio, which cancels every further await as well.
+            with anyio.CancelScope(shield=True):
+                await asyncio.shield(self._abandon(call, progress, started))
             raise
         except Exception as error:
             return await self._fail(call, progress, _as_tool_error(error, call), started)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, get_type_hints
 
 import orjson
@@ -38,6 +39,7 @@ class Tool:
     is_idempotent: bool
     timeout_s: float
     max_result_bytes: int
+    max_cost_usd: Decimal | None
 
     @property
     def is_read_only(self) -> bool:
@@ -69,12 +71,14 @@ def tool(
     idempotent: bool | None = None,
     timeout_s: float = 30.0,
     max_result_bytes: int = 1_048_576,
+    max_cost_usd: Decimal | None = None,
 ) -> Callable[[ToolBody], Tool]:
     """Declare an `async def body(call, ...) -> ResultModel` as a tool named after the function.
 
     `reads` and `writes` are capability names that authorizers judge; a tool that writes nothing is
-    read-only. `paths` names the parameters that hold repository paths. The docstring is what a
-    model reads; parameters are described by `Annotated[..., Field(description=...)]`.
+    read-only. `paths` names the parameters that hold repository paths; `max_cost_usd` is set aside
+    from the work order's budget while the call runs. The docstring is what a model reads;
+    parameters are described by `Annotated[..., Field(description=...)]`.
     """
 
     def declare(body: ToolBody) -> Tool:
@@ -98,6 +102,7 @@ def tool(
             is_idempotent=not writes if idempotent is None else idempotent,
             timeout_s=timeout_s,
             max_result_bytes=max_result_bytes,
+            max_cost_usd=max_cost_usd,
         )
 
     return declare

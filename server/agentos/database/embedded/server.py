@@ -226,8 +226,7 @@ def _check_exit(
 
 
 def _check_lock(cluster: Cluster) -> None:
-    pid = find_postmaster(cluster.location.data)
-    if pid is None or cluster.is_alive():
+    if cluster.is_alive() or (pid := find_postmaster(cluster.location.data)) is None:
         return
     # Some network file systems do not hand locks to child processes; two servers could then
     # run on one cluster.

@@ -1,0 +1,123 @@
+"""What a submission must pass: evidence, digests, scope, and whatever plugins add.
+
+Above: submit_work_order. Below: changes, scope, git. Gates look at what is there, not at what the
+worker says: files are hashed again and the worktree is compared with its base commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from agentos import CallRefusedError, InvalidArgumentError
+from agentos_governance.changes import WorkspaceDiff
+from agentos_governance.contracts import Contract
+from agentos_governance.git import Git
+from agentos_governance.paths import resolve_path
+from agentos_governance.scope import findings_outside_roots
+from agentos_governance.views import EvidenceView, GateView
+from agentos_governance.workspaces import Workspace
+
+MAX_FINDINGS = 200
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What gates judge: one work order at the moment it is submitted."""
+
+    work_order: str
+    contract: Contract
+    evidence: Sequence[EvidenceView]
+    workspace: Workspace | None
+    diff: WorkspaceDiff | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A named check; no findings means passed."""
+
+    name: str
+    check: Callable[[Submission], Awaitable[Sequence[str]]]
+
+
+async def run_gates(submission: Submission, further: Sequence[Gate] = ()) -> list[GateView]:
+    """Every gate's outcome, in order; a gate that raises has not passed."""
+    views = []
+    for gate in (*GATES, *further):
+        try:
+            findings = list(await gate.check(submission))
+        except Exception as error:  # a broken gate must not let work through
+            _log.error("gate_failed", gate=gate.name, exc_info=error)
+            findings = [f"the gate itself failed: {type(error).__name__}"]
+        shown = findings[:MAX_FINDINGS]
+        if len(findings) > MAX_FINDINGS:
+            shown.append(f"... and {len(findings) - MAX_FINDINGS} more")
+        views.append(GateView(name=gate.name, passed=not findings, findings=shown))
+    return views
+
+
+async def _required_evidence(submission: Submission) -> list[str]:
+    present = {item.kind for item in submission.evidence}
+    return [
+        f"evidence of kind {kind!r} is required and none was recorded"
+        for kind in submission.contract.evidence_required
+        if kind not in present
+    ]
+
+
+async def _evidence_digests(submission: Submission) -> list[str]:
+    if submission.workspace is None:
+        return []
+    findings = []
+    for item in submission.evidence:
+        if item.path is not None:
+            finding = await _check_claim(submission.workspace, item, item.path)
+            if finding is not None:
+                findings.append(finding)
+    return findings
+
+
+async def _check_claim(workspace: Workspace, item: EvidenceView, path: str) -> str | None:
+    """Why a claim's file is not what was recorded; it may be the version of the base commit."""
+    current = await asyncio.to_thread(_digest_of_file, workspace.path, path)
+    if current == item.sha256 or await _digest_at_base(workspace, path) == item.sha256:
+        return None
+    if current is None:
+        return f"{item.id}: {path} does not exist; its digest was {item.sha256}"
+    return f"{item.id}: {path} has changed since it was recorded; record it again"
+
+
+def _digest_of_file(root: Path, path: str) -> str | None:
+    try:
+        target = root / resolve_path(root, path, for_write=False)
+        with target.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, CallRefusedError, InvalidArgumentError):
+        return None
+
+
+async def _digest_at_base(workspace: Workspace, path: str) -> str | None:
+    git = Git(workspace.repo_root)
+    found = await git.run("cat-file", "blob", f"{workspace.base_commit}:{path}")
+    return hashlib.sha256(found.output).hexdigest() if found.status == 0 else None
+
+
+async def _diff_in_roots(submission: Submission) -> list[str]:
+    if submission.diff is None:
+        return []
+    return findings_outside_roots(submission.diff.changes, submission.contract)
+
+
+GATES = (
+    Gate("evidence_required", _required_evidence),
+    Gate("evidence_digests", _evidence_digests),
+    Gate("diff_in_allowed_roots", _diff_in_roots),
+)

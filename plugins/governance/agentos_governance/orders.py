@@ -1,0 +1,216 @@
+"""Reading work orders: rows to views, and the errors for what is not there.
+
+Above: tools, gates, reports. Below: `sql/queries.sql`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from agentos import (
+    Event,
+    InvalidArgumentError,
+    NotFoundError,
+    Queries,
+    Transaction,
+    format_time,
+)
+from agentos_governance.contracts import Contract, parse_contract, usd_text
+from agentos_governance.projections import work_order_stream
+from agentos_governance.views import (
+    CostView,
+    EvidenceView,
+    LeaseView,
+    VoteView,
+    WorkOrderDetails,
+    WorkOrderView,
+    WorkspaceView,
+)
+
+sql = Queries("agentos_governance")
+
+OPEN_STATES = ("blocked", "ready", "active", "suspended", "in_review")
+
+
+class Reader(Protocol):
+    """The database, or a transaction."""
+
+    async def fetch(self, sql: str, *args: Any) -> Any: ...
+
+    async def fetch_row(self, sql: str, *args: Any) -> Any: ...
+
+    async def fetch_value(self, sql: str, *args: Any) -> Any: ...
+
+
+async def get_order(reader: Reader, work_order: str) -> Any:
+    """The row of a work order with lease and money; NotFoundError for an unknown id."""
+    return _found(await reader.fetch_row(sql.get_work_order, work_order), work_order)
+
+
+async def lock_order(transaction: Transaction, work_order: str) -> Any:
+    """The same row, locked until the transaction ends. Always lock it before its stream."""
+    return _found(await transaction.fetch_row(sql.lock_work_order, work_order), work_order)
+
+
+def _found(row: Any, work_order: str) -> Any:
+    if row is None:
+        raise NotFoundError(
+            f"no work order has the id {work_order!r}", remedy="list_work_orders shows the ids"
+        )
+    return row
+
+
+def contract_of(row: Any) -> Contract:
+    """The contract stored with a work order."""
+    return parse_contract(row["contract"])
+
+
+def lease_view(row: Any, now: datetime) -> LeaseView | None:
+    """The living lease of a row, or None."""
+    if row["expires_at"] is None or row["expires_at"] <= now or row["state"] != "active":
+        return None
+    return LeaseView(
+        worker=row["lease_worker"],
+        epoch=row["lease_epoch"],
+        expires_at=format_time(row["expires_at"]),
+        ttl_s=row["ttl_s"],
+    )
+
+
+def cost_view(row: Any) -> CostView:
+    """The money of a row that has `cap_usd`, `held_usd` and `spent_usd`."""
+    return CostView(
+        spent_usd=usd_text(row["spent_usd"] or Decimal(0)),
+        held_usd=usd_text(row["held_usd"] or Decimal(0)),
+        budget_usd=usd_text(row["cap_usd"] or Decimal(0)),
+    )
+
+
+def workspace_view(row: Any) -> WorkspaceView | None:
+    """The worktree of a row, or None for a work order without a repository."""
+    if row["workspace"] is None:
+        return None
+    return WorkspaceView(
+        path=row["workspace"], branch=row["branch"], base_commit=row["base_commit"]
+    )
+
+
+def order_view(row: Any, depends_on: list[str], now: datetime) -> WorkOrderView:
+    """A row as lists show it."""
+    return WorkOrderView(**_fields(row, depends_on, now))
+
+
+def _fields(row: Any, depends_on: list[str], now: datetime) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "title": row["title"],
+        "objective": row["objective"],
+        "state": row["state"],
+        "phase": row["phase"],
+        "role": row["role"],
+        "priority": row["priority"],
+        "repo": row["repo"],
+        "parent": row["parent"],
+        "depends_on": depends_on,
+        "contract_version": row["contract_version"],
+        "created_by": row["created_by"],
+        "created_at": format_time(row["created_at"]),
+        "lease": lease_view(row, now),
+        "cost": cost_view(row),
+        "packet_sha256": row["packet_sha256"],
+    }
+
+
+async def list_depends_on(reader: Reader, work_order: str) -> list[str]:
+    """The ids a work order waits on, sorted."""
+    return [row["depends_on"] for row in await reader.fetch(sql.list_dependencies, work_order)]
+
+
+async def list_evidence(reader: Reader, work_order: str) -> list[EvidenceView]:
+    """Evidence of a work order in the order it was recorded."""
+    rows = await reader.fetch(sql.list_evidence, work_order)
+    return [evidence_view(row) for row in rows]
+
+
+def evidence_view(row: Any) -> EvidenceView:
+    """An evidence row."""
+    return EvidenceView(
+        id=row["id"],
+        kind=row["kind"],
+        claim=row["claim"],
+        sha256=row["sha256"],
+        path=row["path"],
+        start_line=row["start_line"],
+        end_line=row["end_line"],
+        level=row["level"],
+        worker=row["worker"],
+        created_at=format_time(row["created_at"]),
+    )
+
+
+async def list_votes(
+    reader: Reader, work_order: str, packet_sha256: str | None = None
+) -> list[VoteView]:
+    """Votes on a work order, or on one packet of it, oldest first."""
+    rows = await reader.fetch(sql.list_votes, work_order, packet_sha256)
+    return [
+        VoteView(
+            reviewer=row["reviewer"],
+            verdict=row["verdict"],
+            reason=row["reason"],
+            findings=row["findings"],
+            packet_sha256=row["packet_sha256"],
+            is_human=row["is_human"],
+            voted_at=format_time(row["voted_at"]),
+        )
+        for row in rows
+    ]
+
+
+async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkOrderDetails:
+    """Everything known of a work order."""
+    row = await get_order(reader, work_order)
+    votes = await list_votes(reader, work_order)
+    return WorkOrderDetails(
+        **_fields(row, await list_depends_on(reader, work_order), now),
+        contract=dict(row["contract"]),
+        workspace=workspace_view(row),
+        evidence=await list_evidence(reader, work_order),
+        votes=votes,
+        findings=[finding for vote in votes for finding in vote.findings],
+        summary=row["summary"],
+        history_length=await reader.fetch_value(sql.history_length, work_order_stream(work_order)),
+    )
+
+
+async def read_history(reader: Reader, work_order: str) -> list[Event]:
+    """The work order's own events, oldest first, without the records of single calls."""
+    rows = await reader.fetch(sql.read_history, work_order_stream(work_order))
+    return [Event(**dict(row)) for row in rows]
+
+
+async def read_resume_events(reader: Reader, work_order: str) -> list[dict[str, Any]]:
+    """The events of which the resume packet is a pure function, oldest first."""
+    rows = await reader.fetch(sql.read_resume_events, work_order_stream(work_order))
+    return [dict(row) for row in rows]
+
+
+def parse_cursor(cursor: str | None) -> tuple[int, datetime, str] | None:
+    """Where a page continues; InvalidArgumentError for what no page returned."""
+    if cursor is None:
+        return None
+    try:
+        priority, created_at, id = cursor.split("|")
+        return int(priority), datetime.fromisoformat(created_at), id
+    except ValueError:
+        raise InvalidArgumentError(
+            "argument `cursor` is not one that list_work_orders returned",
+            remedy="pass next_cursor of the page before, or leave it out",
+        ) from None
+
+
+def cursor_of(row: Any) -> str:
+    """The cursor that continues after a row."""
+    return f"{row['priority']}|{format_time(row['created_at'])}|{row['id']}"

@@ -1,0 +1,268 @@
+"""Resume packets: all that the next worker needs, from the events of a work order alone.
+
+Above: claim_work_order, stand_down, get_resume_packet. Below: canonical JSON, `events`.
+The packet is a pure function of the events given: no clock, no locale, no database. The same
+events give the same bytes, in any process, so its SHA-256 can be checked by anyone.
+
+    {"format": 1, "work_order": {...}, "contract": {...}, "contract_version", "state",
+     "attempts": [...],  one a claim: worker, epoch, workspace, branch, base commit, how it ended
+     "evidence": [...], "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
+     "findings": [...],  of the last failed gates and reviews since the last submission
+     "cost": {...}, "steps": [...], "refusals": [...], "observations": [...],
+     "events": {"count", "unknown", "head": {"seq", "type", "at", "hash"}}}
+
+Steps and refusals come from call records where the caller passes them: `steps` are finished
+calls with the digests of arguments and result, so that recorded work is not repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from agentos.canonical import canonical_json, sha256_hex
+from agentos.clock import format_time
+from agentos.errors import InvalidArgumentError
+from agentos_governance.contracts import usd_text
+
+FORMAT = 1
+MAX_STEPS = 200
+MAX_REFUSALS = 50
+
+Data = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Replay:
+    """What the events so far say."""
+
+    work_order: dict[str, Any] = field(default_factory=dict)
+    contract: dict[str, Any] = field(default_factory=dict)
+    contract_version: str | None = None
+    state: str = "unknown"
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    submissions: list[dict[str, Any]] = field(default_factory=list)
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    usage: dict[str, Data] = field(default_factory=dict)
+    admitted: dict[str, Data] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    observations: list[dict[str, Any]] = field(default_factory=list)
+    unknown: int = 0
+
+
+def build_resume_packet(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The packet as canonical JSON text, and the SHA-256 of that text.
+
+    `events` are one work order's, in order: `seq, type, actor, at, data, hash`. Types that are
+    not known are counted and change nothing else. Raises InvalidArgumentError for no events and
+    for events out of order.
+    """
+    _check_order(events)
+    replay = _Replay()
+    for event in events:
+        apply = _APPLY.get(event["type"])
+        if apply is None:
+            replay.unknown += 1
+        else:
+            apply(replay, event["data"], event)
+    text = canonical_json(_document(replay, events))
+    return text.decode("utf-8"), sha256_hex(text)
+
+
+def _check_order(events: Sequence[Mapping[str, Any]]) -> None:
+    if not events:
+        raise InvalidArgumentError("a resume packet needs the work order's events; there are none")
+    sequence = [event["seq"] for event in events]
+    if any(later <= earlier for earlier, later in pairwise(sequence)):
+        raise InvalidArgumentError("the events of a resume packet must be in order of seq")
+
+
+def _document(replay: _Replay, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    head = events[-1]
+    recorded = {entry["kind"] for entry in replay.evidence}
+    return {
+        "format": FORMAT,
+        "work_order": replay.work_order,
+        "contract": replay.contract,
+        "contract_version": replay.contract_version,
+        "state": replay.state,
+        "attempts": replay.attempts,
+        "evidence": replay.evidence,
+        "evidence_missing": [
+            kind for kind in replay.contract.get("evidence_required", []) if kind not in recorded
+        ],
+        "submissions": replay.submissions,
+        "reviews": replay.reviews,
+        "findings": replay.findings,
+        "cost": _cost(replay),
+        "steps": replay.steps[-MAX_STEPS:],
+        "refusals": replay.refusals[-MAX_REFUSALS:],
+        "observations": replay.observations,
+        "events": {
+            "count": len(events),
+            "unknown": replay.unknown,
+            "head": {
+                "seq": head["seq"],
+                "type": head["type"],
+                "at": _time_text(head["at"]),
+                "hash": head["hash"],
+            },
+        },
+    }
+
+
+def _cost(replay: _Replay) -> dict[str, Any]:
+    """Sums over usage; a request reported twice counts once, as in the ledger."""
+    entries = list(replay.usage.values())
+    spent = sum((Decimal(entry["usd"]) for entry in entries), Decimal(0))
+    budget = Decimal(replay.contract.get("cost_budget_usd", "0"))
+    by_phase: dict[str, Decimal] = {}
+    for entry in entries:
+        phase = str(entry.get("phase"))
+        by_phase[phase] = by_phase.get(phase, Decimal(0)) + Decimal(entry["usd"])
+    tokens = {
+        name: sum(entry.get(name) or 0 for entry in entries)
+        for name in ("input_tokens", "output_tokens", "cached_input_tokens")
+    }
+    return {
+        "spent_usd": usd_text(spent),
+        "budget_usd": usd_text(budget),
+        "remaining_usd": usd_text(max(budget - spent, Decimal(0))),
+        "by_phase_usd": {phase: usd_text(amount) for phase, amount in by_phase.items()},
+        "requests": len(entries),
+        **tokens,
+    }
+
+
+def _time_text(at: object) -> str:
+    return format_time(at) if isinstance(at, datetime) else str(at)
+
+
+def _picked(data: Data, *names: str) -> dict[str, Any]:
+    return {name: data.get(name) for name in names}
+
+
+def _created(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.work_order = _picked(
+        data, "work_order", "title", "objective", "phase", "role", "parent", "priority", "repo"
+    )
+    replay.work_order["depends_on"] = list(data.get("depends_on") or [])
+    replay.work_order["created_by"] = event["actor"]
+    replay.work_order["created_at"] = _time_text(event["at"])
+    replay.contract = dict(data["contract"])
+    replay.contract_version = data.get("contract_version")
+    replay.state = data.get("state") or ("blocked" if data.get("depends_on") else "ready")
+
+
+def _ready(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.state = "ready"
+
+
+def _claimed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.state = "active"
+    attempt = _picked(data, "worker", "epoch", "workspace", "branch", "base_commit")
+    replay.attempts.append({**attempt, "ended": None, "reason": None})
+
+
+def _ended(state: str, ended: str) -> _Apply:
+    def apply(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+        replay.state = state
+        if replay.attempts and replay.attempts[-1]["ended"] is None:
+            replay.attempts[-1].update(ended=ended, reason=data.get("reason"))
+
+    return apply
+
+
+def _gates_failed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.findings = _gate_findings(data)
+
+
+def _submitted(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    gates = [gate["name"] for gate in data.get("gates") or [] if gate.get("passed")]
+    replay.submissions.append({**_picked(data, "summary", "packet_sha256"), "gates_passed": gates})
+    replay.findings = _gate_findings(data)
+    if not replay.findings:
+        _ended("in_review", "submitted")(replay, data, event)
+
+
+def _gate_findings(data: Data) -> list[str]:
+    return [
+        f"{gate['name']}: {finding}"
+        for gate in data.get("gates") or []
+        if not gate.get("passed")
+        for finding in gate.get("findings") or ["not passed"]
+    ]
+
+
+def _reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    review = _picked(data, "reviewer", "verdict", "reason", "packet_sha256")
+    findings = list(data.get("findings") or [])
+    replay.reviews.append({**review, "findings": findings})
+    replay.findings += findings
+
+
+def _evidence(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    names = ("evidence", "kind", "claim", "path", "lines", "sha256", "level", "worker")
+    replay.evidence.append({**_picked(data, *names), "event_hash": event["hash"]})
+
+
+def _usage(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.usage.setdefault(str(data["request_id"]), data)
+
+
+def _observation(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.observations.append(_picked(data, "observation", "title", "kind"))
+
+
+def _call_allowed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.admitted[str(data.get("call"))] = data
+
+
+def _call_finished(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    admitted = replay.admitted.pop(str(data.get("call")), {})
+    step = _picked(data, "tool", "outcome", "result_sha256")
+    step["arguments_sha256"] = admitted.get("arguments_sha256", data.get("arguments_sha256"))
+    replay.steps.append(step)
+
+
+def _call_refused(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    error = data.get("error") or {}
+    refusal = {
+        "tool": data.get("tool"),
+        "rule": error.get("rule", data.get("rule")),
+        "message": error.get("message"),
+    }
+    if refusal not in replay.refusals:
+        replay.refusals.append(refusal)
+
+
+_Apply = Callable[[_Replay, Data, Mapping[str, Any]], None]
+
+_APPLY: Mapping[str, _Apply] = {
+    "work_order.created": _created,
+    "work_order.ready": _ready,
+    "work_order.claimed": _claimed,
+    "work_order.lease_expired": _ended("suspended", "lease_expired"),
+    "work_order.stood_down": _ended("suspended", "stood_down"),
+    "work_order.gates_failed": _gates_failed,
+    "work_order.submitted": _submitted,
+    "work_order.reviewed": _reviewed,
+    "work_order.changes_requested": _ended("suspended", "changes_requested"),
+    "work_order.completed": _ended("completed", "completed"),
+    "work_order.rejected": _ended("failed", "rejected"),
+    "work_order.failed": _ended("failed", "failed"),
+    "work_order.cancelled": _ended("cancelled", "cancelled"),
+    "evidence.recorded": _evidence,
+    "usage.recorded": _usage,
+    "observation.created": _observation,
+    "call.allowed": _call_allowed,
+    "call.refused": _call_refused,
+    "call.finished": _call_finished,
+}

@@ -1,0 +1,40 @@
+"""What each role may do outside a contract, as data.
+
+A tool is judged by the capabilities it declares. Tools of this plugin are the protocol of the
+work order itself (claim, record, submit): a role admits them and their bodies check the lease.
+Everything else that a worker does is judged by the contract of its work order.
+"""
+
+from __future__ import annotations
+
+from agentos import Role, Tool
+
+WORK_ORDERS = "work_orders"
+OWN_WORK_ORDER = "own_work_order"
+REVIEWS = "reviews"
+COSTS = "costs"
+AUDIT = "audit"
+PROTOCOL = frozenset({WORK_ORDERS, OWN_WORK_ORDER, REVIEWS, COSTS, AUDIT})
+
+OBSERVATIONS = "observations"
+CODE_INDEX = "code_index"
+
+_WRITES: dict[Role, frozenset[str]] = {
+    Role.WORKER: frozenset({OWN_WORK_ORDER, COSTS, OBSERVATIONS}),
+    Role.REVIEWER: frozenset({OWN_WORK_ORDER, REVIEWS, COSTS, OBSERVATIONS}),
+    Role.PLANNER: frozenset({WORK_ORDERS, OWN_WORK_ORDER, COSTS, OBSERVATIONS, CODE_INDEX}),
+    Role.BOT: frozenset({REVIEWS, OBSERVATIONS}),
+}
+
+
+def is_protocol(tool: Tool) -> bool:
+    """Whether the tool is part of handling work orders, not of the work itself."""
+    capabilities = tool.reads | tool.writes
+    return bool(capabilities) and capabilities <= PROTOCOL
+
+
+def refused_writes(role: Role, tool: Tool) -> list[str]:
+    """The capabilities of the tool that the role does not have, sorted; empty means admitted."""
+    if role is Role.ADMIN:
+        return []
+    return sorted(tool.writes - _WRITES[role])

@@ -1,0 +1,257 @@
+-- name: get_work_order
+-- Work order $1 with its lease and money.
+select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
+       b.cap_usd, b.held_usd, b.spent_usd
+  from governance.work_order w
+  left join governance.lease l on l.work_order = w.id
+  left join governance.budget b on b.work_order = w.id
+ where w.id = $1;
+
+-- name: lock_work_order
+-- The same row, locked until the end of the transaction.
+select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
+       b.cap_usd, b.held_usd, b.spent_usd
+  from governance.work_order w
+  left join governance.lease l on l.work_order = w.id
+  left join governance.budget b on b.work_order = w.id
+ where w.id = $1
+   for update of w;
+
+-- name: list_work_orders
+-- $1 state, $2 role, $3 phase, $4 only claimable at $8; after ($5 priority, $6 time, $7 id); $9 rows.
+select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
+       b.cap_usd, b.held_usd, b.spent_usd
+  from governance.work_order w
+  left join governance.lease l on l.work_order = w.id
+  left join governance.budget b on b.work_order = w.id
+ where ($1::text is null or w.state = $1)
+   and ($2::text is null or w.role = $2)
+   and ($3::text is null or w.phase = $3)
+   and (not $4::boolean or w.state in ('ready', 'suspended')
+        or (w.state = 'active' and (l.expires_at is null or l.expires_at <= $8::timestamptz)))
+   and ($5::int is null or (-w.priority, w.created_at, w.id) > (-$5::int, $6::timestamptz, $7::text))
+ order by w.priority desc, w.created_at, w.id
+ limit $9;
+
+-- name: find_claimable
+-- Claimable work orders for role $1 (any where null) at $2, best first; $3 rows.
+select w.id
+  from governance.work_order w
+  left join governance.lease l on l.work_order = w.id
+ where ($1::text is null or w.role = $1)
+   and (w.state in ('ready', 'suspended')
+        or (w.state = 'active' and (l.expires_at is null or l.expires_at <= $2)))
+ order by w.priority desc, w.created_at, w.id
+ limit $3;
+
+-- name: find_held_orders
+-- Work orders whose lease worker $1 holds, expired or not; $2 names one of them, or null.
+select w.id, w.state, w.contract, w.contract_version, w.workspace, w.first_claimed_at,
+       l.epoch, l.ttl_s, l.expires_at
+  from governance.lease l
+  join governance.work_order w on w.id = l.work_order
+ where l.worker = $1 and w.state = 'active' and ($2::text is null or w.id = $2)
+ order by w.id
+ limit 2;
+
+-- name: put_lease
+-- Work order $1 belongs to worker $2 in epoch $3 for $4 seconds from $5.
+insert into governance.lease (work_order, worker, epoch, ttl_s, expires_at)
+values ($1, $2, $3, $4::int, $5::timestamptz + make_interval(secs => $4::int))
+on conflict (work_order) do update
+   set worker = excluded.worker, epoch = excluded.epoch, ttl_s = excluded.ttl_s,
+       expires_at = excluded.expires_at;
+
+-- name: renew_lease
+-- Extend the lease of worker $2 in epoch $3 from $4 on; no row: it was lost.
+update governance.lease
+   set expires_at = $4::timestamptz + make_interval(secs => ttl_s)
+ where work_order = $1 and worker = $2 and epoch = $3 and expires_at > $4
+returning work_order, epoch, ttl_s, expires_at;
+
+-- name: drop_lease
+-- Nobody holds work order $1.
+delete from governance.lease where work_order = $1;
+
+-- name: find_expired_leases
+-- Active work orders whose lease ended at or before $1.
+select w.id, w.epoch
+  from governance.work_order w
+  left join governance.lease l on l.work_order = w.id
+ where w.state = 'active' and (l.expires_at is null or l.expires_at <= $1)
+ order by w.id
+ limit 100;
+
+-- name: list_dependencies
+-- What work order $1 waits on, with states.
+select d.depends_on, w.state
+  from governance.dependency d join governance.work_order w on w.id = d.depends_on
+ where d.work_order = $1 order by d.depends_on;
+
+-- name: lock_dependencies
+-- States of the work orders $1; held so that none completes unseen.
+select id, state from governance.work_order where id = any ($1::text[]) order by id for share;
+
+-- name: find_unblocked
+-- Blocked work orders that waited on $1 only.
+select w.id
+  from governance.dependency d
+  join governance.work_order w on w.id = d.work_order and w.state = 'blocked'
+ where d.depends_on = $1
+   and not exists (select 1 from governance.dependency o
+                     join governance.work_order x on x.id = o.depends_on
+                    where o.work_order = w.id and x.state <> 'completed' and x.id <> $1)
+ order by w.id;
+
+-- name: list_claims
+-- Every worker who ever held work order $1.
+select epoch, worker, person, claimed_at from governance.claim where work_order = $1 order by epoch;
+
+-- name: list_evidence
+-- Evidence of work order $1 in the order it was recorded.
+select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash
+  from governance.evidence where work_order = $1 order by created_at, id;
+
+-- name: list_votes
+-- Votes on work order $1, or on its packet $2.
+select packet_sha256, voter, reviewer, is_human, verdict, reason, findings, voted_at
+  from governance.vote
+ where work_order = $1 and ($2::text is null or packet_sha256 = $2)
+ order by voted_at, voter;
+
+-- name: create_budget
+-- Work order $1 may spend $2 USD.
+insert into governance.budget (work_order, cap_usd) values ($1, $2::text::numeric);
+
+-- name: get_budget
+-- Money of work order $1.
+select cap_usd, held_usd, spent_usd from governance.budget where work_order = $1;
+
+-- name: book_cost
+-- Hold and settle $2 USD of work order $1 in one statement; no row: the budget does not cover it.
+update governance.budget set spent_usd = spent_usd + $2::text::numeric
+ where work_order = $1 and spent_usd + held_usd + $2::text::numeric <= cap_usd
+returning cap_usd, held_usd, spent_usd;
+
+-- name: hold_cost
+-- Set $3 USD of work order $2 aside for call $1 until $4; no row: the budget does not cover it.
+with admitted as (
+    update governance.budget set held_usd = held_usd + $3::text::numeric
+     where work_order = $2 and spent_usd + held_usd + $3::text::numeric <= cap_usd
+    returning work_order
+)
+insert into governance.hold (call, work_order, usd, expires_at)
+select $1, work_order, $3::text::numeric, $4 from admitted
+returning call;
+
+-- name: settle_hold
+-- Release the hold of call $1 and book what it really cost, $2 USD, at most what was held.
+with released as (
+    delete from governance.hold where call = $1 returning work_order, usd
+)
+update governance.budget b
+   set held_usd = b.held_usd - r.usd, spent_usd = b.spent_usd + least($2::text::numeric, r.usd)
+  from released r
+ where b.work_order = r.work_order
+returning b.work_order, b.cap_usd, b.held_usd, b.spent_usd;
+
+-- name: release_expired_holds
+-- Give back what dead calls held until $1.
+with released as (
+    delete from governance.hold where expires_at <= $1 returning work_order, usd
+), sums as (
+    select work_order, sum(usd) as usd from released group by work_order
+)
+update governance.budget b set held_usd = b.held_usd - s.usd from sums s where b.work_order = s.work_order;
+
+-- name: find_ledger_entry
+-- The entry of request $2 on work order $1.
+select phase, role, model, action, worker, input_tokens, output_tokens, cached_input_tokens,
+       usd::text as usd, recorded_at
+  from governance.ledger where work_order = $1 and request_id = $2;
+
+-- name: sum_tokens
+-- Tokens booked on work order $1.
+select coalesce(sum(input_tokens + output_tokens), 0)::bigint
+  from governance.ledger where work_order = $1;
+
+-- name: cost_rows
+-- Costs grouped by the columns that $1 names; $2 work order, $3 since, $4 until.
+select case when 'work_order' = any ($1::text[]) then work_order end as work_order,
+       case when 'phase' = any ($1::text[]) then phase end as phase,
+       case when 'role' = any ($1::text[]) then role end as role,
+       case when 'model' = any ($1::text[]) then model end as model,
+       case when 'action' = any ($1::text[]) then action end as action,
+       sum(usd) as usd, sum(input_tokens)::bigint as input_tokens,
+       sum(output_tokens)::bigint as output_tokens, count(*) as n_calls
+  from governance.ledger
+ where ($2::text is null or work_order = $2)
+   and ($3::timestamptz is null or recorded_at >= $3)
+   and ($4::timestamptz is null or recorded_at < $4)
+ group by 1, 2, 3, 4, 5
+ order by usd desc, 1, 2, 3, 4, 5
+ limit 1000;
+
+-- name: count_claimable
+-- How many work orders exist in each state.
+select state, count(*) as n from governance.work_order group by state order by state;
+
+-- name: history_length
+-- How many events the stream $1 has.
+select coalesce(max(seq), 0) from kernel.event where stream = $1;
+
+-- name: read_history
+-- Events of the work order's stream $1 other than the records of single calls, oldest first.
+select position, stream, seq, type, actor, at, data, prev_hash, hash
+  from kernel.event
+ where stream = $1 and type not like 'call.%' and type <> 'action.judged'
+ order by seq;
+
+-- name: read_resume_events
+-- What a resume packet is made of: the events of stream $1 without the calls of the running attempt,
+-- so that a worker's own calls do not change the packet it continues from.
+with attempt as (
+    select max(seq) filter (where type = 'work_order.claimed') as claimed,
+           max(seq) filter (where type in ('work_order.lease_expired', 'work_order.stood_down',
+                                           'work_order.submitted', 'work_order.cancelled')) as ended
+      from kernel.event where stream = $1
+)
+select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash
+  from kernel.event e, attempt a
+ where e.stream = $1 and e.type <> 'action.judged'
+   and (e.type not like 'call.%' or e.seq < a.claimed or a.ended > a.claimed)
+ order by e.seq;
+
+-- name: list_calls
+-- The records of calls in stream $1 of type $2, newest first; $3 rows.
+select seq, type, actor, at, data
+  from kernel.event
+ where stream = $1 and type = $2
+ order by seq desc
+ limit $3;
+
+-- name: count_calls
+-- How often each tool was called in stream $1, by kind of record.
+select data ->> 'tool' as tool, type, count(*) as n
+  from kernel.event
+ where stream = $1 and type in ('call.allowed', 'call.refused')
+ group by 1, 2 order by 1, 2;
+
+-- name: lock_lease
+-- Work order $1 and its lease, locked in this order, where worker $2 holds epoch $3 after $4.
+select w.id, w.state
+  from governance.work_order w
+  join governance.lease l on l.work_order = w.id
+ where w.id = $1 and w.state = 'active' and l.worker = $2 and l.epoch = $3 and l.expires_at > $4
+   for update of w, l;
+
+-- name: get_evidence
+-- One evidence row by its id $1.
+select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash
+  from governance.evidence where id = $1;
+
+-- name: find_ended_with_packet
+-- The 200 work orders that ended last and have a packet.
+select id from governance.work_order
+ where state in ('completed', 'failed') and packet_sha256 is not null
+ order by ended_at desc limit 200;

@@ -1,0 +1,81 @@
+"""Ends what nobody ended: expired leases, expired holds, packets that a crash left unwritten.
+
+Above: the plugin starts it with the server. Below: orders, packets. Any number of servers may
+sweep at once; each end is decided under the lock of its work order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from agentos import Kernel, NewEvent, ToolError
+from agentos_governance.orders import lock_order, sql
+from agentos_governance.packets import ensure_final_packet, packet_folder
+from agentos_governance.projections import work_order_stream
+
+SWEEP_EVERY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def sweep_for_ever(kernel: Kernel) -> None:
+    """Sweep about once a second, whatever happens to the database meanwhile."""
+    await _repair_packets(kernel)
+    while True:
+        try:
+            await sweep(kernel)
+        except ToolError as error:
+            _log.warning("sweep_postponed", code=error.code)
+        except Exception as error:  # the owner of a background task keeps it alive
+            _log.error("sweep_failed", exc_info=error)
+        await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def sweep(kernel: Kernel) -> int:
+    """One round; how many leases it ended."""
+    now = kernel.clock.now()
+    rows = await kernel.database.fetch(sql.find_expired_leases, now)
+    n_ended = 0
+    for row in rows:
+        n_ended += await _end_lease(kernel, row["id"])
+    async with kernel.database.connection() as connection:
+        await connection.execute(sql.release_expired_holds, now)
+    return n_ended
+
+
+async def _end_lease(kernel: Kernel, work_order: str) -> bool:
+    transaction = await kernel.open_transaction()
+    try:
+        row = await lock_order(transaction, work_order)
+        now = kernel.clock.now()
+        is_alive = row["expires_at"] is not None and row["expires_at"] > now
+        if row["state"] != "active" or is_alive:
+            await transaction.rollback()
+            return False
+        await transaction.append(
+            NewEvent(
+                work_order_stream(work_order),
+                "work_order.lease_expired",
+                "system",
+                now,
+                {"work_order": work_order, "worker": row["worker"], "epoch": row["epoch"]},
+            )
+        )
+        await transaction.execute(sql.drop_lease, work_order)
+        await transaction.commit()
+    except BaseException:
+        await transaction.rollback()
+        raise
+    kernel.bus.announce()
+    return True
+
+
+async def _repair_packets(kernel: Kernel) -> None:
+    for row in await kernel.database.fetch(sql.find_ended_with_packet):
+        if not (packet_folder(kernel.settings, row["id"]) / "statement.dsse.json").exists():
+            try:
+                await ensure_final_packet(kernel, row["id"])
+            except (ToolError, OSError) as error:
+                _log.error("packet_not_repaired", work_order=row["id"], exc_info=error)

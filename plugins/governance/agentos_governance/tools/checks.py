@@ -1,0 +1,108 @@
+"""Asking first: may I do this? Judges what clients do with their own tools."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentos import ConflictError, InvalidArgumentError, NewEvent, ToolCall, tool
+from agentos_governance.actions import Action
+from agentos_governance.enforcement import HeldOrder, held_order
+from agentos_governance.judgement import Judgement
+from agentos_governance.projections import work_order_stream
+from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.tools.leases import require_held
+from agentos_governance.tools.planning import WorkOrderId
+
+MAX_COMMAND_CHARS = 20_000
+
+
+class RequestedAction(BaseModel):
+    """What is about to be done, in the words of the client that does it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    tool: Annotated[str, Field(min_length=1, max_length=200, description="Such as Edit or Bash")]
+    capability: Literal["read", "write", "execute", "network"] | None = None
+    paths: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=1_000)
+    ] = []
+    command: Annotated[str | None, Field(max_length=MAX_COMMAND_CHARS)] = None
+    args: dict[str, Any] | None = Field(default=None, description="The tool's own arguments")
+
+
+class ActionVerdict(BaseModel):
+    """Whether the action is allowed, and which rule says so."""
+
+    verdict: Literal["allow", "deny", "ask"]
+    rule: str
+    reason: str
+    remedy: str | None
+    contract_version: str
+    review_id: str | None = None
+
+
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER])
+async def check_action(
+    call: ToolCall, action: RequestedAction, work_order: WorkOrderId | None = None
+) -> ActionVerdict:
+    """Ask whether an action outside AgentOS (an edit, a shell command) fits the contract.
+
+    Paths are judged where they lead, symbolic links included; commands are parsed, not matched as
+    text. A denial names the rule and the remedy, and is recorded.
+    """
+    held = _held(call, work_order)
+    judgement = held.contract.judge(
+        Action(
+            action.tool,
+            capability=action.capability,
+            paths=action.paths,
+            command=action.command,
+            args=action.args,
+        ),
+        held.workspace,
+    )
+    transaction = await call.begin()
+    await transaction.append(_judged(call, held, action, judgement))
+    return ActionVerdict(
+        verdict=judgement.verdict,
+        rule=judgement.rule,
+        reason=judgement.reason,
+        remedy=judgement.remedy,
+        contract_version=held.contract.version,
+    )
+
+
+def _held(call: ToolCall, work_order: str | None) -> HeldOrder:
+    if work_order is not None:
+        return require_held(call, work_order)
+    held = held_order(call)
+    if held is None:
+        raise InvalidArgumentError(
+            f"{call.principal.name} does not hold exactly one work order",
+            remedy="claim a work order, or pass `work_order`",
+        )
+    if call.work_order is not None and call.work_order != held.id:
+        raise ConflictError(f"the call is made under {held.id}, not {call.work_order}")
+    return held
+
+
+def _judged(
+    call: ToolCall, held: HeldOrder, action: RequestedAction, judgement: Judgement
+) -> NewEvent:
+    return NewEvent(
+        work_order_stream(held.id),
+        "action.judged",
+        call.principal.name,
+        call.now(),
+        {
+            "work_order": held.id,
+            "call": call.id,
+            "action": action.model_dump(mode="json", exclude={"args"}),
+            "verdict": judgement.verdict,
+            "rule": judgement.rule,
+            "reason": judgement.reason[:2_000],
+            "contract_version": held.contract.version,
+        },
+    )

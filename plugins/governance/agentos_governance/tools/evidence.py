@@ -1,0 +1,130 @@
+"""Recording evidence: a claim with the digest of what supports it, taken by the server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from agentos import (
+    InvalidArgumentError,
+    NewEvent,
+    NotFoundError,
+    ToolCall,
+    new_id,
+    redact_text,
+    tool,
+)
+from agentos_governance.blobs import MAX_BLOB_BYTES, BlobStore
+from agentos_governance.contracts import EvidenceKind
+from agentos_governance.enforcement import HeldOrder
+from agentos_governance.orders import evidence_view, sql
+from agentos_governance.paths import resolve_path
+from agentos_governance.projections import work_order_stream
+from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.tools.leases import require_held, require_lease
+from agentos_governance.tools.planning import WorkOrderId
+from agentos_governance.views import EvidenceView
+
+MAX_CONTENT_CHARS = 1_000_000
+
+
+class RecordedEvidence(BaseModel):
+    """The stored evidence."""
+
+    evidence: EvidenceView
+
+
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=60)
+async def record_evidence(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    kind: Annotated[EvidenceKind, Field(description="Such as test_report, diff or analysis")],
+    claim: Annotated[
+        str, Field(min_length=3, max_length=2_000, description="What this proves, in a sentence")
+    ],
+    path: Annotated[
+        str | None,
+        Field(min_length=1, max_length=4_096, description="A file in the workspace; or `content`"),
+    ] = None,
+    content: Annotated[
+        str | None,
+        Field(max_length=MAX_CONTENT_CHARS, description="The evidence itself, as text; or `path`"),
+    ] = None,
+    lines: Annotated[
+        list[Annotated[int, Field(ge=1)]] | None,
+        Field(min_length=2, max_length=2, description="First and last line, 1-based, inclusive"),
+    ] = None,
+    observed_by: Annotated[
+        str | None, Field(max_length=200, description="Who saw it, such as a hook; kept as a claim")
+    ] = None,
+) -> RecordedEvidence:
+    """Record evidence for a claim about the work.
+
+    With `path` the server reads and hashes the file itself (level "observed"); with `content` it
+    keeps the text (level "reported"). Give exactly one of the two. A claim about a file must still
+    fit the file, or its base version, when the work is submitted.
+    """
+    if (path is None) == (content is None):
+        raise InvalidArgumentError("give exactly one of `path` and `content`")
+    held = require_held(call, work_order)
+    blobs = BlobStore(call.kernel.settings.home / "blobs")
+    if path is not None:
+        relative, data = await asyncio.to_thread(_read_file, held, path)
+        _check_lines(lines, data)
+        sha256 = await asyncio.to_thread(blobs.put, data)
+    else:
+        assert content is not None
+        relative, level = None, "reported"
+        sha256 = await asyncio.to_thread(blobs.put, redact_text(content).encode())
+    level = "observed" if path is not None else "reported"
+    transaction = await require_lease(call, held)
+    [event] = await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "evidence.recorded",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": work_order,
+                "evidence": new_id("EV"),
+                "kind": kind,
+                "claim": claim,
+                "path": relative,
+                "lines": {"start": lines[0], "end": lines[1]} if lines else None,
+                "sha256": sha256,
+                "level": level,
+                "worker": call.principal.name,
+                "epoch": held.epoch,
+                "observed_by": observed_by,
+            },
+        )
+    )
+    row: Any = await transaction.fetch_row(sql.get_evidence, event.data["evidence"])
+    return RecordedEvidence(evidence=evidence_view(row))
+
+
+def _read_file(held: HeldOrder, path: str) -> tuple[str, bytes]:
+    if held.workspace is None:
+        raise InvalidArgumentError(
+            f"{held.id} has no workspace; pass the evidence as `content`",
+        )
+    relative = resolve_path(held.workspace, path, for_write=False)
+    target = held.workspace / relative
+    if not target.is_file():
+        raise NotFoundError(f"the workspace has no file {path!r}")
+    if target.stat().st_size > MAX_BLOB_BYTES:
+        raise InvalidArgumentError(f"{path!r} is larger than {MAX_BLOB_BYTES} bytes")
+    return Path(relative).as_posix(), target.read_bytes()
+
+
+def _check_lines(lines: list[int] | None, data: bytes) -> None:
+    if lines is None:
+        return
+    n_lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if not lines[0] <= lines[1] <= max(n_lines, 1):
+        raise InvalidArgumentError(
+            f"argument `lines` is {lines}; the file has lines 1 to {n_lines}, first before last"
+        )

@@ -1,0 +1,247 @@
+"""Claiming work, keeping the lease, giving it back, and finding out where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from agentos import (
+    ConflictError,
+    InvalidArgumentError,
+    InvalidStateError,
+    LeaseLostError,
+    NewEvent,
+    NotFoundError,
+    ToolCall,
+    Transaction,
+)
+from agentos import tool as declare_tool
+from agentos_governance.contracts import parse_contract
+from agentos_governance.enforcement import HeldOrder, check_lease, held_order
+from agentos_governance.orders import (
+    Reader,
+    get_order,
+    lease_view,
+    lock_order,
+    order_details,
+    read_resume_events,
+    sql,
+    workspace_view,
+)
+from agentos_governance.projections import work_order_stream
+from agentos_governance.resume import build_resume_packet
+from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.tools.planning import Name, WorkOrderId
+from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
+from agentos_governance.workspaces import Workspace, ensure_worktree, inspect_repository
+
+MAX_CANDIDATES = 20
+
+
+class RenewedLease(BaseModel):
+    """The extended lease."""
+
+    lease: LeaseView
+
+
+class StoodDown(BaseModel):
+    """Where the work stands for whoever claims it next."""
+
+    resume_packet: ResumePacketView
+
+
+@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+async def claim_work_order(
+    call: ToolCall,
+    work_order: WorkOrderId | None = None,
+    role: Annotated[
+        Name | None, Field(description="Claim the oldest ready one of highest priority for a role")
+    ] = None,
+) -> ClaimView:
+    """Claim a work order: the lease, a git worktree to edit in, and the resume packet.
+
+    Names one, or takes the best ready one (of `role`, if given). Every tool call renews the
+    lease; a lease that expires lets another worker continue from the resume packet.
+    """
+    if work_order is not None and role is not None:
+        raise InvalidArgumentError("pass `work_order` or `role`, not both")
+    candidates = [work_order] if work_order else await _find_candidates(call, role)
+    for candidate in candidates:
+        claim = await _try_claim(call, candidate, is_named=work_order is not None)
+        if claim is not None:
+            return claim
+    raise NotFoundError(
+        "no work order is ready to be claimed" + (f" for the role {role!r}" if role else ""),
+        remedy="list_work_orders shows what is blocked or held by others",
+    )
+
+
+@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], idempotent=True)
+async def renew_lease(call: ToolCall, work_order: WorkOrderId) -> RenewedLease:
+    """Extend the lease by its time to live. Any other tool call does so too."""
+    held = require_held(call, work_order)
+    transaction = await call.begin()
+    await transaction.fetch_row(sql.renew_lease, held.id, held.worker, held.epoch, call.now())
+    lease = lease_view(await get_order(transaction, work_order), call.now())
+    assert lease is not None
+    return RenewedLease(lease=lease)
+
+
+@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER])
+async def stand_down(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    reason: Annotated[str, Field(min_length=3, max_length=2_000)],
+) -> StoodDown:
+    """Give the work order back, so that another worker can continue it. Files stay."""
+    held = require_held(call, work_order)
+    transaction = await call.begin()
+    await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "work_order.stood_down",
+            call.principal.name,
+            call.now(),
+            {"work_order": work_order, "reason": reason, "epoch": held.epoch},
+        )
+    )
+    await transaction.execute(sql.drop_lease, work_order)
+    return StoodDown(resume_packet=await resume_packet(transaction, work_order))
+
+
+@declare_tool(reads=[WORK_ORDERS])
+async def get_resume_packet(call: ToolCall, work_order: WorkOrderId) -> ResumePacketView:
+    """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256."""
+    await get_order(call.kernel.database, work_order)
+    return await resume_packet(call.kernel.database, work_order)
+
+
+async def resume_packet(reader: Reader, work_order: str) -> ResumePacketView:
+    """The packet as canonical JSON; the calls of a running attempt do not change it."""
+    packet, sha256 = build_resume_packet(await read_resume_events(reader, work_order))
+    return ResumePacketView(sha256=sha256, packet=packet)
+
+
+def require_held(call: ToolCall, work_order: str) -> HeldOrder:
+    """The caller's living lease on the work order; LeaseLostError without one."""
+    held = held_order(call)
+    if held is None or held.id != work_order:
+        raise LeaseLostError(
+            f"{call.principal.name} holds no living lease on {work_order}",
+            remedy="claim the work order; its resume packet says where it stands",
+        )
+    return held
+
+
+async def require_lease(call: ToolCall, held: HeldOrder) -> Transaction:
+    """The call's transaction, with the lease checked and locked in it."""
+    transaction = await call.begin()
+    await check_lease(transaction, held, call.now())
+    return transaction
+
+
+async def _find_candidates(call: ToolCall, role: str | None) -> list[str]:
+    rows = await call.kernel.database.fetch(sql.find_claimable, role, call.now(), MAX_CANDIDATES)
+    return [row["id"] for row in rows]
+
+
+async def _try_claim(call: ToolCall, work_order: str, *, is_named: bool) -> ClaimView | None:
+    """The claim, or None where somebody else was faster and another candidate may do."""
+    row = await get_order(call.kernel.database, work_order)
+    # Git works before the transaction; a worktree made for a claim that fails is reused later.
+    workspace = await _prepare_workspace(call, row)
+    transaction = await call.begin()
+    row = await lock_order(transaction, work_order)
+    problem = _why_not_claimable(row, call)
+    if problem is not None:
+        if is_named:
+            raise problem
+        return None
+    await _append_claim(call, transaction, row, workspace)
+    return await _claim_view(call, transaction, work_order)
+
+
+async def _append_claim(
+    call: ToolCall, transaction: Transaction, row: Any, workspace: Workspace | None
+) -> None:
+    work_order, epoch, stream = row["id"], row["epoch"] + 1, work_order_stream(row["id"])
+    ttl_s = parse_contract(row["contract"]).lease_ttl_s
+    if row["state"] == "active":
+        await transaction.append(lease_expired_event(call, row))
+    await transaction.append(
+        NewEvent(
+            stream,
+            "work_order.claimed",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": work_order,
+                "worker": call.principal.name,
+                "person": call.principal.person,
+                "epoch": epoch,
+                "lease_ttl_s": ttl_s,
+                "workspace": str(workspace.path) if workspace else None,
+                "branch": workspace.branch if workspace else None,
+                "base_commit": workspace.base_commit if workspace else None,
+            },
+        )
+    )
+    await transaction.execute(
+        sql.put_lease, work_order, call.principal.name, epoch, ttl_s, call.now()
+    )
+    call.work_order, call.stream = work_order, stream
+
+
+def lease_expired_event(call: ToolCall, row: Any) -> NewEvent:
+    """The end of the lease that a claim takes over."""
+    return NewEvent(
+        work_order_stream(row["id"]),
+        "work_order.lease_expired",
+        "system",
+        call.now(),
+        {"work_order": row["id"], "worker": row["worker"], "epoch": row["epoch"]},
+    )
+
+
+async def _claim_view(call: ToolCall, transaction: Transaction, work_order: str) -> ClaimView:
+    details = await order_details(transaction, work_order, call.now())
+    assert details.lease is not None
+    return ClaimView(
+        work_order=details,
+        lease=details.lease,
+        workspace=workspace_view(await get_order(transaction, work_order)),
+        resume_packet=await resume_packet(transaction, work_order),
+    )
+
+
+def _why_not_claimable(row: Any, call: ToolCall) -> ConflictError | InvalidStateError | None:
+    if row["state"] in ("ready", "suspended"):
+        return None
+    lease = lease_view(row, call.now())
+    if row["state"] == "active":
+        # The same worker again is a restarted worker: the new epoch fences off its former self.
+        if lease is None or lease.worker == call.principal.name:
+            return None
+        return ConflictError(
+            f"{row['id']} is held by {lease.worker} until {lease.expires_at}",
+            remedy="claim another one, or wait until that lease expires",
+        )
+    return InvalidStateError(
+        f"{row['id']} is {row['state']}; only ready or suspended work can be claimed"
+    )
+
+
+async def _prepare_workspace(call: ToolCall, row: Any) -> Workspace | None:
+    if row["repo"] is None or _why_not_claimable(row, call) is not None:
+        return None
+    base_commit = row["base_commit"]
+    if base_commit is None:
+        base_commit = (await inspect_repository(Path(row["repo"]))).require_head()
+    return await ensure_worktree(
+        Path(row["repo"]),
+        call.kernel.settings.home / "worktrees" / row["id"],
+        f"agentos/{row['id']}",
+        base_commit,
+    )

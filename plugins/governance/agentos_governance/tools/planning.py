@@ -1,0 +1,200 @@
+"""Creating, listing, reading and cancelling work orders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from agentos import (
+    InvalidArgumentError,
+    InvalidStateError,
+    NewEvent,
+    NotFoundError,
+    ToolCall,
+    Transaction,
+    new_id,
+    tool,
+)
+from agentos_governance.contracts import (
+    Contract,
+    contract_digest,
+    contract_document,
+    usd_text,
+)
+from agentos_governance.orders import (
+    OPEN_STATES,
+    cursor_of,
+    list_depends_on,
+    lock_order,
+    order_details,
+    order_view,
+    parse_cursor,
+    sql,
+)
+from agentos_governance.projections import work_order_stream
+from agentos_governance.roles import WORK_ORDERS
+from agentos_governance.views import State, WorkOrderDetails, WorkOrderView
+from agentos_governance.workspaces import inspect_repository
+
+WorkOrderId = Annotated[
+    str, Field(min_length=1, max_length=60, description="Work order id, such as WO-3F9K2M7Q")
+]
+Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]
+
+
+class WorkOrderList(BaseModel):
+    """A page of work orders, highest priority first, then oldest first."""
+
+    work_orders: list[WorkOrderView]
+    truncated: bool
+    next_cursor: str | None
+
+
+@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS])
+async def create_work_order(
+    call: ToolCall,
+    title: Annotated[str, Field(min_length=1, max_length=200)],
+    objective: Annotated[
+        str, Field(min_length=1, max_length=20_000, description="What is done when this is done")
+    ],
+    contract: Annotated[Contract, Field(description="What the worker may touch, spend and owes")],
+    phase: Annotated[
+        Name, Field(description="Phase of the job, such as analyse or change")
+    ] = "work",
+    role: Annotated[Name, Field(description="Which kind of worker should claim it")] = "worker",
+    depends_on: Annotated[
+        list[WorkOrderId], Field(max_length=100, description="Work orders that complete first")
+    ] = [],  # noqa: B006 - pydantic copies defaults
+    parent: WorkOrderId | None = None,
+    priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is claimed first")] = 0,
+    repo: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=4096,
+            description="Git repository on the server's machine; a claim makes a worktree of it",
+        ),
+    ] = None,
+) -> WorkOrderDetails:
+    """Create a work order with its contract.
+
+    It is ready at once, or blocked until everything in depends_on has completed. Refuses a
+    contract with unknown fields, dependencies that do not exist, and a repo that is not git.
+    """
+    root = await _repository_root(repo)
+    work_order = new_id("WO")
+    transaction = await call.begin()
+    state = await _initial_state(transaction, depends_on)
+    if parent is not None:
+        await lock_order(transaction, parent)
+    await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "work_order.created",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": work_order,
+                "title": title,
+                "objective": objective,
+                "contract": contract_document(contract),
+                "contract_version": contract_digest(contract),
+                "phase": phase,
+                "role": role,
+                "depends_on": sorted(set(depends_on)),
+                "parent": parent,
+                "priority": priority,
+                "repo": root,
+                "state": state,
+                "person": call.principal.answerable,
+            },
+        )
+    )
+    await transaction.execute(sql.create_budget, work_order, usd_text(contract.cost_budget_usd))
+    return await order_details(transaction, work_order, call.now())
+
+
+@tool(reads=[WORK_ORDERS])
+async def list_work_orders(
+    call: ToolCall,
+    state: State | None = None,
+    role: Name | None = None,
+    phase: Name | None = None,
+    ready_only: Annotated[
+        bool, Field(description="Only those a worker can claim now (ready or left by another)")
+    ] = False,
+    limit: Annotated[int, Field(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Field(max_length=200)] = None,
+) -> WorkOrderList:
+    """List work orders, highest priority first. Use ready_only to find something to claim."""
+    after = parse_cursor(cursor) or (None, None, None)
+    rows = await call.kernel.database.fetch(
+        sql.list_work_orders, state, role, phase, ready_only, *after, call.now(), limit + 1
+    )
+    page = rows[:limit]
+    is_cut = len(rows) > limit
+    return WorkOrderList(
+        work_orders=[
+            order_view(row, await list_depends_on(call.kernel.database, row["id"]), call.now())
+            for row in page
+        ],
+        truncated=is_cut,
+        next_cursor=cursor_of(page[-1]) if is_cut else None,
+    )
+
+
+@tool(reads=[WORK_ORDERS])
+async def get_work_order(call: ToolCall, work_order: WorkOrderId) -> WorkOrderDetails:
+    """Everything about one work order: contract, state, lease, evidence, findings and cost."""
+    return await order_details(call.kernel.database, work_order, call.now())
+
+
+@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], destructive=True)
+async def cancel_work_order(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    reason: Annotated[str, Field(min_length=3, max_length=2_000)],
+) -> WorkOrderDetails:
+    """End a work order before completion. Its worker loses the lease at once; files stay."""
+    transaction = await call.begin()
+    row = await lock_order(transaction, work_order)
+    if row["state"] not in OPEN_STATES:
+        raise InvalidStateError(f"{work_order} is {row['state']}; only open work can be cancelled")
+    await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "work_order.cancelled",
+            call.principal.name,
+            call.now(),
+            {"work_order": work_order, "reason": reason},
+        )
+    )
+    await transaction.execute(sql.drop_lease, work_order)
+    return await order_details(transaction, work_order, call.now())
+
+
+async def _repository_root(repo: str | None) -> str | None:
+    if repo is None:
+        return None
+    if not Path(repo).is_absolute():
+        raise InvalidArgumentError(
+            "argument `repo` must be the absolute path of a git repository on the server's machine"
+        )
+    repository = await inspect_repository(Path(repo))
+    repository.require_head()
+    return str(repository.root)
+
+
+async def _initial_state(transaction: Transaction, depends_on: list[str]) -> str:
+    if not depends_on:
+        return "ready"
+    rows: Any = await transaction.fetch(sql.lock_dependencies, sorted(set(depends_on)))
+    states = {row["id"]: row["state"] for row in rows}
+    for dependency in depends_on:
+        if dependency not in states:
+            raise NotFoundError(f"depends_on names {dependency!r}, which does not exist")
+        if states[dependency] in ("failed", "cancelled"):
+            raise InvalidStateError(f"{dependency} is {states[dependency]} and never completes")
+    return "ready" if all(s == "completed" for s in states.values()) else "blocked"

@@ -1,0 +1,321 @@
+"""Submitting work through the gates, and deciding about it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from agentos import (
+    CallRefusedError,
+    ConflictError,
+    Event,
+    InvalidStateError,
+    NewEvent,
+    ToolCall,
+    Transaction,
+    tool,
+)
+from agentos_governance.blobs import BlobStore
+from agentos_governance.changes import WorkspaceDiff, diff_digest, diff_workspace
+from agentos_governance.contracts import Contract
+from agentos_governance.enforcement import HeldOrder
+from agentos_governance.gates import Gate, Submission, run_gates
+from agentos_governance.orders import (
+    Reader,
+    contract_of,
+    get_order,
+    list_evidence,
+    list_votes,
+    lock_order,
+    read_history,
+    sql,
+)
+from agentos_governance.packets import packet_content, store_packet
+from agentos_governance.projections import work_order_stream
+from agentos_governance.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
+from agentos_governance.tools.leases import require_held, require_lease, resume_packet
+from agentos_governance.tools.planning import WorkOrderId
+from agentos_governance.views import GateView, State, VoteView
+from agentos_governance.workspaces import Workspace
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Lower-case hexadecimal")]
+MAX_PATCH_BYTES = 8 * 1024 * 1024
+
+
+class SubmittedWork(BaseModel):
+    """The gates' findings and where the work order stands now."""
+
+    gates: list[GateView]
+    state: State
+    packet_sha256: str | None = Field(description="What a reviewer names; null if a gate failed")
+
+
+class ReviewOutcome(BaseModel):
+    """Where the work order stands after the vote."""
+
+    state: State
+    votes: list[VoteView]
+
+
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+async def submit_work_order(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    summary: Annotated[str, Field(min_length=3, max_length=20_000)],
+) -> SubmittedWork:
+    """Submit the work: required evidence, every claim's digest and the real diff are checked.
+
+    A failed gate is no error: the state stays active and the findings say what to mend. Passing
+    fixes the evidence packet and ends the lease; a reviewer who is not a worker of this order
+    decides.
+    """
+    held = require_held(call, work_order)
+    row = await get_order(call.kernel.database, work_order)
+    workspace = workspace_of(row)
+    diff = await diff_workspace(workspace) if workspace is not None else None
+    submission = Submission(
+        work_order=work_order,
+        contract=held.contract.contract,
+        evidence=await list_evidence(call.kernel.database, work_order),
+        workspace=workspace,
+        diff=diff,
+        summary=summary,
+    )
+    gates = await run_gates(submission, call.service(GateRegistry).gates)
+    transaction = await require_lease(call, held)
+    if not all(gate.passed for gate in gates):
+        await transaction.append(_gates_failed(call, held, summary, gates))
+        return SubmittedWork(gates=gates, state="active", packet_sha256=None)
+    return await _accept(call, transaction, held, summary, gates, diff)
+
+
+@tool(reads=[WORK_ORDERS], writes=[REVIEWS])
+async def review_work_order(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    packet_sha256: Annotated[Sha256, Field(description="Digest of the packet that was reviewed")],
+    verdict: Literal["approve", "request_changes", "reject"],
+    reason: Annotated[str, Field(min_length=3, max_length=5_000)],
+    findings: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=2_000)]], Field(max_length=100)
+    ] = [],  # noqa: B006 - pydantic copies defaults
+) -> ReviewOutcome:
+    """Vote on submitted work, bound to the digest of what was looked at.
+
+    `packet_sha256` is the evidence packet's digest (get_work_order shows it) or that of the
+    resume packet while the order is in review. A stale digest is refused, and so is everybody who
+    worked on the order: nobody approves their own work.
+    """
+    await _check_worktree(call, work_order)
+    transaction = await call.begin()
+    row = await lock_order(transaction, work_order)
+    await _check_reviewable(transaction, row, packet_sha256)
+    contract = contract_of(row)
+    await _check_four_eyes(call, transaction, row, contract)
+    await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "work_order.reviewed",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": work_order,
+                "reviewer": call.principal.name,
+                "voter": call.principal.answerable,
+                "is_human": call.principal.person is not None,
+                "verdict": verdict,
+                "reason": reason,
+                "findings": list(findings),
+                "packet_sha256": row["packet_sha256"],
+            },
+        )
+    )
+    votes = await list_votes(transaction, work_order, row["packet_sha256"])
+    state = await _conclude(call, transaction, work_order, contract, verdict, reason, votes)
+    return ReviewOutcome(state=state, votes=votes)
+
+
+class GateRegistry:
+    """The gates that plugins add, as the service by which tools find them."""
+
+    def __init__(self, gates: list[Gate]) -> None:
+        self.gates = gates
+
+
+def workspace_of(row: Any) -> Workspace | None:
+    """The worktree of a work-order row, or None."""
+    if row["workspace"] is None:
+        return None
+    return Workspace(Path(row["repo"]), Path(row["workspace"]), row["branch"], row["base_commit"])
+
+
+def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[GateView]) -> NewEvent:
+    return NewEvent(
+        work_order_stream(held.id),
+        "work_order.gates_failed",
+        call.principal.name,
+        call.now(),
+        {
+            "work_order": held.id,
+            "summary": summary,
+            "gates": [gate.model_dump(mode="json") for gate in gates],
+        },
+    )
+
+
+async def _accept(
+    call: ToolCall,
+    transaction: Transaction,
+    held: HeldOrder,
+    summary: str,
+    gates: list[GateView],
+    diff: WorkspaceDiff | None,
+) -> SubmittedWork:
+    diff_document = await asyncio.to_thread(_diff_document, call, diff)
+    head = (await read_history(transaction, held.id))[-1]
+    content = await packet_content(
+        transaction, held.id, gates=gates, diff=diff_document, summary=summary, head=head
+    )
+    # Durable before the event that names it; a packet whose event never comes is overwritten.
+    packet = await asyncio.to_thread(store_packet, call.kernel.settings, content)
+    await transaction.append(
+        NewEvent(
+            work_order_stream(held.id),
+            "work_order.submitted",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": held.id,
+                "summary": summary,
+                "gates": [gate.model_dump(mode="json") for gate in gates],
+                "packet_sha256": packet.sha256,
+                "diff": diff_document,
+            },
+        )
+    )
+    await transaction.execute(sql.drop_lease, held.id)
+    state: State = "in_review"
+    if not held.contract.contract.review.required:
+        await complete(call, transaction, held.id)
+        state = "completed"
+    return SubmittedWork(gates=gates, state=state, packet_sha256=packet.sha256)
+
+
+def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any] | None:
+    if diff is None:
+        return None
+    patch_sha256 = None
+    if len(diff.patch) <= MAX_PATCH_BYTES:
+        patch_sha256 = BlobStore(call.kernel.settings.home / "blobs").put(diff.patch)
+    return {
+        "sha256": diff.digest,
+        "patch_sha256": patch_sha256,
+        "files": diff.statistics.files,
+        "insertions": diff.statistics.insertions,
+        "deletions": diff.statistics.deletions,
+        "paths": [change.path for change in diff.changes[:500]],
+    }
+
+
+async def complete(call: ToolCall, transaction: Transaction, work_order: str) -> None:
+    """End a work order well, and make ready what waited for it only."""
+    await transaction.append(_ended(call, work_order, "work_order.completed", "approved"))
+    for row in await transaction.fetch(sql.find_unblocked, work_order):
+        await lock_order(transaction, row["id"])
+        await transaction.append(
+            NewEvent(
+                work_order_stream(row["id"]),
+                "work_order.ready",
+                "system",
+                call.now(),
+                {"work_order": row["id"], "after": work_order},
+            )
+        )
+
+
+async def _conclude(
+    call: ToolCall,
+    transaction: Transaction,
+    work_order: str,
+    contract: Contract,
+    verdict: str,
+    reason: str,
+    votes: list[VoteView],
+) -> State:
+    if verdict == "reject":
+        await transaction.append(_ended(call, work_order, "work_order.failed", reason))
+        return "failed"
+    if verdict == "request_changes":
+        await transaction.append(_ended(call, work_order, "work_order.changes_requested", reason))
+        return "suspended"
+    if sum(_counts(vote, contract) for vote in votes) >= contract.review.quorum:
+        await complete(call, transaction, work_order)
+        return "completed"
+    return "in_review"
+
+
+def _counts(vote: VoteView, contract: Contract) -> bool:
+    if vote.verdict != "approve":
+        return False
+    by = contract.review.by
+    return by == "either" or vote.is_human == (by == "human")
+
+
+def _ended(call: ToolCall, work_order: str, type: str, reason: str) -> NewEvent:
+    return NewEvent(
+        work_order_stream(work_order),
+        type,
+        call.principal.name,
+        call.now(),
+        {"work_order": work_order, "reason": reason},
+    )
+
+
+async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> None:
+    if row["state"] != "in_review":
+        raise InvalidStateError(f"{row['id']} is {row['state']}; only work in review is voted on")
+    if packet_sha256 == row["packet_sha256"]:
+        return
+    if packet_sha256 != (await resume_packet(reader, row["id"])).sha256:
+        raise ConflictError(
+            f"the packet of {row['id']} is {row['packet_sha256']} now, not {packet_sha256}",
+            remedy="look at the work order again and vote on what is there now",
+        )
+
+
+async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
+    claims = await reader.fetch(sql.list_claims, row["id"])
+    workers = {claim["person"] or claim["worker"] for claim in claims}
+    workers |= {claim["worker"] for claim in claims}
+    if workers & {call.principal.answerable, call.principal.name}:
+        raise CallRefusedError(
+            f"{call.principal.answerable} worked on {row['id']}; nobody approves their own work",
+            rule="four_eyes",
+            contract_version=row["contract_version"],
+            remedy="ask somebody who did not work on it",
+        )
+    if contract.review.by == "human" and call.principal.person is None:
+        raise CallRefusedError(
+            f"{row['id']} must be reviewed by a person; {call.principal.name} is bound to none",
+            rule="review.by",
+            contract_version=row["contract_version"],
+            remedy="use a token that was created with --person",
+        )
+
+
+async def _check_worktree(call: ToolCall, work_order: str) -> None:
+    """What is approved must be what was submitted: the worktree may not have moved since."""
+    row = await get_order(call.kernel.database, work_order)
+    workspace = workspace_of(row)
+    if workspace is None or row["state"] != "in_review" or not workspace.path.is_dir():
+        return
+    history = await read_history(call.kernel.database, work_order)
+    submitted: Event = next(e for e in reversed(history) if e.type == "work_order.submitted")
+    if submitted.data["diff"]["sha256"] != await diff_digest(workspace):
+        raise ConflictError(
+            f"the worktree of {work_order} has changed since it was submitted",
+            remedy="request changes, so that a worker submits what is there now",
+        )

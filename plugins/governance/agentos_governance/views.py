@@ -1,0 +1,122 @@
+"""Result models of the work-order tools: INTERFACE section 2, as pydantic."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+State = Literal[
+    "blocked", "ready", "active", "suspended", "in_review", "completed", "failed", "cancelled"
+]
+
+
+class LeaseView(BaseModel):
+    """Who holds a work order until when; `epoch` is the fencing token."""
+
+    worker: str
+    epoch: int
+    expires_at: str
+    ttl_s: int
+
+
+class CostView(BaseModel):
+    """Money of a work order, decimal strings in USD."""
+
+    spent_usd: str
+    held_usd: str
+    budget_usd: str
+
+
+class WorkspaceView(BaseModel):
+    """The git worktree a worker edits."""
+
+    path: str
+    branch: str
+    base_commit: str
+
+
+class EvidenceView(BaseModel):
+    """A claim and the digest of what supports it."""
+
+    id: str
+    kind: str
+    claim: str
+    sha256: str
+    path: str | None
+    start_line: int | None = None
+    end_line: int | None = None
+    level: Literal["observed", "reviewed", "reported"]
+    worker: str
+    created_at: str
+
+
+class VoteView(BaseModel):
+    """One person's verdict on one packet."""
+
+    reviewer: str
+    verdict: Literal["approve", "request_changes", "reject"]
+    reason: str
+    findings: list[str]
+    packet_sha256: str
+    is_human: bool
+    voted_at: str
+
+
+class WorkOrderView(BaseModel):
+    """A work order as lists show it."""
+
+    id: str
+    title: str
+    objective: str
+    state: State
+    phase: str
+    role: str
+    priority: int
+    repo: str | None
+    parent: str | None
+    depends_on: list[str]
+    contract_version: str
+    created_by: str
+    created_at: str
+    lease: LeaseView | None
+    cost: CostView
+    packet_sha256: str | None = Field(
+        default=None, description="Digest of the submitted evidence packet; reviews name it"
+    )
+
+
+class WorkOrderDetails(WorkOrderView):
+    """A work order with everything known of it."""
+
+    contract: dict[str, Any]
+    workspace: WorkspaceView | None
+    evidence: list[EvidenceView]
+    votes: list[VoteView]
+    findings: list[str]
+    summary: str | None
+    history_length: int
+
+
+class ResumePacketView(BaseModel):
+    """Where the work stands: canonical JSON text whose SHA-256 is `sha256`."""
+
+    sha256: str
+    packet: str
+
+
+class ClaimView(BaseModel):
+    """What a worker gets with a work order."""
+
+    work_order: WorkOrderDetails
+    lease: LeaseView
+    workspace: WorkspaceView | None
+    resume_packet: ResumePacketView
+
+
+class GateView(BaseModel):
+    """One check of a submission."""
+
+    name: str
+    passed: bool
+    findings: list[str]
