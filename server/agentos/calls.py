@@ -6,6 +6,7 @@ middlewares read it. Below: errors, the clock, the transaction of `agentos.datab
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,7 +143,7 @@ class ToolResult:
     @classmethod
     def from_error(cls, error: ToolError, call_id: str | None = None) -> ToolResult:
         """The result that tells a model what was refused or failed, and the remedy."""
-        fields = error.to_error()
+        fields = {key: _sendable(value) for key, value in error.to_error().items()}
         text = f"{fields['code']}: {fields['message']}"
         if "rule" in fields:
             text += f" (rule: {fields['rule']})"
@@ -177,6 +178,7 @@ class ToolCall:
     transaction: Transaction | None = None
     guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
     """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
+    _beginning: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def body_arguments(self) -> dict[str, Any]:
         """The validated values that the body takes as keyword arguments."""
@@ -197,13 +199,29 @@ class ToolCall:
         idempotency record, and before the caller gets the answer; it rolls back when the body
         raises. Do slow work (git, files, models) before the first use.
         """
-        if self.transaction is None:
-            self.transaction = await self.kernel.open_transaction()
+        async with self._beginning:
+            if self.transaction is None:
+                self.transaction = await self._open()
+            return self.transaction
+
+    async def _open(self) -> Transaction:
+        transaction = await self.kernel.open_transaction()
+        try:
             for guard in self.guards:
-                await guard(self.transaction)
-        return self.transaction
+                await guard(transaction)
+        except BaseException:
+            await transaction.rollback()
+            raise
+        return transaction
 
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Tell a caller that listens how far a long call is."""
         if self.progress_reporter is not None:
             await self.progress_reporter(done, total, message)
+
+
+def _sendable(value: Any) -> Any:
+    """Text that JSON and the event log can hold: messages may quote file names and arguments."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode().replace("\x00", "?")

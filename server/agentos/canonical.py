@@ -15,6 +15,9 @@ from agentos.errors import InvalidArgumentError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_SCALARS = frozenset({str, int, bool, type(None)})
+
 
 def canonical_json(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON value (dict with string keys, list, str, int, float, bool, None).
@@ -24,7 +27,7 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         if _sorts_like_utf16(value):
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            return orjson.dumps(value, option=_OPTIONS)
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, TypeError, ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"not expressible in canonical JSON: {error}") from error
@@ -41,22 +44,22 @@ def digest_of(value: Any) -> str:
 
 
 def _sorts_like_utf16(value: Any) -> bool:
-    """Whether orjson's output equals RFC 8785's for `value`.
+    """Whether orjson's output, where it gives one, equals RFC 8785's for `value`.
 
-    They differ only for floats (ECMAScript formatting), big integers (refused by RFC 8785) and
-    keys beyond ASCII (RFC 8785 sorts by UTF-16 code unit). Exact types only: orjson also
+    They differ for floats (ECMAScript formatting) and for keys beyond ASCII (RFC 8785 sorts by
+    UTF-16 code unit); `_OPTIONS` make orjson refuse big integers. Exact types only: orjson also
     serialises subclasses, dataclasses and dates, which have no canonical form.
     """
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if kind is int:
-        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
     if kind is dict:
-        return all(
-            type(key) is str and key.isascii() and _sorts_like_utf16(item)
-            for key, item in value.items()
-        )
-    if kind is list:
-        return all(_sorts_like_utf16(item) for item in value)
-    return False
+        if not "".join(value).isascii():
+            return False
+        value = value.values()
+    elif kind is not list:
+        return kind in _SCALARS
+    if _SCALARS.issuperset(map(type, value)):
+        return True
+    for item in value:
+        if type(item) not in _SCALARS and not _sorts_like_utf16(item):
+            return False
+    return True

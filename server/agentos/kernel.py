@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from agentos.database.migrations import MigrationSet, migrate, pending_migration
 from agentos.database.pool import Database
 from agentos.database.transaction import Transaction
 from agentos.errors import (
+    AgentOSError,
     ConfigurationError,
     InvalidArgumentError,
     NotFoundError,
@@ -92,16 +94,24 @@ class Kernel:
 
     async def identify(self, credentials: Credentials) -> Principal:
         """Who the caller is; RequestError where that cannot be established."""
-        resolve = self.plugins.hook.resolve_principal(credentials=credentials)
-        if resolve is not None:
-            principal: Principal | None = await resolve(self)
-            if principal is not None:
-                return principal
+        principal = await self._resolve(credentials)
+        if principal is not None:
+            return principal
         if credentials.bearer_token is not None:
             return await self.tokens.authenticate(credentials.bearer_token, now=self.clock.now())
         if credentials.is_local:
             return Principal(self.settings.worker, self.settings.role or Role.WORKER)
         raise RequestError("a bearer token is required; create one with `agentos token create`")
+
+    async def _resolve(self, credentials: Credentials) -> Principal | None:
+        try:
+            resolve = self.plugins.hook.resolve_principal(credentials=credentials)
+            return await resolve(self) if resolve is not None else None
+        except AgentOSError:
+            raise
+        except Exception as error:
+            _log.error("resolve_principal_failed", exc_info=error)
+            raise RequestError("the caller could not be identified; the log says why") from error
 
     async def dispatch(self, request: CallRequest) -> ToolResult:
         """Take a request through the pipeline; the only way to a tool body.
@@ -110,11 +120,15 @@ class Kernel:
         other refusal or failure is a result with `is_error`.
         """
         if self._is_closing:
-            raise RequestError("the server is shutting down")
+            error = UnavailableError("the server is shutting down", remedy="retry in a few seconds")
+            return ToolResult.from_error(error)
         self._in_flight += 1
         self._idle.clear()
         try:
-            principal = await self.identify(request.credentials)
+            try:
+                principal = await self.identify(request.credentials)
+            except ToolError as error:
+                return ToolResult.from_error(error)
             prepared = await self._prepare(request, principal)
             if isinstance(prepared, ToolResult):
                 return prepared
@@ -131,16 +145,26 @@ class Kernel:
         call_id = new_id("CA", 12)
         try:
             return self._bind(request, principal, call_id)
-        except ToolError as error:
-            try:
-                await self.recorder.refused_unknown(
-                    call_id, request.tool, principal, request.edge, error
-                )
-            except ToolError as unstored:
-                error = unstored
-            if isinstance(error, UnknownToolError):
+        except UnknownToolError as error:
+            refusal = await self._refuse(request, principal, error, call_id)
+            if refusal.error_code == UnknownToolError.code:
                 raise
-            return ToolResult.from_error(error, call_id)
+            return refusal
+        except ToolError as error:
+            return await self._refuse(request, principal, error, call_id)
+
+    async def _refuse(
+        self, request: CallRequest, principal: Principal, error: ToolError, call_id: str
+    ) -> ToolResult:
+        result = ToolResult.from_error(error, call_id)
+        try:
+            await self.recorder.refused_unknown(
+                call_id, request.tool, principal, request.edge, result
+            )
+        except ToolError as unstored:
+            return ToolResult.from_error(unstored, call_id)
+        self.bus.announce()
+        return result
 
     def _bind(self, request: CallRequest, principal: Principal, call_id: str) -> ToolCall:
         tool = self.tools.get(request.tool)
@@ -148,7 +172,7 @@ class Kernel:
             raise UnknownToolError(f"no tool is named {request.tool[:100]!r}")
         arguments_json = canonical_json(dict(request.arguments))
         parameters = tool.validate(arguments_json)
-        return ToolCall(
+        call = ToolCall(
             id=call_id,
             tool=tool,
             arguments=orjson.loads(arguments_json),
@@ -163,6 +187,8 @@ class Kernel:
             stream=principal_stream(principal),
             progress_reporter=request.progress,
         )
+        call.guards.append(partial(self.recorder.refuse_second_use, call))
+        return call
 
     async def open_transaction(self) -> Transaction:
         """Begin a unit of work; tool bodies use `call.begin()`, which the kernel commits."""
@@ -234,23 +260,27 @@ async def open_kernel(
     async with _open_database(settings) as database:
         kernel = Kernel(settings, plugins, database, clock or SystemClock())
         await migrate(database, kernel.migrations)
+        # Before any service loads a cache, so that no event falls between the two.
+        position = await kernel.bus.reader.last_position()
         async with _plain_errors(), asyncio.TaskGroup() as tasks:
             kernel._tasks = tasks
             writer = tasks.create_task(kernel.writer.run())
             kernel._start_services()
             kernel.start_task(kernel.bus.run_notifier())
             kernel.start_task(kernel.bus.run_listener())
-            kernel.start_task(kernel.bus.dispatch(kernel._react))
+            kernel.start_task(kernel.bus.dispatch(position, kernel._react))
             try:
                 await _run_hooks(plugins.hook.startup(kernel=kernel))
                 yield kernel
             finally:
                 await kernel._drain()
-                await _run_hooks(plugins.hook.shutdown(kernel=kernel))
-                kernel.writer.close()
-                await writer
-                for task in kernel._background:
-                    task.cancel()
+                try:
+                    await _run_hooks(plugins.hook.shutdown(kernel=kernel))
+                finally:
+                    kernel.writer.close()
+                    await writer
+                    for task in kernel._background:
+                        task.cancel()
 
 
 @asynccontextmanager
@@ -305,6 +335,10 @@ def _flatten(answers: list[Any]) -> list[Any]:
 def _collect_tools(plugins: pluggy.PluginManager) -> dict[str, Tool]:
     tools: dict[str, Tool] = {}
     for tool in _flatten(plugins.hook.register_tools()):
+        if not isinstance(tool, Tool):
+            raise ConfigurationError(
+                f"register_tools of a plugin answered {tool!r}; declare it with @tool"
+            )
         if tool.name in tools:
             raise ConfigurationError(f"two plugins claim the tool name {tool.name!r}; disable one")
         tools[tool.name] = tool
@@ -314,10 +348,15 @@ def _collect_tools(plugins: pluggy.PluginManager) -> dict[str, Tool]:
 def _wrappers(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
     wrappers: list[Wrapper] = []
     for answer in plugins.hook.wrap_tool_call(tool=tool):
-        if isinstance(answer, Authorizer | Middleware):
-            wrappers.append(answer)
-        else:
-            wrappers += answer or ()
+        if answer is None:
+            continue
+        for wrapper in answer if isinstance(answer, list | tuple) else [answer]:
+            if not isinstance(wrapper, Authorizer | Middleware):
+                raise ConfigurationError(
+                    f"wrap_tool_call of a plugin answered {type(wrapper).__name__} for "
+                    f"{tool.name}; it must be an Authorizer or a Middleware"
+                )
+            wrappers.append(wrapper)
     return wrappers
 
 

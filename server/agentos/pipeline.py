@@ -9,28 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
+import asyncpg
 import orjson
 import structlog
 from pydantic import BaseModel
 
 from agentos.calls import Effect, ToolCall, ToolResult, Verdict
+from agentos.database.pool import is_connection_lost
 from agentos.errors import (
     AgentOSError,
     ApprovalRequiredError,
     CallRefusedError,
+    ConflictError,
     LimitExceededError,
     PluginError,
     ToolError,
     UnavailableError,
 )
+from agentos.events.store import OutcomeUnknownError
 from agentos.middleware import Authorizer, CallNext, Middleware, Wrapper
-from agentos.records import CallRecorder
+from agentos.records import CallRecorder, DuplicateCallError
 from agentos.tools import MAX_TEXT_CHARS, Tool
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +54,7 @@ class _Progress:
     """How far one call got, for the decision between "refused" and "finished"."""
 
     verdicts: list[Verdict] = field(default_factory=list)
+    has_entered: bool = False
     is_admitted: bool = False
 
 
@@ -79,20 +86,20 @@ class Pipeline:
     async def _run(self, call: ToolCall, started: float) -> ToolResult:
         progress = _Progress()
         try:
-            replay = await self._recorder.find_replay(call)
-            if replay is not None:
-                return replay
-            progress.verdicts = await self.authorize(call)
-            result = await self._compose(progress)(call)
-            await self._recorder.finished(call, result, _elapsed_ms(started))
-            return result
+            first = await self._recorder.find_replay(call)
+            if first is None:
+                progress.verdicts = await self.authorize(call)
+                result = await self._compose(call, progress)(call)
         except asyncio.CancelledError:
-            # The edges cancel through anyio, which cancels every further await as well.
-            with anyio.CancelScope(shield=True):
-                await asyncio.shield(self._abandon(call, progress, started))
+            error = UnavailableError("the caller cancelled the call")
+            await _uninterrupted(self._fail(call, progress, error, started))
             raise
         except Exception as error:
-            return await self._fail(call, progress, _as_tool_error(error, call), started)
+            return await _uninterrupted(self._fail(call, progress, error, started))
+        # From here a record is on its way, and a caller that gives up must not cause another one.
+        if first is not None:
+            return await _uninterrupted(self._replay(call, first))
+        return await _uninterrupted(self._finish(call, progress, result, started))
 
     async def authorize(self, call: ToolCall) -> list[Verdict]:
         """The verdicts that admit the call; CallRefusedError where nobody allows or one denies."""
@@ -103,6 +110,8 @@ class Pipeline:
         for verdict in verdicts:
             if verdict.effect is Effect.ASK:
                 raise _approval(verdict)
+        if any(verdict.effect is not Effect.ALLOW for verdict in verdicts):
+            raise PluginError("an authorizer returned a verdict without a known effect")
         if not verdicts:
             raise CallRefusedError(
                 f"no contract admits {call.tool.name} for {call.principal.name}",
@@ -111,16 +120,27 @@ class Pipeline:
             )
         return verdicts
 
-    def _compose(self, progress: _Progress) -> CallNext:
-        async def admit_and_run(call: ToolCall) -> ToolResult:
-            await self._recorder.allowed(call, progress.verdicts)
-            progress.is_admitted = True
-            return await self._run_body(call)
+    def _compose(self, call: ToolCall, progress: _Progress) -> CallNext:
+        async def admit_and_run(passed: ToolCall) -> ToolResult:
+            if passed is not call or progress.has_entered:
+                raise PluginError("a middleware must pass on the call it got, and once")
+            progress.has_entered = True
+            await self._admit(call, progress)
+            try:
+                return await self._run_body(call)
+            except BaseException:
+                # A middleware may answer in the body's place; what the body wrote is gone then.
+                await _roll_back(call)
+                raise
 
         call_next: CallNext = admit_and_run
         for middleware in reversed(self._middlewares):
             call_next = _surround(middleware, call_next)
         return call_next
+
+    async def _admit(self, call: ToolCall, progress: _Progress) -> None:
+        await self._recorder.allowed(call, progress.verdicts)
+        progress.is_admitted = True
 
     async def _run_body(self, call: ToolCall) -> ToolResult:
         try:
@@ -135,24 +155,71 @@ class Pipeline:
             ) from error
         return _result_of(self.tool, model, call.id)
 
+    async def _finish(
+        self, call: ToolCall, progress: _Progress, result: ToolResult, started: float
+    ) -> ToolResult:
+        try:
+            if result.is_error:
+                return await self._record_error(call, progress, result, started)
+            if not progress.is_admitted:
+                await self._admit(call, progress)
+            await self._recorder.finished(call, result, _elapsed_ms(started))
+        except OutcomeUnknownError as unknown:
+            return _unrecorded(call, unknown)
+        except Exception as error:
+            return await self._fail(call, progress, error, started)
+        return result
+
     async def _fail(
-        self, call: ToolCall, progress: _Progress, error: ToolError, started: float
+        self, call: ToolCall, progress: _Progress, error: Exception, started: float
+    ) -> ToolResult:
+        try:
+            if isinstance(error, DuplicateCallError):
+                await _roll_back(call)
+                first = await self._recorder.find_replay(call)
+                if first is not None:
+                    return await self._replay(call, first)
+        except Exception as conflict:
+            error = conflict
+        result = ToolResult.from_error(_as_tool_error(error, call), call.id)
+        return await self._record_error(call, progress, result, started)
+
+    async def _record_error(
+        self, call: ToolCall, progress: _Progress, result: ToolResult, started: float
     ) -> ToolResult:
         await _roll_back(call)
-        result = ToolResult.from_error(error, call.id)
         try:
             if progress.is_admitted:
                 await self._recorder.finished(call, result, _elapsed_ms(started))
             else:
-                await self._recorder.refused(call, error)
-        except ToolError as unstored:
-            _log.error("outcome_not_stored", call=call.id, tool=self.tool.name, code=unstored.code)
-            return ToolResult.from_error(unstored, call.id)
+                await self._recorder.refused(call, result)
+        except Exception as unstored:
+            return _unrecorded(call, unstored)
         return result
 
-    async def _abandon(self, call: ToolCall, progress: _Progress, started: float) -> None:
-        error = UnavailableError("the caller cancelled the call")
-        await self._fail(call, progress, error, started)
+    async def _replay(self, call: ToolCall, first: ToolResult) -> ToolResult:
+        try:
+            await self._recorder.replayed(call, first)
+        except Exception as unstored:
+            return _unrecorded(call, unstored)
+        return first
+
+
+async def _uninterrupted(step: Coroutine[Any, Any, T]) -> T:
+    """Take a step to its end although the caller is cancelled; the cancellation goes on then."""
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        # The edges cancel through anyio, which cancels every further await as well.
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        raise
+
+
+def _unrecorded(call: ToolCall, error: Exception) -> ToolResult:
+    _log.error("outcome_not_stored", call=call.id, tool=call.tool.name, error=type(error).__name__)
+    return ToolResult.from_error(_as_tool_error(error, call), call.id)
 
 
 def _surround(middleware: Middleware, call_next: CallNext) -> CallNext:
@@ -209,6 +276,10 @@ def _result_of(tool: Tool, model: BaseModel, call_id: str) -> ToolResult:
 def _as_tool_error(error: Exception, call: ToolCall) -> ToolError:
     if isinstance(error, ToolError):
         return error
+    if is_connection_lost(error):
+        return UnavailableError("the database connection was lost", remedy="repeat the call")
+    if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+        return ConflictError("others changed the same things meanwhile", remedy="repeat the call")
     _log.error("call_failed", call=call.id, tool=call.tool.name, exc_info=error)
     if isinstance(error, AgentOSError):
         message = f"{call.tool.name} failed: a plugin broke its contract"

@@ -117,11 +117,11 @@ def _add_hookspecs(manager: pluggy.PluginManager, name: str, module: Any) -> Non
     register = getattr(module, "register_hookspecs", None)
     if register is None:
         return
-    for specs in register():
-        try:
+    try:
+        for specs in register():
             manager.add_hookspecs(specs)
-        except ValueError as error:
-            raise ConfigurationError(f"plugin {name!r} declares no valid hooks: {error}") from error
+    except Exception as error:  # whatever a foreign module raises, the start stops with one line
+        raise ConfigurationError(f"plugin {name!r} declares no valid hooks: {error}") from error
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -13,14 +13,18 @@ import asyncpg
 import orjson
 
 from agentos.calls import Principal, ToolCall, ToolResult, Verdict
+from agentos.canonical import canonical_json
 from agentos.clock import Clock
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
-from agentos.errors import ConflictError, ToolError
+from agentos.database.transaction import Transaction
+from agentos.errors import ConflictError, InvalidArgumentError, UnavailableError
 from agentos.events.model import EventType, NewEvent
+from agentos.events.store import was_stored
 from agentos.events.writer import EventWriter
 
 MAX_RECORDED_ARGUMENTS_BYTES = 4_096
+MAX_RECORDED_CLAIMS_BYTES = 4_096
 MAX_RECORDED_TEXT_CHARS = 2_000
 MAX_KEY_CHARS = 200
 
@@ -32,6 +36,10 @@ CALL_EVENT_TYPES = (
 )
 
 _sql = Queries("agentos")
+
+
+class DuplicateCallError(ConflictError):
+    """Another call under the same idempotency key was first; its result is the answer."""
 
 
 def principal_stream(principal: Principal) -> str:
@@ -57,14 +65,14 @@ class CallRecorder:
         data["rules"] = [{"rule": v.rule, "contract_version": v.contract_version} for v in verdicts]
         return self._event(call, "call.allowed", data)
 
-    async def refused(self, call: ToolCall, error: ToolError) -> None:
+    async def refused(self, call: ToolCall, result: ToolResult) -> None:
         """The record of a refusal, with what the caller was told."""
         data = _description(call)
-        data["error"] = _bounded(error.to_error())
+        data["error"] = _bounded(result.structured["error"])
         await self._writer.submit(self._event(call, "call.refused", data))
 
     async def refused_unknown(
-        self, call_id: str, tool: str, principal: Principal, edge: str, error: ToolError
+        self, call_id: str, tool: str, principal: Principal, edge: str, result: ToolResult
     ) -> None:
         """The record of a call that named no tool or whose arguments cannot be read."""
         data = {
@@ -72,7 +80,7 @@ class CallRecorder:
             "tool": tool[:200].encode("utf-8", "replace").decode().replace("\x00", "?"),
             "edge": edge,
             "role": principal.role.value,
-            "error": _bounded(error.to_error()),
+            "error": _bounded(result.structured["error"]),
         }
         event = NewEvent(
             principal_stream(principal), "call.refused", principal.name, self._clock.now(), data
@@ -85,14 +93,19 @@ class CallRecorder:
         The remembered result of an idempotency key is part of the same transaction.
         """
         event = self.finished_event(call, result, duration_ms)
-        transaction = call.transaction
+        is_remembered = _is_repeatable(call) and not result.is_error
+        transaction = await call.begin() if is_remembered else call.transaction
         if transaction is None:
             await self._writer.submit(event)
             return
-        await transaction.append(event)
-        if call.idempotency_key is not None:
-            await self._remember(call, result)
-        await transaction.commit()
+        (stored,) = await transaction.append(event)
+        if is_remembered:
+            await self._remember(call, transaction, result)
+        try:
+            await transaction.commit()
+        except UnavailableError:
+            if not await was_stored(self._database, stored):
+                raise
 
     def finished_event(self, call: ToolCall, result: ToolResult, duration_ms: int) -> NewEvent:
         """The event that `finished` stores."""
@@ -111,8 +124,11 @@ class CallRecorder:
         return self._event(call, "call.finished", data)
 
     async def find_replay(self, call: ToolCall) -> ToolResult | None:
-        """The first result under the call's idempotency key; ConflictError for other arguments."""
-        if call.idempotency_key is None or call.tool.is_read_only:
+        """The first result under the call's idempotency key, with the id of the first call.
+
+        ConflictError for another tool or other arguments.
+        """
+        if not _is_repeatable(call):
             return None
         row = await self._database.fetch_row(
             _sql.find_idempotent_result, call.principal.name, call.idempotency_key
@@ -124,21 +140,27 @@ class CallRecorder:
                 "this idempotency key was used for another call",
                 remedy="use a fresh key for different arguments",
             )
-        await self._writer.submit(
-            self._event(
-                call,
-                "call.replayed",
-                {"call": call.id, "tool": call.tool.name, "first_call": row["call"]},
-            )
-        )
         first = orjson.loads(row["result"])
         return ToolResult(first["structured"], first["text"], call_id=row["call"])
 
-    async def _remember(self, call: ToolCall, result: ToolResult) -> None:
-        assert call.transaction is not None
+    async def replayed(self, call: ToolCall, first: ToolResult) -> None:
+        """The record of a repeated write that is answered with its first result."""
+        data = {"call": call.id, "tool": call.tool.name, "first_call": first.call_id}
+        await self._writer.submit(self._event(call, "call.replayed", data))
+
+    async def refuse_second_use(self, call: ToolCall, transaction: Transaction) -> None:
+        """Wait for calls under the same idempotency key; DuplicateCallError if one was done."""
+        if not _is_repeatable(call):
+            return
+        key = (call.principal.name, call.idempotency_key)
+        await transaction.execute(_sql.lock_idempotency_key, *key)
+        if await transaction.fetch_row(_sql.find_idempotent_result, *key) is not None:
+            raise DuplicateCallError("another call under this idempotency key was first")
+
+    async def _remember(self, call: ToolCall, transaction: Transaction, result: ToolResult) -> None:
         text = orjson.dumps({"structured": dict(result.structured), "text": result.text}).decode()
         try:
-            await call.transaction.execute(
+            await transaction.execute(
                 _sql.insert_idempotent_result,
                 call.principal.name,
                 call.idempotency_key,
@@ -149,10 +171,7 @@ class CallRecorder:
                 self._clock.now(),
             )
         except asyncpg.UniqueViolationError as error:
-            raise ConflictError(
-                "the same call is being made twice at once",
-                remedy="repeat it with the same idempotency key to get the first result",
-            ) from error
+            raise DuplicateCallError("another call under this idempotency key was first") from error
 
     def _event(self, call: ToolCall, type: str, data: Mapping[str, Any]) -> NewEvent:
         return NewEvent(call.stream, type, call.principal.name, self._clock.now(), data)
@@ -172,15 +191,31 @@ def _description(call: ToolCall) -> dict[str, Any]:
     if len(encoded) <= MAX_RECORDED_ARGUMENTS_BYTES:
         data["arguments"] = call.arguments
     if call.claims:
-        data["claims"] = dict(call.claims)
+        data["claims"] = _recordable_claims(call.claims)
     return data
+
+
+def _is_repeatable(call: ToolCall) -> bool:
+    return call.idempotency_key is not None and not call.tool.is_read_only
+
+
+def _recordable_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims, or why they are not recorded: nothing a client says may keep a record out."""
+    try:
+        text = canonical_json(dict(claims))
+    except InvalidArgumentError:
+        return {"unrecorded": "not expressible in canonical JSON"}
+    if len(text) > MAX_RECORDED_CLAIMS_BYTES:
+        return {"unrecorded": f"more than {MAX_RECORDED_CLAIMS_BYTES} bytes"}
+    if b"\\u0000" in text:
+        return {"unrecorded": "contains NUL"}
+    recordable: dict[str, Any] = orjson.loads(text)
+    return recordable
 
 
 def _bounded(error: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: value[:MAX_RECORDED_TEXT_CHARS].replace("\x00", "?")
-        if isinstance(value, str)
-        else value
+        key: value[:MAX_RECORDED_TEXT_CHARS] if isinstance(value, str) else value
         for key, value in error.items()
     }
 

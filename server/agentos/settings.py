@@ -38,7 +38,7 @@ class Settings(BaseModel):
 
     home: Path = Field(default_factory=_user_data_folder)
     """Data folder: embedded database, worktrees, evidence, keys."""
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     """An own PostgreSQL (15 or newer, with pgvector); None starts the embedded one."""
     database_pool_size: Annotated[int, Field(ge=2, le=200)] = 12
     """Connections a process may open."""
@@ -48,7 +48,7 @@ class Settings(BaseModel):
     """Server processes that share one listening socket."""
     plugins: tuple[str, ...] = Field(default_factory=default_plugins)
     """Enabled plugins by entry-point name; by default those that ship with AgentOS."""
-    worker: str = Field(default_factory=_user_name)
+    worker: Annotated[str, Field(min_length=1, max_length=200)] = Field(default_factory=_user_name)
     """Name of the local principal: command line, stdio, and loopback callers without a token."""
     role: Role | None = None
     """Role of the local principal; by default `admin` on the command line, else `worker`."""

@@ -19,6 +19,7 @@ from agentos.errors import InvalidArgumentError, PluginError
 ToolBody = Callable[..., Awaitable[BaseModel]]
 
 MAX_TEXT_CHARS = 4_000
+MAX_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +57,12 @@ class Tool:
         try:
             return self.parameters.model_validate_json(arguments_json)
         except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False)
+            said = [_describe(self, problem) for problem in problems[:MAX_PROBLEMS]]
+            if len(problems) > MAX_PROBLEMS:
+                said.append(f"and {len(problems) - MAX_PROBLEMS} more")
             raise InvalidArgumentError(
-                "; ".join(_describe(self, problem) for problem in error.errors(include_url=False)),
+                "; ".join(said),
                 remedy=f"call {self.name} with arguments that fit its input schema",
             ) from None
 

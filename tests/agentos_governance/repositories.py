@@ -30,6 +30,23 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
+def apply_patch(folder: Path, patch: bytes) -> None:
+    """Applies a patch to the files in `folder`."""
+    subprocess.run(["git", "apply", "-"], input=patch, cwd=folder, env=ENVIRONMENT, check=True)
+
+
+def start_git(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Starts git in a process group of its own, to be killed half-way."""
+    return subprocess.Popen(
+        ["git", *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def make_repository(folder: Path) -> Path:
     """A repository with a few files, committed on `main`."""
     folder.mkdir()

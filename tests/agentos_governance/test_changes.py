@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from agentos_governance.changes import (
 from agentos_governance.contracts import Contract
 from agentos_governance.scope import findings_outside_roots
 from agentos_governance.workspaces import Workspace, ensure_worktree
-from tests.agentos_governance.repositories import ENVIRONMENT, git, make_repository
+from tests.agentos_governance.repositories import apply_patch, git, make_repository
 
 pytestmark = pytest.mark.anyio
 
@@ -196,9 +195,8 @@ async def test_a_redirected_worktree_hides_nothing(workspace: Workspace, tmp_pat
 
 
 async def test_names_that_are_not_utf8_are_shown_escaped(workspace: Workspace) -> None:
-    folder = os.fsencode(workspace.path)
     for name in (b"caf\xe9", b"new\nline", b"tab\there", b"back\\slash"):
-        Path(os.fsdecode(os.path.join(folder, name))).write_bytes(b"x")
+        (workspace.path / os.fsdecode(name)).write_bytes(b"x")
     assert set(statuses(await diff_against_base(workspace))) == {
         "caf\\xe9",
         "new\\x0aline",
@@ -219,7 +217,7 @@ async def test_nested_repositories_hide_nothing(workspace: Workspace) -> None:
     assert any("git's own data" in finding for finding in findings_outside_roots(changes, SRC))
 
 
-async def test_pipes_and_unreadable_files_do_not_stop_or_hide(workspace: Workspace) -> None:
+async def test_a_pipe_neither_stops_the_diff_nor_hides(workspace: Workspace) -> None:
     os.mkfifo(workspace.path / "pipe")
     assert statuses(await diff_against_base(workspace)) == {"pipe": "untracked"}
 
@@ -279,9 +277,7 @@ async def test_the_patch_turns_the_base_into_the_worktree(
     (workspace.path / "image").write_bytes(bytes(range(256)))
     patch = (await diff_workspace(workspace)).patch
     git(tmp_path, "clone", "--quiet", str(workspace.repo_root), "other")
-    subprocess.run(
-        ["git", "apply", "-"], input=patch, cwd=tmp_path / "other", env=ENVIRONMENT, check=True
-    )
+    apply_patch(tmp_path / "other", patch)
     assert (tmp_path / "other" / "image").read_bytes() == bytes(range(256))
     assert (tmp_path / "other" / "src" / "app.py").read_text(encoding="utf-8") == "new\n"
 

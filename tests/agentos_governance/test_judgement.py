@@ -44,7 +44,6 @@ def test_an_empty_contract_denies_everything(workspace: Path) -> None:
         ("search_code", None, False),
         ("mcp__agentos__search_code", None, True),
         ("mcp__other__search_code", None, False),
-        ("Search_Code", "agentos", False),
     ],
 )
 def test_tool_globs_name_own_tools_plainly_or_by_server(
@@ -89,6 +88,7 @@ def test_a_forbidden_action_is_denied_by_its_number(
 
 
 def test_forbidden_wins_over_allowed_and_is_case_sensitive(workspace: Path) -> None:
+    assert not compiled(allowed_tools=["search_code"]).judge(Action("Search_Code")).is_allowed
     judge = compiled(forbidden_actions=["EDIT", "git PUSH*"]).judge
     assert judge(Action("Edit", paths=["src/a"]), workspace).is_allowed
     assert judge(Action("Bash", command="git push"), workspace).is_allowed
@@ -145,6 +145,29 @@ def test_without_a_workspace_nothing_is_written_and_reads_are_judged_by_text() -
     assert rule_of(judge(Action("Read", paths=["src/a"]))) == ("allow", "workspace")
     assert rule_of(judge(Action("Read", paths=["../a"]))) == ("deny", "workspace")
     assert rule_of(judge(Action("Bash", command="echo > src/a"))) == ("deny", "workspace")
+
+
+@pytest.mark.parametrize(
+    ("action", "verdict"),
+    [
+        (Action("Edit", paths=["src/a"]), ("allow", "allowed_roots")),
+        (Action("Edit", paths=["src/../src/./a"]), ("allow", "allowed_roots")),
+        (Action("Edit", paths=["a"], cwd="src"), ("allow", "allowed_roots")),
+        (Action("Edit", paths=["src/../a"]), ("deny", "allowed_roots")),
+        (Action("Edit", paths=["../../src/a"], cwd="src"), ("deny", "workspace")),
+        (Action("Edit", paths=["src/a"], cwd="/"), ("deny", "workspace")),
+        (Action("Edit", paths=["/src/a"]), ("deny", "workspace")),
+        (Action("Edit", paths=["~/src/a"], cwd="src"), ("deny", "workspace")),
+        (Action("Edit", paths=["src/a\0"]), ("deny", "workspace")),
+        (Action("Edit", paths=["src/.git/config"]), ("deny", "git_internals")),
+        (Action("Edit"), ("deny", "allowed_roots")),
+        (Action("Read", paths=["README.md"]), ("allow", "workspace")),
+    ],
+)
+def test_writes_without_a_repository_are_judged_by_their_text(
+    action: Action, verdict: tuple[str, str]
+) -> None:
+    assert rule_of(compiled().judge(action, has_repository=False)) == verdict
 
 
 def test_no_roots_allow_no_write(workspace: Path) -> None:

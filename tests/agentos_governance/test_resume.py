@@ -55,7 +55,7 @@ def usage(request: str, usd: str, phase: str = "change") -> tuple[str, dict[str,
     }
 
 
-CREATED = (
+CREATED: tuple[str, dict[str, Any]] = (
     "work_order.created",
     {
         "work_order": "WO-1",
@@ -85,7 +85,7 @@ def claimed(worker: str, epoch: int) -> tuple[str, dict[str, Any]]:
     }
 
 
-EVIDENCE = (
+EVIDENCE: tuple[str, dict[str, Any]] = (
     "evidence.recorded",
     {
         "evidence": "EV-1",

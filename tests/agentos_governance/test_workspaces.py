@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from agentos_governance.workspaces import (
     inspect_repository,
     remove_worktree,
 )
-from tests.agentos_governance.repositories import ENVIRONMENT, git, make_repository
+from tests.agentos_governance.repositories import git, make_repository, start_git
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +28,7 @@ def repository(tmp_path: Path) -> Path:
 
 async def test_a_repository_is_described_from_any_folder_inside_it(repository: Path) -> None:
     found = await inspect_repository(repository / "src")
-    assert found.root == repository.resolve()
+    assert found.root == repository
     assert found.head_commit == git(repository, "rev-parse", "HEAD")
     assert (found.branch, found.is_bare) == ("main", False)
 
@@ -100,19 +99,13 @@ async def test_a_making_killed_half_way_is_cleared_and_repeated(
     head = git(repository, "rev-parse", "HEAD")
     work = tmp_path / "work"
     # A filter that never ends holds the checkout where a kill -9 can meet it.
-    git(repository, "config", "filter.slow.smudge", f"touch {tmp_path}/begun; sleep 60")
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    git(repository, "config", "filter.slow.smudge", f"echo > {begun}; sleep 60")
     (repository / ".git" / "info" / "attributes").write_text("src/app.py filter=slow\n", "utf-8")
-    maker = subprocess.Popen(
-        ["git", "worktree", "add", "-b", "wo", str(work), head],
-        cwd=repository,
-        env=ENVIRONMENT,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    maker = start_git(repository, "worktree", "add", "-b", "wo", str(work), head)
     async with asyncio.timeout(20):
-        while not (tmp_path / "begun").exists():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(begun.read_text, "utf-8")
     os.killpg(maker.pid, signal.SIGKILL)
     maker.wait()
     assert work.exists() and not (work / "src" / "app.py").exists()

@@ -39,6 +39,9 @@ def unwrap(argv: Argv) -> Unwrapped:
     """What a simple command runs. Raises InvalidArgumentError where it cannot be known."""
     if not argv[0].is_fixed or argv[0].text.startswith(("~", "-")) or not argv[0].text:
         raise InvalidArgumentError("the command's name is computed")
+    if set(argv[0].text) & set("{}=") or argv[0].text in _RESERVED:
+        # No program is called so: bash and the parser read this line differently.
+        raise InvalidArgumentError(f"{argv[0].text[:80]!r} where a command's name should stand")
     program = _plain_program(argv[0].text)
     if program in _OPAQUE:
         raise InvalidArgumentError(f"{program!r} runs or changes commands in ways not followed")
@@ -47,6 +50,9 @@ def unwrap(argv: Argv) -> Unwrapped:
     return wrapper(named) if wrapper else Unwrapped(named)
 
 
+_RESERVED = words(
+    "if then elif else fi for while until do done case esac in select function { } ! [[ ]]"
+)
 _TRUSTED_FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin")
 
 

@@ -16,6 +16,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
 from agentos.errors import InvalidArgumentError
+from agentos_governance.command_boundaries import check_boundaries
 from agentos_governance.command_effects import FileUse, Folders
 from agentos_governance.command_words import Word, word_of
 from agentos_governance.command_wrappers import SHADOW_PROOF, Unwrapped, unwrap
@@ -28,6 +29,9 @@ MAX_NESTING = 150
 _BASH = Language(tree_sitter_bash.language())
 # Bash reads these as part of a word, or not at all; a parser may take them for space.
 _STRANGE_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\xa0\u1680\u2000-\u200f\u2028-\u202f]")
+
+# Bash joins the lines before it reads words; the parser sees two words, or one command too few.
+_MISREAD_LINE_BREAK = re.compile(r"\S\\\n|^[ \t]*\\\n", re.MULTILINE)
 
 # Control flow whose body may run any number of times, or none.
 _REPEATED = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
@@ -133,6 +137,8 @@ class _Walk:
             raise InvalidArgumentError(f"more than {MAX_NESTED_SCRIPTS} scripts inside each other")
         if _STRANGE_CHARACTER.search(text):
             raise InvalidArgumentError("it has control characters or unusual spaces")
+        if _MISREAD_LINE_BREAK.search(text):
+            raise InvalidArgumentError("a continued line in the middle of a word or of nothing")
         try:
             source = text.encode("utf-8")
         except UnicodeEncodeError:
@@ -140,6 +146,7 @@ class _Walk:
         root = Parser(_BASH).parse(source).root_node
         if root.has_error:
             raise InvalidArgumentError("it does not parse as shell")
+        check_boundaries(root, source)
         self.scripts = depth
         return self.sequence(root, folders)
 

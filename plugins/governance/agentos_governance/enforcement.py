@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from agentos import (
     Authorizer,
-    CallRefusedError,
     InvalidArgumentError,
     LeaseLostError,
     Role,
@@ -26,7 +25,7 @@ from agentos import (
 )
 from agentos_governance.actions import OWN_SERVER, Action, Capability
 from agentos_governance.contracts import parse_contract
-from agentos_governance.judgement import CompiledContract, compile_contract
+from agentos_governance.judgement import CompiledContract, Judgement, compile_contract
 from agentos_governance.orders import sql
 from agentos_governance.projections import work_order_stream
 from agentos_governance.roles import is_protocol, refused_writes
@@ -45,6 +44,20 @@ class HeldOrder:
     expires_at: datetime
     contract: CompiledContract
     workspace: Path | None
+    repo: str | None
+    first_claimed_at: datetime
+
+    def judge(self, action: Action, now: datetime) -> Judgement:
+        """What the contract says to an action; once the wall-clock time is used up, no."""
+        limit_s = self.contract.contract.wall_clock_s
+        if limit_s is not None and now - self.first_claimed_at > timedelta(seconds=limit_s):
+            return Judgement(
+                "deny",
+                "wall_clock_s",
+                f"{self.id} has used its {limit_s} s of wall-clock time",
+                "submit what is done, or stand down",
+            )
+        return self.contract.judge(action, self.workspace, has_repository=self.repo is not None)
 
 
 class ContractCache:
@@ -95,22 +108,29 @@ def held_order(call: ToolCall) -> HeldOrder | None:
 
 def judge_call(call: ToolCall, held: HeldOrder) -> Verdict:
     """What the contract of a held work order says to a tool call."""
-    capability: Capability = "read" if call.tool.is_read_only else "write"
-    paths = [p for name in call.tool.paths if isinstance(p := call.arguments.get(name), str)]
-    action = Action(
-        call.tool.name,
-        # A tool without paths changes AgentOS's own records, not the workspace.
-        capability=capability if paths else "read",
-        paths=paths,
-        server=OWN_SERVER,
-    )
-    judgement = held.contract.judge(action, held.workspace)
+    # A tool without path parameters changes AgentOS's own records, not the workspace.
+    capability: Capability = "write" if call.tool.writes and call.tool.paths else "read"
+    action = Action(call.tool.name, capability=capability, paths=_paths_of(call), server=OWN_SERVER)
+    judgement = held.judge(action, call.now())
     version = held.contract.version
     if judgement.is_allowed:
         return Verdict.allow(judgement.rule, contract_version=version)
     return Verdict.deny(
         judgement.rule, judgement.reason, remedy=judgement.remedy, contract_version=version
     )
+
+
+def _paths_of(call: ToolCall) -> list[str]:
+    """The text of every path parameter, defaults and lists included."""
+    paths: list[str] = []
+    for name in call.tool.paths:
+        value = getattr(call.parameters, name)
+        for path in value if isinstance(value, list | tuple | set | frozenset) else [value]:
+            if isinstance(path, str | PurePath):
+                paths.append(str(path))
+            elif path is not None:
+                raise InvalidArgumentError(f"argument `{name}` holds a path that is not text")
+    return paths
 
 
 def _judge_role(call: ToolCall) -> Verdict | None:
@@ -130,60 +150,39 @@ def _judge_role(call: ToolCall) -> Verdict | None:
 async def _find_held(call: ToolCall, argument: Any) -> HeldOrder | None:
     """The one work order the call belongs to; None where it belongs to none."""
     named = argument if isinstance(argument, str) else call.work_order
-    is_worker = call.principal.role is Role.WORKER
-    if named is None and not is_worker:
-        return None
     rows = await call.kernel.database.fetch(
-        sql.find_held_orders, call.principal.name, None if named is None else named[:200]
+        sql.find_held_orders, call.principal.name, named, call.now()
     )
-    if len(rows) > 1:
-        if is_protocol(call.tool):
-            return None
+    living = [row for row in rows if row["expires_at"] > call.now()]
+    if len(living) == 1:
+        return _held(call, living[0])
+    if is_protocol(call.tool):
+        return None
+    if living and call.principal.role is Role.WORKER:
         raise InvalidArgumentError(
             f"{call.principal.name} holds several work orders; the call must name one",
             remedy='set _meta["agentos/work_order"]',
         )
-    if not rows:
-        if named is not None and not is_protocol(call.tool):
-            raise LeaseLostError(
-                f"{call.principal.name} does not hold {named[:50]!r}",
-                remedy="claim the work order again; its resume packet says where it stands",
-            )
-        return None
-    return _held(call, rows[0])
-
-
-def _held(call: ToolCall, row: Any) -> HeldOrder | None:
-    now = call.now()
-    if row["expires_at"] <= now:
-        if is_protocol(call.tool):
-            return None
+    lost = rows[0]["id"] if rows and not living else named
+    if lost is not None:
         raise LeaseLostError(
-            f"the lease of {call.principal.name} on {row['id']} has expired",
+            f"{call.principal.name} does not hold {lost!r}, or no longer",
             remedy="claim the work order again; its resume packet says where it stands",
         )
-    compiled = _contracts.get(row["contract_version"], row["contract"])
-    limit_s = compiled.contract.wall_clock_s
-    if limit_s is not None and not is_protocol(call.tool):
-        _check_wall_clock(row, limit_s, compiled.version, now)
+    return None
+
+
+def _held(call: ToolCall, row: Any) -> HeldOrder:
     return HeldOrder(
         id=row["id"],
         worker=call.principal.name,
         epoch=row["epoch"],
         expires_at=row["expires_at"],
-        contract=compiled,
+        contract=_contracts.get(row["contract_version"], row["contract"]),
         workspace=Path(row["workspace"]) if row["workspace"] is not None else None,
+        repo=row["repo"],
+        first_claimed_at=row["first_claimed_at"],
     )
-
-
-def _check_wall_clock(row: Any, limit_s: int, version: str, now: datetime) -> None:
-    if now - row["first_claimed_at"] > timedelta(seconds=limit_s):
-        raise CallRefusedError(
-            f"{row['id']} has used its {limit_s} s of wall-clock time",
-            rule="wall_clock_s",
-            contract_version=version,
-            remedy="submit what is done, or stand down",
-        )
 
 
 async def _enter(call: ToolCall, held: HeldOrder) -> None:

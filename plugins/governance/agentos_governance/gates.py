@@ -76,8 +76,10 @@ async def _required_evidence(submission: Submission) -> list[str]:
 async def _evidence_digests(submission: Submission) -> list[str]:
     if submission.workspace is None:
         return []
+    # A later claim of the same kind about the same file stands in place of the earlier one.
+    current = {(item.kind, item.path): item for item in submission.evidence}
     findings = []
-    for item in submission.evidence:
+    for item in current.values():
         if item.path is not None:
             finding = await _check_claim(submission.workspace, item, item.path)
             if finding is not None:

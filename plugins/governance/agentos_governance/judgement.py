@@ -8,6 +8,7 @@ submitted work is judged again by its real diff (`scope`), and why commands belo
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from agentos_governance.command_judgement import CommandRules
 from agentos_governance.contracts import Contract, contract_digest
 from agentos_governance.forbidden import ForbiddenActions
 from agentos_governance.globs import compile_globs, compile_roots
-from agentos_governance.paths import normalise_path, resolve_path
+from agentos_governance.paths import normalise_path, refuse_git_internals, resolve_path
 
 MAX_PATHS = 1000
 _CACHED_TOOL_JUDGEMENTS = 4096
@@ -46,6 +47,32 @@ class Judgement:
         return self.verdict == "allow"
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the paths of an action lead: a workspace, or nowhere but their own text."""
+
+    workspace: Path | None
+    is_strict: bool
+    """Refuse writes where there is no workspace."""
+
+    def resolve(self, path: str, *, for_write: bool, cwd: str) -> str:
+        if self.workspace is not None:
+            return resolve_path(self.workspace, path, for_write=for_write, cwd=cwd)
+        if for_write and self.is_strict:
+            raise CallRefusedError(
+                "there is no workspace to write in",
+                rule="workspace",
+                remedy="claim the work order first; the claim returns its workspace",
+            )
+        # The path by itself first: joining would hide that it is empty or names a home directory.
+        relative = normalise_path(path)
+        if cwd != ".":
+            relative = normalise_path(os.path.join(cwd, path))
+        if for_write:
+            refuse_git_internals(relative)
+        return relative
+
+
 class CompiledContract:
     """A contract ready to judge; build it with `compile_contract` and keep it."""
 
@@ -58,11 +85,14 @@ class CompiledContract:
         self._commands = CommandRules(contract, self._forbidden)
         self._judge_tool = lru_cache(_CACHED_TOOL_JUDGEMENTS)(self._judge_tool_uncached)
 
-    def judge(self, action: Action, workspace: Path | None = None) -> Judgement:
+    def judge(
+        self, action: Action, workspace: Path | None = None, *, has_repository: bool = True
+    ) -> Judgement:
         """The verdict on one action; never raises for what a client can send.
 
-        `workspace` is where its paths lead; without one, nothing may be written and paths that
-        are read are judged by their text.
+        `workspace` is where its paths lead. Without one, paths that are read are judged by their
+        text, and nothing may be written; work that has no repository at all never gets a
+        workspace, and its writes are judged by their text too.
         """
         capabilities = capabilities_of(action)
         on_tool = self._judge_tool(action.tool, action.server, capabilities)
@@ -72,7 +102,8 @@ class CompiledContract:
         if not paths and "execute" not in capabilities and "write" not in capabilities:
             return on_tool
         try:
-            return self._judge_targets(action, capabilities, paths, workspace) or on_tool
+            place = _Place(workspace, is_strict=has_repository)
+            return self._judge_targets(action, capabilities, paths, place) or on_tool
         except CallRefusedError as refusal:
             return Judgement("deny", refusal.rule, refusal.message, refusal.remedy)
         except InvalidArgumentError as error:
@@ -103,7 +134,7 @@ class CompiledContract:
         action: Action,
         capabilities: frozenset[Capability],
         paths: list[str],
-        workspace: Path | None,
+        place: _Place,
     ) -> Judgement | None:
         judgement: Judgement | None = None
         if "write" in capabilities and not paths:
@@ -111,22 +142,22 @@ class CompiledContract:
         if len(paths) > MAX_PATHS:
             return Judgement("deny", "workspace", f"more than {MAX_PATHS} paths in one action")
         for path in paths:
-            judgement = self._judge_path(action, "write" in capabilities, path, workspace)
+            judgement = self._judge_path(action, "write" in capabilities, path, place)
             if not judgement.is_allowed:
                 return judgement
         if "execute" in capabilities:
             command = command_of(action)
-            refusal = self._commands.find_refusal(action, command, workspace, self._check_write)
+            refusal = self._commands.find_refusal(
+                action, command, place.workspace, self._check_write
+            )
             if refusal is not None:
                 return Judgement("deny", refusal.rule, refusal.reason, refusal.remedy)
             rule = "allowed_tools" if self._commands.allows_any else "commands_allowed"
             judgement = Judgement("allow", rule, "every command in it is allowed")
         return judgement
 
-    def _judge_path(
-        self, action: Action, for_write: bool, path: str, workspace: Path | None
-    ) -> Judgement:
-        relative = self._resolve(path, workspace, for_write=for_write, cwd=action.cwd)
+    def _judge_path(self, action: Action, for_write: bool, path: str, place: _Place) -> Judgement:
+        relative = place.resolve(path, for_write=for_write, cwd=action.cwd)
         names = tool_names(action.tool, action.server)
         capability = "write" if for_write else "read"
         spellings = {relative, path}
@@ -139,17 +170,6 @@ class CompiledContract:
             self._check_write(relative)
             return Judgement("allow", "allowed_roots", f"{relative!r} is inside allowed_roots")
         return Judgement("allow", "workspace", f"{relative!r} is inside the workspace")
-
-    def _resolve(self, path: str, workspace: Path | None, *, for_write: bool, cwd: str) -> str:
-        if workspace is not None:
-            return resolve_path(workspace, path, for_write=for_write, cwd=cwd)
-        if for_write:
-            raise CallRefusedError(
-                "there is no workspace to write in",
-                rule="workspace",
-                remedy="claim the work order first; the claim returns its workspace",
-            )
-        return normalise_path(path)
 
     def _check_write(self, relative: str) -> None:
         if not self._is_inside_roots(relative):

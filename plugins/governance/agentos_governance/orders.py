@@ -5,7 +5,7 @@ Above: tools, gates, reports. Below: `sql/queries.sql`.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from agentos import (
     InvalidArgumentError,
     NotFoundError,
     Queries,
+    ToolCall,
     Transaction,
     format_time,
 )
@@ -31,6 +32,7 @@ from agentos_governance.views import (
 
 sql = Queries("agentos_governance")
 
+MAX_PRIORITY = 1_000
 OPEN_STATES = ("blocked", "ready", "active", "suspended", "in_review")
 
 
@@ -51,7 +53,15 @@ async def get_order(reader: Reader, work_order: str) -> Any:
 
 async def lock_order(transaction: Transaction, work_order: str) -> Any:
     """The same row, locked until the transaction ends. Always lock it before its stream."""
-    return _found(await transaction.fetch_row(sql.lock_work_order, work_order), work_order)
+    await transaction.fetch_row(sql.lock_work_order, work_order)
+    return await get_order(transaction, work_order)
+
+
+async def roll_back(call: ToolCall) -> None:
+    """Undo what the call did in its transaction and free its locks; it may begin another."""
+    transaction, call.transaction = call.transaction, None
+    if transaction is not None:
+        await transaction.rollback()
 
 
 def _found(row: Any, work_order: str) -> Any:
@@ -123,9 +133,10 @@ def _fields(row: Any, depends_on: list[str], now: datetime) -> dict[str, Any]:
     }
 
 
-async def list_depends_on(reader: Reader, work_order: str) -> list[str]:
-    """The ids a work order waits on, sorted."""
-    return [row["depends_on"] for row in await reader.fetch(sql.list_dependencies, work_order)]
+async def list_depends_on(reader: Reader, work_orders: list[str]) -> dict[str, list[str]]:
+    """The ids each of the work orders waits on, sorted; those that wait on none are left out."""
+    rows = await reader.fetch(sql.list_dependencies, work_orders)
+    return {row["work_order"]: row["depends_on"] for row in rows}
 
 
 async def list_evidence(reader: Reader, work_order: str) -> list[EvidenceView]:
@@ -173,8 +184,9 @@ async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkO
     """Everything known of a work order."""
     row = await get_order(reader, work_order)
     votes = await list_votes(reader, work_order)
+    depends_on = await list_depends_on(reader, [work_order])
     return WorkOrderDetails(
-        **_fields(row, await list_depends_on(reader, work_order), now),
+        **_fields(row, depends_on.get(work_order, []), now),
         contract=dict(row["contract"]),
         workspace=workspace_view(row),
         evidence=await list_evidence(reader, work_order),
@@ -203,8 +215,11 @@ def parse_cursor(cursor: str | None) -> tuple[int, datetime, str] | None:
         return None
     try:
         priority, created_at, id = cursor.split("|")
-        return int(priority), datetime.fromisoformat(created_at), id
-    except ValueError:
+        at = datetime.fromisoformat(created_at)
+        if not -MAX_PRIORITY <= int(priority) <= MAX_PRIORITY or at.tzinfo is None:
+            raise ValueError(cursor)
+        return int(priority), at.astimezone(UTC), id
+    except (ValueError, OverflowError):
         raise InvalidArgumentError(
             "argument `cursor` is not one that list_work_orders returned",
             remedy="pass next_cursor of the page before, or leave it out",

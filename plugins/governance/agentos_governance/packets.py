@@ -7,6 +7,11 @@ derived: it can be made again from the database and the blobs at any time.
 from __future__ import annotations
 
 import asyncio
+import base64
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +28,7 @@ from agentos_governance.orders import (
     read_history,
     sql,
 )
-from agentos_governance.packet import PacketSummary, write_packet
+from agentos_governance.packet import ENVELOPE_FILE, PacketSummary, write_packet
 from agentos_governance.views import EvidenceView, GateView
 
 ENDED = ("work_order.completed", "work_order.failed")
@@ -45,17 +50,27 @@ def packet_folder(settings: Settings, work_order: str) -> Path:
 
 
 def store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
-    """Write the packet durably; the same content gives the same bytes."""
+    """Write the packet durably; the same content gives the same bytes. One writer at a time."""
     blobs = BlobStore(settings.home / "blobs")
     files = {d: blobs.path(d) for d in content.digests if blobs.path(d).is_file()}
-    return write_packet(
-        packet_folder(settings, content.work_order),
-        work_order=content.work_order,
-        predicate=content.predicate,
-        claims=content.claims,
-        files=dict(files),
-        signing_key=load_or_create_signing_key(settings.home / "keys" / "evidence.key"),
-    )
+    with _only_writer(settings.home / "locks" / f"packet-{content.work_order}"):
+        return write_packet(
+            packet_folder(settings, content.work_order),
+            work_order=content.work_order,
+            predicate=content.predicate,
+            claims=content.claims,
+            files=dict(files),
+            signing_key=load_or_create_signing_key(settings.home / "keys" / "evidence.key"),
+        )
+
+
+@contextmanager
+def _only_writer(lock: Path) -> Iterator[None]:
+    """Keep other threads and processes out; a killed holder's lock is free."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 async def packet_content(
@@ -91,8 +106,18 @@ async def packet_content(
     )
 
 
-async def ensure_final_packet(kernel: Kernel, work_order: str) -> PacketSummary | None:
-    """The packet of an ended work order, written if it is not there yet; None before its end.
+def is_packet_after(settings: Settings, work_order: str, event_hash: str) -> bool:
+    """Whether the packet on disk was completely written, after the event with that hash."""
+    try:
+        envelope = json.loads((packet_folder(settings, work_order) / ENVELOPE_FILE).read_bytes())
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        return bool(statement["predicate"]["event_head"]["hash"] == event_hash)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+async def ensure_final_packet(kernel: Kernel, work_order: str) -> None:
+    """Write the packet of an ended work order where it is not there yet; nothing before its end.
 
     Called when a work order ends, at start for what a crash left out, and by reports.
     """
@@ -100,7 +125,9 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> PacketSummary 
     ended = next((e for e in reversed(history) if e.type in ENDED), None)
     submitted = next((e for e in reversed(history) if e.type == "work_order.submitted"), None)
     if ended is None or submitted is None:
-        return None
+        return
+    if await asyncio.to_thread(is_packet_after, kernel.settings, work_order, ended.hash):
+        return
     content = await packet_content(
         kernel.database,
         work_order,
@@ -109,7 +136,7 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> PacketSummary 
         summary=submitted.data["summary"],
         head=ended,
     )
-    return await asyncio.to_thread(store_packet, kernel.settings, content)
+    await asyncio.to_thread(store_packet, kernel.settings, content)
 
 
 def _claim(item: EvidenceView, event_hash: str) -> dict[str, Any]:

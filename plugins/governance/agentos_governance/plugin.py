@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from agentos import (
+    Command,
     Event,
     EventType,
     Kernel,
@@ -19,7 +20,7 @@ from agentos import (
     Wrapper,
     hookimpl,
 )
-from agentos_governance import hookspecs
+from agentos_governance import command_line, hookspecs
 from agentos_governance.enforcement import authorizer_for
 from agentos_governance.packets import ENDED, ensure_final_packet
 from agentos_governance.prices import PriceTable, default_price_table, parse_price_table
@@ -64,6 +65,11 @@ def register_migrations() -> Sequence[MigrationSet]:
 
 
 @hookimpl
+def register_commands() -> Sequence[Command]:
+    return [Command("evidence", command_line.evidence)]
+
+
+@hookimpl
 def register_event_types() -> Sequence[EventType]:
     return EVENT_TYPES
 
@@ -78,12 +84,13 @@ def register_services() -> Sequence[Service]:
     return [
         Service(PriceTable, _merge_price_tables),
         Service(reviews.GateRegistry, _collect_gates),
+        Service(leases.ClaimsUnderWay, lambda kernel: leases.ClaimsUnderWay()),
     ]
 
 
 @hookimpl
 def wrap_tool_call(tool: Tool) -> Sequence[Wrapper]:
-    if tool.max_cost_usd is None:
+    if not tool.max_cost_usd:
         return [authorizer_for(tool)]
     return [authorizer_for(tool), reserve_up_to(tool.max_cost_usd)]
 

@@ -103,12 +103,11 @@ async def _who(kernel: Kernel, row: Any) -> Answer:
 
 async def _why_allowed(kernel: Kernel, row: Any) -> Answer:
     stream = work_order_stream(row["id"])
-    counts = await kernel.database.fetch(sql.count_calls, stream)
-    refused = await kernel.database.fetch(sql.list_calls, stream, "call.refused", MAX_REFUSALS)
+    [counts] = await kernel.database.fetch(sql.count_calls, stream)
+    refused = await kernel.database.fetch(sql.list_refusals, stream, MAX_REFUSALS)
     judged = await kernel.database.fetch(sql.list_calls, stream, "action.judged", 500)
     denied = [event for event in judged if event["data"]["verdict"] != "allow"]
-    n_allowed = sum(c["n"] for c in counts if c["type"] == "call.allowed")
-    n_refused = sum(c["n"] for c in counts if c["type"] == "call.refused") + len(denied)
+    n_allowed, n_refused = counts["n_allowed"], counts["n_refused"] + len(denied)
     contract = parse_contract(row["contract"])
     return Answer(
         summary=f"Contract {row['contract_version']} admitted {n_allowed} calls and "
@@ -235,13 +234,15 @@ def _recovery(row: Any, history: list[Event]) -> Answer:
     claims = [e for e in history if e.type == "work_order.claimed"]
     if not lost:
         summary = "No interruption."
-    elif len(claims) > 1:
+    elif claims[-1].seq > lost[-1].seq:
         summary = (
             f"{len(lost)} interruption(s); {claims[-1].data['worker']} continued in epoch "
             f"{claims[-1].data['epoch']} from the resume packet."
         )
-    else:
+    elif row["state"] == "suspended":
         summary = f"{len(lost)} interruption(s); it waits to be claimed again."
+    else:
+        summary = f"{len(lost)} interruption(s); nobody continued."
     return Answer(
         summary=summary,
         facts={

@@ -2,26 +2,39 @@
 
 Above: the kernel composes it around tools that declare a ceiling. Below: `sql/queries.sql`: the
 statement that admits a call is the one that sets its money aside, so concurrent calls cannot
-overspend.
+overspend. What a call cost (`call.cost_usd`) becomes a ledger entry under the call's id; a tool
+may say in `call.facts["usage"]` for which `model`, `input_tokens`, `output_tokens` and
+`cached_input_tokens`.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+
+import anyio
+import structlog
 
 from agentos import (
     BudgetExceededError,
     CallNext,
     Layer,
     Middleware,
+    NewEvent,
     ToolCall,
     ToolResult,
+    Transaction,
     middleware,
 )
 from agentos_governance.contracts import usd_text
 from agentos_governance.enforcement import HeldOrder, held_order
-from agentos_governance.orders import sql
+from agentos_governance.orders import get_order, lock_order, roll_back, sql
+from agentos_governance.projections import work_order_stream
+
+USAGE = "usage"
+
+_log = structlog.get_logger(__name__)
 
 
 def reserve_up_to(ceiling_usd: Decimal) -> Middleware:
@@ -34,9 +47,18 @@ def reserve_up_to(ceiling_usd: Decimal) -> Middleware:
             return await call_next(call)
         await _hold(call, held, ceiling_usd)
         try:
-            return await call_next(call)
-        finally:
-            await _settle(call)
+            result = await call_next(call)
+        except BaseException:
+            # What was spent is spent, also where the call failed or its caller went away.
+            with anyio.CancelScope(shield=True):
+                await roll_back(call)
+                await _settle_alone(call, held)
+            raise
+        if call.transaction is None:
+            await _settle_alone(call, held)
+        else:
+            await _settle(call, held, call.transaction)
+        return result
 
     return reserve
 
@@ -57,6 +79,53 @@ async def _hold(call: ToolCall, held: HeldOrder, usd: Decimal) -> None:
         )
 
 
-async def _settle(call: ToolCall) -> None:
-    async with call.kernel.database.connection() as connection:
-        await connection.fetchrow(sql.settle_hold, call.id, call.cost_usd or "0")
+async def _settle_alone(call: ToolCall, held: HeldOrder) -> None:
+    transaction = await call.kernel.open_transaction()
+    try:
+        await lock_order(transaction, held.id)
+        await _settle(call, held, transaction)
+        await transaction.commit()
+    except BaseException:
+        await transaction.rollback()
+        raise
+
+
+async def _settle(call: ToolCall, held: HeldOrder, transaction: Transaction) -> None:
+    usd = await transaction.fetch_value(sql.settle_hold, call.id, call.cost_usd or "0")
+    if call.cost_usd is None:
+        return
+    if usd is None:
+        # The sweeper took the call for dead and released its hold.
+        if await transaction.fetch_row(sql.book_cost, held.id, call.cost_usd) is None:
+            _log.error("cost_not_booked", call=call.id, work_order=held.id, usd=call.cost_usd)
+            return
+        usd = Decimal(call.cost_usd)
+    if usd < Decimal(call.cost_usd):
+        _log.error("cost_above_ceiling", call=call.id, tool=call.tool.name, usd=call.cost_usd)
+    row = await get_order(transaction, held.id)
+    await transaction.append(
+        NewEvent(
+            work_order_stream(held.id),
+            "usage.recorded",
+            call.principal.name,
+            call.now(),
+            _usage(call, row, usd),
+        )
+    )
+
+
+def _usage(call: ToolCall, row: Any, usd: Decimal) -> dict[str, Any]:
+    usage = call.facts.get(USAGE, {})
+    return {
+        "work_order": row["id"],
+        "request_id": call.id,
+        "phase": row["phase"],
+        "role": row["role"],
+        "model": usage.get("model", "unknown"),
+        "action": call.tool.name,
+        "worker": call.principal.name,
+        "input_tokens": usage.get("input_tokens", 0),
+        "output_tokens": usage.get("output_tokens", 0),
+        "cached_input_tokens": usage.get("cached_input_tokens", 0),
+        "usd": usd_text(usd),
+    }

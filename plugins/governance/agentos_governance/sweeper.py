@@ -12,7 +12,7 @@ import structlog
 
 from agentos import Kernel, NewEvent, ToolError
 from agentos_governance.orders import lock_order, sql
-from agentos_governance.packets import ensure_final_packet, packet_folder
+from agentos_governance.packets import ensure_final_packet, is_packet_after
 from agentos_governance.projections import work_order_stream
 
 SWEEP_EVERY_S = 1.0
@@ -74,7 +74,7 @@ async def _end_lease(kernel: Kernel, work_order: str) -> bool:
 
 async def _repair_packets(kernel: Kernel) -> None:
     for row in await kernel.database.fetch(sql.find_ended_with_packet):
-        if not (packet_folder(kernel.settings, row["id"]) / "statement.dsse.json").exists():
+        if not is_packet_after(kernel.settings, row["id"], row["ended_hash"]):
             try:
                 await ensure_final_packet(kernel, row["id"])
             except (ToolError, OSError) as error:

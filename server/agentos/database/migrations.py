@@ -7,9 +7,13 @@ applied and has changed since stops the start, because two databases would silen
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import asyncpg
 
 from agentos.canonical import sha256_hex
 from agentos.database.pool import Connection, Database
@@ -54,10 +58,12 @@ def load_migrations(migration_set: MigrationSet) -> list[Migration]:
         raise ConfigurationError(f"invalid schema name {migration_set.schema!r}")
     folder = files(migration_set.package).joinpath("migrations")
     found = [
-        Migration(migration_set.schema, int(match[1]), entry.name, entry.read_text("utf-8"))
-        for entry in folder.iterdir()
-        if (match := _FILE.match(entry.name))
+        _load(migration_set.schema, entry)
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if entry.name.endswith(".sql")
     ]
+    if not found:
+        raise ConfigurationError(f"{migration_set.package} has no migrations/NNNN_*.sql")
     found.sort(key=lambda migration: migration.version)
     if [m.version for m in found] != list(range(1, len(found) + 1)):
         raise ConfigurationError(
@@ -66,12 +72,22 @@ def load_migrations(migration_set: MigrationSet) -> list[Migration]:
     return found
 
 
+def _load(schema: str, entry: Traversable) -> Migration:
+    match = _FILE.match(entry.name)
+    if match is None:
+        raise ConfigurationError(
+            f"migration {schema}/{entry.name}: the name must be NNNN_verb_object.sql"
+        )
+    return Migration(schema, int(match[1]), entry.name, entry.read_text("utf-8"))
+
+
 async def migrate(database: Database, sets: Sequence[MigrationSet]) -> list[str]:
     """Bring every schema up to date; the names of what was applied. Safe from many processes."""
     applied: list[str] = []
     async with database.connection() as connection, connection.transaction():
         await connection.execute(_sql.lock_migrations)
-        await connection.execute(_sql.create_bookkeeping)
+        with _said_in_one_line("the extension pgvector and the schema kernel"):
+            await connection.execute(_sql.create_bookkeeping)
         for migration_set in (KERNEL, *sets):
             applied += await _migrate_schema(connection, migration_set)
     return applied
@@ -99,7 +115,8 @@ async def _migrate_schema(connection: Connection, migration_set: MigrationSet) -
     applied = []
     for migration in load_migrations(migration_set):
         if migration.version not in done:
-            await connection.execute(migration.sql)
+            with _said_in_one_line(f"migration {migration.schema}/{migration.name}"):
+                await connection.execute(migration.sql)
             await connection.execute(
                 _sql.record_migration,
                 migration.schema,
@@ -114,3 +131,11 @@ async def _migrate_schema(connection: Connection, migration_set: MigrationSet) -
                 "restore the file and add a new migration instead"
             )
     return applied
+
+
+@contextmanager
+def _said_in_one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise ConfigurationError(f"{what}: PostgreSQL refused: {error}") from error

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -32,6 +32,25 @@ CONNECTION_LOST = (
 )
 # While connecting, a missing socket or a full backlog says the same: not there now.
 CANNOT_CONNECT = (*CONNECTION_LOST, OSError, TimeoutError)
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Whether `error` says that the connection is gone; a bad argument is a ValueError too."""
+    return isinstance(error, CONNECTION_LOST) and not isinstance(error, ValueError)
+
+
+@contextmanager
+def reporting_loss(when: str = "before the answer") -> Iterator[None]:
+    """Statements in the block raise UnavailableError where the connection was lost."""
+    try:
+        yield
+    except CONNECTION_LOST as error:
+        if not is_connection_lost(error):
+            raise
+        raise UnavailableError(
+            f"the database connection was lost {when}",
+            remedy="repeat the call with the same idempotency key",
+        ) from error
 
 
 class Database:
@@ -85,14 +104,11 @@ class Database:
         """A connection for as long as the block talks to PostgreSQL; UnavailableError if none."""
         connection = await self._acquire()
         try:
-            yield connection
-        except CONNECTION_LOST as error:
-            raise UnavailableError(
-                "the database connection was lost before the answer",
-                remedy="repeat the call with the same idempotency key",
-            ) from error
+            with reporting_loss():
+                yield connection
         finally:
-            await self._release(connection)
+            with suppress(*CONNECTION_LOST):
+                await self._release(connection)
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a read, retried once the server is back."""

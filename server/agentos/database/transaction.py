@@ -5,12 +5,13 @@ Above: tool bodies (`call.begin()`), the pipeline that commits. Below: the pool,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from agentos.database.pool import CONNECTION_LOST, Connection, Database
+from agentos.database.pool import CONNECTION_LOST, Connection, Database, reporting_loss
 from agentos.errors import UnavailableError
 from agentos.events.model import Event, NewEvent, Row
 
@@ -45,34 +46,34 @@ class Transaction:
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a statement."""
-        return await self.connection.fetch(sql, *args)
+        with reporting_loss():
+            return await self.connection.fetch(sql, *args)
 
     async def fetch_row(self, sql: str, *args: Any) -> asyncpg.Record | None:
         """The first row of a statement, or None."""
-        return await self.connection.fetchrow(sql, *args)
+        with reporting_loss():
+            return await self.connection.fetchrow(sql, *args)
 
     async def fetch_value(self, sql: str, *args: Any) -> Any:
         """The first column of the first row, or None."""
-        return await self.connection.fetchval(sql, *args)
+        with reporting_loss():
+            return await self.connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: Any) -> str:
         """Run a statement; the command tag, such as `UPDATE 1`."""
-        return await self.connection.execute(sql, *args)
+        with reporting_loss():
+            return await self.connection.execute(sql, *args)
 
     async def append(self, *events: NewEvent) -> list[Event]:
         """Append events and run their projections now; the streams stay locked until the end."""
-        return await self._store.append(self.connection, events)
+        with reporting_loss():
+            return await self._store.append(self.connection, events)
 
     async def commit(self) -> None:
         """Make everything durable; UnavailableError where the outcome is unknown."""
         try:
-            await self._transaction.commit()
-        except CONNECTION_LOST as error:
-            await self._leave(error)
-            raise UnavailableError(
-                "the database connection was lost while committing",
-                remedy="repeat the call with the same idempotency key",
-            ) from error
+            with reporting_loss("while committing"):
+                await self._transaction.commit()
         except BaseException as error:
             await self._leave(error)
             raise
@@ -123,5 +124,5 @@ class StatementWriter:
 
     def _rewritten(self, sql: str) -> str:
         for schema, target in self._redirect.items():
-            sql = sql.replace(f"{schema}.", f"{target}.")
+            sql = re.sub(rf"\b{schema}\.", f"{target}.", sql)
         return sql

@@ -14,7 +14,6 @@ import structlog
 
 from agentos.database.pool import CANNOT_CONNECT, Database
 from agentos.database.queries import Queries
-from agentos.errors import UnavailableError
 from agentos.events.model import Event
 from agentos.events.subscription import EventReader
 
@@ -57,8 +56,8 @@ class EventBus:
             self._dirty.clear()
             try:
                 await self._database.fetch_value(_sql.notify_event)
-            except UnavailableError:
-                _log.warning("notify_failed", reason="database unavailable; followers poll")
+            except Exception as error:  # others poll
+                _log.warning("notify_failed", error=type(error).__name__)
             await asyncio.sleep(NOTIFY_EVERY_S)
 
     async def run_listener(self) -> None:
@@ -66,7 +65,7 @@ class EventBus:
         while True:
             try:
                 connection = await asyncpg.connect(self._database.dsn, timeout=10)
-            except CANNOT_CONNECT:
+            except (*CANNOT_CONNECT, asyncpg.PostgresError):
                 await asyncio.sleep(POLL_S)
                 continue
             lost = asyncio.Event()
@@ -75,20 +74,20 @@ class EventBus:
                 await connection.add_listener(CHANNEL, lambda *_: self._wake_all())
                 self._wake_all()
                 await lost.wait()
-            except CANNOT_CONNECT:
+            except (*CANNOT_CONNECT, asyncpg.PostgresError):
                 await asyncio.sleep(POLL_S)
             finally:
                 connection.terminate()
 
-    async def dispatch(self, react: Callable[[Event], Awaitable[None]]) -> None:
-        """Hand every event from now on to `react`, in order; its exceptions are logged."""
-        position = await self.reader.last_position()
+    async def dispatch(self, after: int, react: Callable[[Event], Awaitable[None]]) -> None:
+        """Hand every event after a position to `react`, in order; its exceptions are logged."""
         while True:
             try:
-                async for event in self.follow(position):
+                async for event in self.follow(after):
                     await self._react(react, event)
-                    position = event.position
-            except UnavailableError:
+                    after = event.position
+            except Exception as error:  # a log that cannot be read must not end the server
+                _log.warning("events_not_read", error=type(error).__name__)
                 await asyncio.sleep(POLL_S)
 
     async def _react(self, react: Callable[[Event], Awaitable[None]], event: Event) -> None:

@@ -64,8 +64,10 @@ async def _replay(
         transaction = connection.transaction(isolation="repeatable_read")
         await transaction.start()
         try:
+            if replace:
+                await _lock_tables(connection, read_models)
             for model in read_models:
-                await _create_scratch(connection, model, lock=replace)
+                await _create_scratch(connection, model)
             n_events = await _project(connection, store, read_models)
             differences = await _compare(connection, read_models)
             if replace:
@@ -84,12 +86,19 @@ async def _replay(
     return RebuildReport(n_events, n_tables, tuple(differences))
 
 
-async def _create_scratch(connection: Connection, model: ReadModel, *, lock: bool) -> None:
+async def _lock_tables(connection: Connection, read_models: Sequence[ReadModel]) -> None:
+    # Before the transaction's snapshot: what a writer projects until then is in it.
+    for model in read_models:
+        for table in model.tables:
+            await connection.execute(
+                f"lock table {model.schema}.{table} in share row exclusive mode"
+            )
+
+
+async def _create_scratch(connection: Connection, model: ReadModel) -> None:
     await connection.execute(f"create schema {model.schema}_rebuild")
     for table in model.tables:
         live, scratch = f"{model.schema}.{table}", f"{model.schema}_rebuild.{table}"
-        if lock:
-            await connection.execute(f"lock table {live} in share row exclusive mode")
         if await connection.fetchval("select to_regclass($1)", live) is None:
             raise ConfigurationError(f"read model {live} does not exist")
         await connection.execute(f"create table {scratch} (like {live} including all)")

@@ -12,15 +12,19 @@ from typing import Any
 import asyncpg
 import orjson
 
-from agentos.database.pool import Connection
+from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import StatementWriter
-from agentos.errors import ConflictError, PluginError
+from agentos.errors import ConflictError, PluginError, UnavailableError
 from agentos.events.chain import hash_event
 from agentos.events.model import Event, EventType, NewEvent, Row
 from agentos.redaction import redact
 
 _sql = Queries("agentos")
+
+
+class OutcomeUnknownError(UnavailableError):
+    """The database was lost while it committed, and has not come back to say whether it did."""
 
 
 class EventStore:
@@ -132,3 +136,17 @@ def event_from_row(row: Row) -> Event:
         row["prev_hash"],
         row["hash"],
     )
+
+
+async def was_stored(database: Database, event: Event) -> bool:
+    """Whether an append whose commit was not confirmed took place; waits for it to end.
+
+    Raises OutcomeUnknownError where the database does not come back in time.
+    """
+    try:
+        async with database.connection() as connection, connection.transaction():
+            await connection.execute(_sql.wait_for_stream, event.stream)
+            found: str | None = await connection.fetchval(_sql.find_hash, event.position)
+    except UnavailableError as error:
+        raise OutcomeUnknownError(error.message, remedy=error.remedy) from error
+    return found == event.hash

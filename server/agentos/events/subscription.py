@@ -1,17 +1,17 @@
 """Following the log without ever skipping an event that commits late.
 
 Positions are drawn before commit, so a later position may become visible before an earlier one.
-A gap is skipped only when every transaction that was running at the time it was seen has ended
-and the position is still empty (a rolled-back writer). NOTIFY wakes a follower; polling is the
-guarantee, since notifications are lost on reconnect.
+Whoever drew a position holds the sequence's lock until its transaction ends. So once every
+transaction that held it after an event was seen has ended, everything before that event is there
+to be read, and what is missing was rolled back. NOTIFY wakes a follower; polling is the guarantee,
+since notifications are lost on reconnect.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-
-import asyncpg
+from dataclasses import dataclass
 
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
@@ -24,11 +24,21 @@ PAGE = 500
 GAP_POLL_S = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """Everything up to `position` is settled once none of `transactions` runs any more."""
+
+    position: int
+    transactions: frozenset[str]
+
+
 class EventReader:
     """Reads events in order of position, gap-free, from any position."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._settled = 0
+        self._fence: _Fence | None = None
 
     async def last_position(self) -> int:
         """The highest stored position, 0 for an empty log."""
@@ -40,25 +50,32 @@ class EventReader:
 
         Empty when there is nothing new, or when the next event waits on a running transaction.
         """
-        rows = await self._database.fetch(_sql.read_events, after, limit)
-        events = [event_from_row(row) for row in rows]
-        expected = after + 1
-        for index, event in enumerate(events):
-            if event.position != expected and not await self._gap_is_final(
-                expected, event.position, rows[0]
-            ):
-                return events[:index]
-            expected = event.position + 1
-        return events
+        # Always a page that was read after the position was settled: an older one may lack events.
+        settled = self._settled
+        events = await self._page(after, limit)
+        if not events or events[-1].position == after + len(events):
+            return events
+        if events[-1].position > settled:
+            await self._settle(events[-1].position)
+            settled = self._settled
+            events = await self._page(after, limit)
+        return _deliverable(events, after, settled)
 
-    async def _gap_is_final(self, first: int, end: int, seen: asyncpg.Record) -> bool:
-        if seen["snapshot_xmin"] >= seen["snapshot_xmax"]:
-            return True
-        horizon: int = await self._database.fetch_value(_sql.read_horizon)
-        if horizon < seen["snapshot_xmax"]:
-            return False
-        rows = await self._database.fetch(_sql.read_events, first - 1, 1)
-        return bool(rows) and rows[0]["position"] >= end
+    async def _settle(self, seen: int) -> None:
+        """Raise the settled position as far as the transactions that have ended allow."""
+        rows = await self._database.fetch(_sql.list_appending_transactions)
+        running = frozenset(str(row["virtualtransaction"]) for row in rows)
+        if not running:
+            self._settled, self._fence = max(self._settled, seen), None
+            return
+        if self._fence is not None and not self._fence.transactions & running:
+            self._settled, self._fence = max(self._settled, self._fence.position), None
+        if self._fence is None:
+            self._fence = _Fence(seen, running)
+
+    async def _page(self, after: int, limit: int) -> list[Event]:
+        rows = await self._database.fetch(_sql.read_events, after, limit)
+        return [event_from_row(row) for row in rows]
 
     async def read_stream(self, stream: str, after_seq: int = 0) -> list[Event]:
         """Every event of one stream after a sequence number, in order."""
@@ -88,3 +105,11 @@ class EventReader:
             else:
                 # Woken, yet perhaps held back by a transaction that is about to end.
                 await asyncio.sleep(GAP_POLL_S)
+
+
+def _deliverable(events: list[Event], after: int, settled: int) -> list[Event]:
+    for index, event in enumerate(events):
+        if event.position != after + 1 and event.position > settled:
+            return events[:index]
+        after = event.position
+    return events

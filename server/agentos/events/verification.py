@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
+from agentos.errors import InvalidArgumentError
 from agentos.events.chain import hash_event
 from agentos.events.model import GENESIS_HASH, Event
 from agentos.events.store import event_from_row
@@ -54,7 +57,7 @@ async def verify_events(database: Database, stream: str | None = None) -> AuditR
 async def _check_events(
     connection: Connection, checker: _Checker, stream: str | None
 ) -> BadEvent | None:
-    async for row in connection.cursor(_sql.all_events, stream, prefetch=1000):
+    async for row in connection.cursor(_sql.all_events_as_text, stream, prefetch=1000):
         bad = checker.check(event_from_row(row))
         if bad is not None:
             return bad
@@ -96,15 +99,19 @@ class _Checker:
         return None
 
 
-def _recomputed(event: Event) -> str:
-    fields: tuple[Any, ...] = (
-        event.position,
-        event.stream,
-        event.seq,
-        event.type,
-        event.actor,
-        event.at,
-        event.data,
-        event.prev_hash,
-    )
-    return hash_event(*fields)
+def _recomputed(event: Event) -> str | None:
+    """The hash that the fields give; None for fields that no event can have."""
+    data: Any = event.data
+    try:
+        return hash_event(
+            event.position,
+            event.stream,
+            event.seq,
+            event.type,
+            event.actor,
+            event.at,
+            orjson.loads(data),
+            event.prev_hash,
+        )
+    except (InvalidArgumentError, TypeError, ValueError, AttributeError):
+        return None

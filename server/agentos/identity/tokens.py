@@ -16,6 +16,7 @@ from agentos.ids import new_id
 
 PREFIX = "aos_"
 MAX_NAME_CHARS = 200
+MAX_TTL_S = 10 * 365 * 86_400
 
 _sql = Queries("agentos")
 
@@ -62,8 +63,8 @@ class Tokens:
         _check_name("worker", worker)
         if person is not None:
             _check_name("person", person)
-        if ttl_s is not None and ttl_s <= 0:
-            raise InvalidArgumentError(f"ttl_s is {ttl_s}; it must be at least 1 second")
+        if ttl_s is not None and not 1 <= ttl_s <= MAX_TTL_S:
+            raise InvalidArgumentError(f"ttl_s is {ttl_s}; it must be 1 to {MAX_TTL_S} seconds")
         id, secret = new_id("TK"), PREFIX + secrets.token_urlsafe(32)
         expires_at = None if ttl_s is None else now + timedelta(seconds=ttl_s)
         async with self._database.connection() as connection:

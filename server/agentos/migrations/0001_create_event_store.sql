@@ -13,7 +13,8 @@ create table kernel.event (
 );
 create index event_call on kernel.event ((data ->> 'call')) where data ? 'call';
 
--- No cache: a position must be drawn after the positions of all earlier draws (see subscription).
+-- No cache: positions are drawn in their order. nextval locks the sequence until the transaction
+-- ends, so pg_locks tells a reader who may still fill a gap (see subscription).
 create sequence kernel.event_position as bigint cache 1;
 
 -- The head of every stream: the fence against a second writer, and the witness of a missing tail.
@@ -25,21 +26,29 @@ create table kernel.stream (
 
 -- Locks the heads of streams and draws counts[i] positions for streams[i], in one round trip.
 -- With wait = false, streams whose head another transaction holds are left out of the answer.
--- The transaction id is assigned before the first position: whoever sees a later position
--- committed also sees this transaction as running, which is what makes gaps decidable.
+-- An advisory lock stands before the head of a new stream: inserting it at once would wait for a
+-- transaction that is creating the same one.
 create function kernel.begin_append(streams text[], counts int[], wait boolean)
 returns table (stream text, seq bigint, hash text, positions bigint[])
 language plpgsql as $$
 #variable_conflict use_column
 declare
+    fresh  text;
     locked text[];
 begin
-    perform pg_current_xact_id();
-    insert into kernel.stream (stream, seq, hash)
-         select s, 0, repeat('0', 64) from unnest(streams) s
-          where not exists (select 1 from kernel.stream h where h.stream = s)
-          order by s
-    on conflict do nothing;
+    for fresh in
+        select s from unnest(streams) s
+         where not exists (select 1 from kernel.stream h where h.stream = s)
+         order by s
+    loop
+        if wait then
+            perform pg_advisory_xact_lock(hashtextextended('kernel.stream/' || fresh, 0));
+        elsif not pg_try_advisory_xact_lock(hashtextextended('kernel.stream/' || fresh, 0)) then
+            continue;
+        end if;
+        insert into kernel.stream (stream, seq, hash) values (fresh, 0, repeat('0', 64))
+        on conflict do nothing;
+    end loop;
     if wait then
         perform 1 from kernel.stream h where h.stream = any (streams) order by h.stream for update;
         locked := streams;

@@ -18,18 +18,32 @@ update kernel.stream h
  where h.stream = n.stream;
 
 -- name: read_events
--- Events after position $1, at most $2, with the snapshot that saw them.
-select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash,
-       pg_snapshot_xmin(pg_current_snapshot())::text::bigint as snapshot_xmin,
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint as snapshot_xmax
-  from kernel.event e
- where e.position > $1
- order by e.position
+-- Events after position $1, at most $2.
+select position, stream, seq, type, actor, at, data, prev_hash, hash
+  from kernel.event
+ where position > $1
+ order by position
  limit $2;
 
--- name: read_horizon
--- The oldest running transaction; every transaction before it has ended.
-select pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+-- name: list_appending_transactions
+-- Who has drawn a position and has not ended: they hold the sequence's lock until they have.
+select virtualtransaction
+  from pg_locks
+ where locktype = 'relation'
+   and relation = 'kernel.event_position'::regclass
+   and database = (select oid from pg_database where datname = current_database());
+
+-- name: limit_lock_wait
+-- Give up waiting for a lock soon, in this transaction.
+set local lock_timeout = '250ms';
+
+-- name: wait_for_stream
+-- Lock the head of stream $1, so that whoever was writing to it has ended.
+select 1 from kernel.stream where stream = $1 for update;
+
+-- name: find_hash
+-- The hash of the event at position $1.
+select hash from kernel.event where position = $1;
 
 -- name: read_stream
 -- Events of stream $1 after sequence number $2, at most $3, in order.
@@ -50,6 +64,10 @@ select stream, seq, hash from kernel.stream where $1::text is null or stream = $
 -- name: find_idempotent_result
 -- The first result of principal $1 under key $2.
 select tool, arguments_sha256, result, call from kernel.idempotency where principal = $1 and key = $2;
+
+-- name: lock_idempotency_key
+-- Wait for a call of principal $1 under key $2 that runs now; held until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 1));
 
 -- name: insert_idempotent_result
 -- Remember the result of a write; a second writer of the same key violates the primary key.

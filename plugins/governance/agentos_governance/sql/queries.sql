@@ -8,14 +8,9 @@ select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires
  where w.id = $1;
 
 -- name: lock_work_order
--- The same row, locked until the end of the transaction.
-select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
-       b.cap_usd, b.held_usd, b.spent_usd
-  from governance.work_order w
-  left join governance.lease l on l.work_order = w.id
-  left join governance.budget b on b.work_order = w.id
- where w.id = $1
-   for update of w;
+-- Lock work order $1 until the end of the transaction. Read it in a statement of its own: what is
+-- joined to a row that was waited for is still as it was before the wait.
+select id from governance.work_order where id = $1 for no key update;
 
 -- name: list_work_orders
 -- $1 state, $2 role, $3 phase, $4 only claimable at $8; after ($5 priority, $6 time, $7 id); $9 rows.
@@ -34,24 +29,25 @@ select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires
  limit $9;
 
 -- name: find_claimable
--- Claimable work orders for role $1 (any where null) at $2, best first; $3 rows.
+-- Claimable work orders for role $1 (any where null) at $2, best first, without $3; $4 rows.
 select w.id
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
  where ($1::text is null or w.role = $1)
    and (w.state in ('ready', 'suspended')
         or (w.state = 'active' and (l.expires_at is null or l.expires_at <= $2)))
+   and w.id <> all ($3::text[])
  order by w.priority desc, w.created_at, w.id
- limit $3;
+ limit $4;
 
 -- name: find_held_orders
--- Work orders whose lease worker $1 holds, expired or not; $2 names one of them, or null.
-select w.id, w.state, w.contract, w.contract_version, w.workspace, w.first_claimed_at,
-       l.epoch, l.ttl_s, l.expires_at
+-- Up to two work orders whose lease worker $1 holds, living at $3 before expired; $2 names one, or null.
+select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo,
+       w.first_claimed_at, l.epoch, l.ttl_s, l.expires_at
   from governance.lease l
   join governance.work_order w on w.id = l.work_order
  where l.worker = $1 and w.state = 'active' and ($2::text is null or w.id = $2)
- order by w.id
+ order by l.expires_at > $3 desc, w.id
  limit 2;
 
 -- name: put_lease
@@ -83,14 +79,23 @@ select w.id, w.epoch
  limit 100;
 
 -- name: list_dependencies
--- What work order $1 waits on, with states.
-select d.depends_on, w.state
-  from governance.dependency d join governance.work_order w on w.id = d.depends_on
- where d.work_order = $1 order by d.depends_on;
+-- What each of the work orders $1 waits on.
+select work_order, array_agg(depends_on order by depends_on) as depends_on
+  from governance.dependency where work_order = any ($1::text[]) group by work_order;
 
 -- name: lock_dependencies
--- States of the work orders $1; held so that none completes unseen.
-select id, state from governance.work_order where id = any ($1::text[]) order by id for share;
+-- States of the work orders $1; held so that none completes unseen. Oldest first, as everywhere:
+-- whoever completes one locks it before what waits for it.
+select id, state from governance.work_order where id = any ($1::text[])
+ order by created_at, id for share;
+
+-- name: lock_dependents
+-- Lock what waits on $1: two dependencies that complete at once must see each other.
+select w.id
+  from governance.dependency d join governance.work_order w on w.id = d.work_order
+ where d.depends_on = $1 and w.state = 'blocked'
+ order by w.created_at, w.id
+   for no key update of w;
 
 -- name: find_unblocked
 -- Blocked work orders that waited on $1 only.
@@ -145,7 +150,8 @@ select $1, work_order, $3::text::numeric, $4 from admitted
 returning call;
 
 -- name: settle_hold
--- Release the hold of call $1 and book what it really cost, $2 USD, at most what was held.
+-- Release the hold of call $1 and book what it really cost, $2 USD, at most what was held; the amount
+-- that was booked, or no row where the hold had expired.
 with released as (
     delete from governance.hold where call = $1 returning work_order, usd
 )
@@ -153,7 +159,7 @@ update governance.budget b
    set held_usd = b.held_usd - r.usd, spent_usd = b.spent_usd + least($2::text::numeric, r.usd)
   from released r
  where b.work_order = r.work_order
-returning b.work_order, b.cap_usd, b.held_usd, b.spent_usd;
+returning least($2::text::numeric, r.usd) as usd;
 
 -- name: release_expired_holds
 -- Give back what dead calls held until $1.
@@ -192,10 +198,6 @@ select case when 'work_order' = any ($1::text[]) then work_order end as work_ord
  order by usd desc, 1, 2, 3, 4, 5
  limit 1000;
 
--- name: count_claimable
--- How many work orders exist in each state.
-select state, count(*) as n from governance.work_order group by state order by state;
-
 -- name: history_length
 -- How many events the stream $1 has.
 select coalesce(max(seq), 0) from kernel.event where stream = $1;
@@ -208,8 +210,9 @@ select position, stream, seq, type, actor, at, data, prev_hash, hash
  order by seq;
 
 -- name: read_resume_events
--- What a resume packet is made of: the events of stream $1 without the calls of the running attempt,
--- so that a worker's own calls do not change the packet it continues from.
+-- What a resume packet is made of: the events of stream $1, of single calls only those that an ended
+-- attempt made. Neither the calls of a running attempt nor what comes late from an ended one change
+-- the packet.
 with attempt as (
     select max(seq) filter (where type = 'work_order.claimed') as claimed,
            max(seq) filter (where type in ('work_order.lease_expired', 'work_order.stood_down',
@@ -219,7 +222,7 @@ with attempt as (
 select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash
   from kernel.event e, attempt a
  where e.stream = $1 and e.type <> 'action.judged'
-   and (e.type not like 'call.%' or e.seq < a.claimed or a.ended > a.claimed)
+   and (e.type not like 'call.%' or e.seq < a.claimed or (a.claimed < a.ended and e.seq < a.ended))
  order by e.seq;
 
 -- name: list_calls
@@ -230,12 +233,22 @@ select seq, type, actor, at, data
  order by seq desc
  limit $3;
 
--- name: count_calls
--- How often each tool was called in stream $1, by kind of record.
-select data ->> 'tool' as tool, type, count(*) as n
+-- name: list_refusals
+-- Calls in stream $1 that a rule refused, before or inside their body, newest first; $2 rows.
+select seq, type, actor, at, data
   from kernel.event
- where stream = $1 and type in ('call.allowed', 'call.refused')
- group by 1, 2 order by 1, 2;
+ where stream = $1
+   and (type = 'call.refused' or type = 'call.finished' and data -> 'error' ? 'rule')
+ order by seq desc
+ limit $2;
+
+-- name: count_calls
+-- How many calls in stream $1 were admitted, and how many a rule refused.
+select count(*) filter (where type = 'call.allowed') as n_allowed,
+       count(*) filter (where type = 'call.refused'
+                           or type = 'call.finished' and data -> 'error' ? 'rule') as n_refused
+  from kernel.event
+ where stream = $1 and type in ('call.allowed', 'call.refused', 'call.finished');
 
 -- name: lock_lease
 -- Work order $1 and its lease, locked in this order, where worker $2 holds epoch $3 after $4.
@@ -243,7 +256,7 @@ select w.id, w.state
   from governance.work_order w
   join governance.lease l on l.work_order = w.id
  where w.id = $1 and w.state = 'active' and l.worker = $2 and l.epoch = $3 and l.expires_at > $4
-   for update of w, l;
+   for no key update of w, l;
 
 -- name: get_evidence
 -- One evidence row by its id $1.
@@ -251,7 +264,10 @@ select id, kind, claim, path, start_line, end_line, sha256, level, worker, creat
   from governance.evidence where id = $1;
 
 -- name: find_ended_with_packet
--- The 200 work orders that ended last and have a packet.
-select id from governance.work_order
- where state in ('completed', 'failed') and packet_sha256 is not null
- order by ended_at desc limit 200;
+-- The 200 work orders that ended last and have a packet, with the hash of the event that ended them.
+select w.id, e.hash as ended_hash
+  from governance.work_order w
+  join kernel.event e on e.stream = 'work_order/' || w.id
+   and e.type in ('work_order.completed', 'work_order.failed')
+ where w.state in ('completed', 'failed') and w.packet_sha256 is not null
+ order by w.ended_at desc limit 200;

@@ -53,7 +53,7 @@ async def check_action(
     text. A denial names the rule and the remedy, and is recorded.
     """
     held = _held(call, work_order)
-    judgement = held.contract.judge(
+    judgement = held.judge(
         Action(
             action.tool,
             capability=action.capability,
@@ -61,7 +61,7 @@ async def check_action(
             command=action.command,
             args=action.args,
         ),
-        held.workspace,
+        call.now(),
     )
     transaction = await call.begin()
     await transaction.append(_judged(call, held, action, judgement))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from agentos import (
     ToolCall,
     Transaction,
     format_time,
+    redact_text,
     tool,
 )
 from agentos_governance.contracts import Usd, parse_contract, usd_text
@@ -30,6 +31,8 @@ from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import Name, WorkOrderId
 
 MAX_TOKENS = 10**12
+_LABELS = ("request_id", "phase", "role", "model", "action")
+_FIGURES = (*_LABELS[1:], "input_tokens", "output_tokens", "cached_input_tokens")
 Tokens = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Dimension = Literal["work_order", "phase", "role", "model", "action"]
@@ -119,7 +122,6 @@ async def record_usage(
         usd = call.service(PriceTable).price_of(
             model, input_tokens, output_tokens, cached_input_tokens
         )
-    transaction, row = await _open(call, work_order)
     data = {
         "work_order": work_order,
         "request_id": request_id,
@@ -133,9 +135,11 @@ async def record_usage(
         "cached_input_tokens": cached_input_tokens,
         "usd": usd_text(usd),
     }
+    _refuse_secrets(data)
+    transaction, row = await _open(call, work_order)
     booked = await transaction.fetch_row(sql.find_ledger_entry, work_order, request_id)
     if booked is not None:
-        return await _repeat(transaction, booked, data)
+        return await _repeat(transaction, booked, data, cost_usd)
     await _check_tokens(transaction, row, input_tokens + output_tokens)
     money = await transaction.fetch_row(sql.book_cost, work_order, usd_text(usd))
     if money is None:
@@ -175,6 +179,13 @@ async def get_cost_report(
     )
 
 
+def _refuse_secrets(data: dict[str, Any]) -> None:
+    # Redaction would make two requests one.
+    for name in _LABELS:
+        if redact_text(data[name]) != data[name]:
+            raise InvalidArgumentError(f"argument `{name}` looks like a secret; name it otherwise")
+
+
 async def _open(call: ToolCall, work_order: str) -> tuple[Transaction, Any]:
     """The transaction with the work order locked, for whoever may book on it."""
     if call.principal.role is Role.WORKER or held_order(call) is not None:
@@ -188,9 +199,12 @@ async def _open(call: ToolCall, work_order: str) -> tuple[Transaction, Any]:
     return transaction, row
 
 
-async def _repeat(transaction: Transaction, booked: Any, data: dict[str, Any]) -> RecordedUsage:
-    same = ("model", "action", "phase", "role", "input_tokens", "output_tokens")
-    if any(booked[name] != data[name] for name in same):
+async def _repeat(
+    transaction: Transaction, booked: Any, data: dict[str, Any], cost_usd: Decimal | None
+) -> RecordedUsage:
+    # A price table may have changed since; only a cost that the caller states must be the same.
+    is_same_cost = cost_usd is None or cost_usd == Decimal(booked["usd"])
+    if not is_same_cost or any(booked[name] != data[name] for name in _FIGURES):
         raise ConflictError(
             f"request_id {data['request_id']!r} was booked with other figures",
             remedy="use a request_id of its own for every request",
@@ -244,10 +258,10 @@ def _parse_time(field: str, text: str | None) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidArgumentError(
-            f"argument `{field}` must be an RFC 3339 time, such as 2026-03-01T09:30:00Z"
-        )
-    return at
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidArgumentError(
+        f"argument `{field}` must be an RFC 3339 time, such as 2026-03-01T09:30:00Z"
+    )

@@ -72,14 +72,13 @@ async def record_evidence(
     held = require_held(call, work_order)
     blobs = BlobStore(call.kernel.settings.home / "blobs")
     if path is not None:
+        level = "observed"
         relative, data = await asyncio.to_thread(_read_file, held, path)
-        _check_lines(lines, data)
-        sha256 = await asyncio.to_thread(blobs.put, data)
     else:
         assert content is not None
-        relative, level = None, "reported"
-        sha256 = await asyncio.to_thread(blobs.put, redact_text(content).encode())
-    level = "observed" if path is not None else "reported"
+        level, relative, data = "reported", None, redact_text(content).encode()
+    _check_lines(lines, data)
+    sha256 = await asyncio.to_thread(blobs.put, data)
     transaction = await require_lease(call, held)
     [event] = await transaction.append(
         NewEvent(
@@ -117,7 +116,10 @@ def _read_file(held: HeldOrder, path: str) -> tuple[str, bytes]:
         raise NotFoundError(f"the workspace has no file {path!r}")
     if target.stat().st_size > MAX_BLOB_BYTES:
         raise InvalidArgumentError(f"{path!r} is larger than {MAX_BLOB_BYTES} bytes")
-    return Path(relative).as_posix(), target.read_bytes()
+    try:
+        return Path(relative).as_posix(), target.read_bytes()
+    except OSError as error:
+        raise InvalidArgumentError(f"{path!r} cannot be read: {error.strerror}") from error
 
 
 def _check_lines(lines: list[int] | None, data: bytes) -> None:
@@ -126,5 +128,5 @@ def _check_lines(lines: list[int] | None, data: bytes) -> None:
     n_lines = data.count(b"\n") + (not data.endswith(b"\n"))
     if not lines[0] <= lines[1] <= max(n_lines, 1):
         raise InvalidArgumentError(
-            f"argument `lines` is {lines}; the file has lines 1 to {n_lines}, first before last"
+            f"argument `lines` is {lines}; there are lines 1 to {n_lines}, first before last"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 from pydantic import BaseModel, Field
 
 from agentos import (
@@ -20,6 +21,7 @@ from agentos import (
 from agentos import tool as declare_tool
 from agentos_governance.contracts import parse_contract
 from agentos_governance.enforcement import HeldOrder, check_lease, held_order
+from agentos_governance.git import Git
 from agentos_governance.orders import (
     Reader,
     get_order,
@@ -27,6 +29,7 @@ from agentos_governance.orders import (
     lock_order,
     order_details,
     read_resume_events,
+    roll_back,
     sql,
     workspace_view,
 )
@@ -38,6 +41,11 @@ from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
 from agentos_governance.workspaces import Workspace, ensure_worktree, inspect_repository
 
 MAX_CANDIDATES = 20
+
+# Somebody was faster, or its repository is not what it was: the next best may still do.
+_UNCLAIMABLE = (ConflictError, InvalidStateError, InvalidArgumentError, NotFoundError)
+
+_log = structlog.get_logger(__name__)
 
 
 class RenewedLease(BaseModel):
@@ -67,15 +75,9 @@ async def claim_work_order(
     """
     if work_order is not None and role is not None:
         raise InvalidArgumentError("pass `work_order` or `role`, not both")
-    candidates = [work_order] if work_order else await _find_candidates(call, role)
-    for candidate in candidates:
-        claim = await _try_claim(call, candidate, is_named=work_order is not None)
-        if claim is not None:
-            return claim
-    raise NotFoundError(
-        "no work order is ready to be claimed" + (f" for the role {role!r}" if role else ""),
-        remedy="list_work_orders shows what is blocked or held by others",
-    )
+    if work_order is not None:
+        return await _claim(call, work_order)
+    return await _claim_best(call, role)
 
 
 @declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], idempotent=True)
@@ -142,23 +144,49 @@ async def require_lease(call: ToolCall, held: HeldOrder) -> Transaction:
     return transaction
 
 
-async def _find_candidates(call: ToolCall, role: str | None) -> list[str]:
-    rows = await call.kernel.database.fetch(sql.find_claimable, role, call.now(), MAX_CANDIDATES)
-    return [row["id"] for row in rows]
+class ClaimsUnderWay:
+    """Work orders that a claim by role is taking in this process: others take the next best."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
 
 
-async def _try_claim(call: ToolCall, work_order: str, *, is_named: bool) -> ClaimView | None:
-    """The claim, or None where somebody else was faster and another candidate may do."""
+async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
+    """The best work order that nobody else is faster to get."""
+    under_way = call.service(ClaimsUnderWay).ids
+    passed_over: set[str] = set()
+    while len(passed_over) < MAX_CANDIDATES:
+        rows = await call.kernel.database.fetch(
+            sql.find_claimable, role, call.now(), sorted(under_way | passed_over), MAX_CANDIDATES
+        )
+        free = next((row["id"] for row in rows if row["id"] not in under_way), None)
+        if free is None:
+            if rows:
+                continue
+            break
+        under_way.add(free)
+        try:
+            return await _claim(call, free)
+        except _UNCLAIMABLE as error:
+            _log.info("claim_passed_over", work_order=free, reason=error.message)
+            passed_over.add(free)
+            await roll_back(call)
+        finally:
+            under_way.discard(free)
+    raise NotFoundError(
+        "no work order is ready to be claimed" + (f" for the role {role!r}" if role else ""),
+        remedy="list_work_orders shows what is blocked or held by others",
+    )
+
+
+async def _claim(call: ToolCall, work_order: str) -> ClaimView:
     row = await get_order(call.kernel.database, work_order)
+    _require_claimable(row, call)
     # Git works before the transaction; a worktree made for a claim that fails is reused later.
     workspace = await _prepare_workspace(call, row)
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
-    problem = _why_not_claimable(row, call)
-    if problem is not None:
-        if is_named:
-            raise problem
-        return None
+    _require_claimable(row, call)
     await _append_claim(call, transaction, row, workspace)
     return await _claim_view(call, transaction, work_order)
 
@@ -216,32 +244,34 @@ async def _claim_view(call: ToolCall, transaction: Transaction, work_order: str)
     )
 
 
-def _why_not_claimable(row: Any, call: ToolCall) -> ConflictError | InvalidStateError | None:
+def _require_claimable(row: Any, call: ToolCall) -> None:
     if row["state"] in ("ready", "suspended"):
-        return None
+        return
+    if row["state"] != "active":
+        raise InvalidStateError(
+            f"{row['id']} is {row['state']}; only ready or suspended work can be claimed"
+        )
     lease = lease_view(row, call.now())
-    if row["state"] == "active":
-        # The same worker again is a restarted worker: the new epoch fences off its former self.
-        if lease is None or lease.worker == call.principal.name:
-            return None
-        return ConflictError(
+    # The same worker again is a restarted worker: the new epoch fences off its former self.
+    if lease is not None and lease.worker != call.principal.name:
+        raise ConflictError(
             f"{row['id']} is held by {lease.worker} until {lease.expires_at}",
             remedy="claim another one, or wait until that lease expires",
         )
-    return InvalidStateError(
-        f"{row['id']} is {row['state']}; only ready or suspended work can be claimed"
-    )
 
 
 async def _prepare_workspace(call: ToolCall, row: Any) -> Workspace | None:
-    if row["repo"] is None or _why_not_claimable(row, call) is not None:
+    if row["repo"] is None:
         return None
-    base_commit = row["base_commit"]
-    if base_commit is None:
-        base_commit = (await inspect_repository(Path(row["repo"]))).require_head()
-    return await ensure_worktree(
-        Path(row["repo"]),
-        call.kernel.settings.home / "worktrees" / row["id"],
-        f"agentos/{row['id']}",
-        base_commit,
-    )
+    repo, branch = Path(row["repo"]), f"agentos/{row['id']}"
+    base_commit = row["base_commit"] or await _first_base(repo, branch)
+    path = call.kernel.settings.home / "worktrees" / row["id"]
+    return await ensure_worktree(repo, path, branch, base_commit)
+
+
+async def _first_base(repo: Path, branch: str) -> str:
+    """Where a work order that nobody has held begins: HEAD, or where a killed claim began it."""
+    repository = await inspect_repository(repo)
+    reference = f"refs/heads/{branch}^{{commit}}"
+    begun = await Git(repository.git_folder).run("rev-parse", "--verify", "--quiet", reference)
+    return begun.text if begun.status == 0 else repository.require_head()

@@ -15,6 +15,7 @@ from agentos import (
     ToolCall,
     Transaction,
     new_id,
+    redact,
     tool,
 )
 from agentos_governance.contracts import (
@@ -24,8 +25,10 @@ from agentos_governance.contracts import (
     usd_text,
 )
 from agentos_governance.orders import (
+    MAX_PRIORITY,
     OPEN_STATES,
     cursor_of,
+    get_order,
     list_depends_on,
     lock_order,
     order_details,
@@ -68,7 +71,9 @@ async def create_work_order(
         list[WorkOrderId], Field(max_length=100, description="Work orders that complete first")
     ] = [],  # noqa: B006 - pydantic copies defaults
     parent: WorkOrderId | None = None,
-    priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is claimed first")] = 0,
+    priority: Annotated[
+        int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher is claimed first")
+    ] = 0,
     repo: Annotated[
         str | None,
         Field(
@@ -83,12 +88,13 @@ async def create_work_order(
     It is ready at once, or blocked until everything in depends_on has completed. Refuses a
     contract with unknown fields, dependencies that do not exist, and a repo that is not git.
     """
+    _refuse_secrets(contract)
     root = await _repository_root(repo)
     work_order = new_id("WO")
     transaction = await call.begin()
     state = await _initial_state(transaction, depends_on)
     if parent is not None:
-        await lock_order(transaction, parent)
+        await get_order(transaction, parent)
     await transaction.append(
         NewEvent(
             work_order_stream(work_order),
@@ -135,11 +141,9 @@ async def list_work_orders(
     )
     page = rows[:limit]
     is_cut = len(rows) > limit
+    depends_on = await list_depends_on(call.kernel.database, [row["id"] for row in page])
     return WorkOrderList(
-        work_orders=[
-            order_view(row, await list_depends_on(call.kernel.database, row["id"]), call.now())
-            for row in page
-        ],
+        work_orders=[order_view(row, depends_on.get(row["id"], []), call.now()) for row in page],
         truncated=is_cut,
         next_cursor=cursor_of(page[-1]) if is_cut else None,
     )
@@ -173,6 +177,13 @@ async def cancel_work_order(
     )
     await transaction.execute(sql.drop_lease, work_order)
     return await order_details(transaction, work_order, call.now())
+
+
+def _refuse_secrets(contract: Contract) -> None:
+    # Redaction would silently change a rule, and the contract would not be what its version says.
+    document = contract_document(contract)
+    if redact(document) != document:
+        raise InvalidArgumentError("the contract contains what looks like a secret; leave it out")
 
 
 async def _repository_root(repo: str | None) -> str | None:

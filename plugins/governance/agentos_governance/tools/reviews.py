@@ -86,6 +86,11 @@ async def submit_work_order(
     )
     gates = await run_gates(submission, call.service(GateRegistry).gates)
     transaction = await require_lease(call, held)
+    if await list_evidence(transaction, work_order) != submission.evidence:
+        raise ConflictError(
+            f"evidence was recorded on {work_order} while its gates ran",
+            remedy="submit again, so that the gates see all of it",
+        )
     if not all(gate.passed for gate in gates):
         await transaction.append(_gates_failed(call, held, summary, gates))
         return SubmittedWork(gates=gates, state="active", packet_sha256=None)
@@ -109,7 +114,8 @@ async def review_work_order(
     resume packet while the order is in review. A stale digest is refused, and so is everybody who
     worked on the order: nobody approves their own work.
     """
-    await _check_worktree(call, work_order)
+    if verdict == "approve":
+        await _check_worktree(call, work_order)
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
     await _check_reviewable(transaction, row, packet_sha256)
@@ -199,7 +205,7 @@ async def _accept(
     await transaction.execute(sql.drop_lease, held.id)
     state: State = "in_review"
     if not held.contract.contract.review.required:
-        await complete(call, transaction, held.id)
+        await complete(call, transaction, held.id, "no review required")
         state = "completed"
     return SubmittedWork(gates=gates, state=state, packet_sha256=packet.sha256)
 
@@ -220,11 +226,11 @@ def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any]
     }
 
 
-async def complete(call: ToolCall, transaction: Transaction, work_order: str) -> None:
+async def complete(call: ToolCall, transaction: Transaction, work_order: str, reason: str) -> None:
     """End a work order well, and make ready what waited for it only."""
-    await transaction.append(_ended(call, work_order, "work_order.completed", "approved"))
+    await transaction.append(_ended(call, work_order, "work_order.completed", reason))
+    await transaction.fetch(sql.lock_dependents, work_order)
     for row in await transaction.fetch(sql.find_unblocked, work_order):
-        await lock_order(transaction, row["id"])
         await transaction.append(
             NewEvent(
                 work_order_stream(row["id"]),
@@ -252,7 +258,7 @@ async def _conclude(
         await transaction.append(_ended(call, work_order, "work_order.changes_requested", reason))
         return "suspended"
     if sum(_counts(vote, contract) for vote in votes) >= contract.review.quorum:
-        await complete(call, transaction, work_order)
+        await complete(call, transaction, work_order, "approved")
         return "completed"
     return "in_review"
 

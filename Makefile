@@ -1,0 +1,54 @@
+# Everything lives in .venv; nothing outside this folder is changed.
+# Needs Python 3.11 or newer and git; choose another interpreter with `make PYTHON=python3.12 run`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test nightly lint bench lock clean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+install: $(STAMP) ## Create .venv with AgentOS and what its tests need
+
+# The stamp is newer than the lock and the project file while the environment fits them.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "AgentOS needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	    || { echo "cannot create $(VENV); on Debian: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+run: $(STAMP) ## The main job from start to end, on this repository
+	@$(BIN)/agentos demo
+
+test: $(STAMP) ## All tests, on an embedded PostgreSQL
+	$(BIN)/python -m pytest -q -m "not nightly"
+
+nightly: $(STAMP) ## The heavy sweeps as well
+	$(BIN)/python -m pytest -q
+
+lint: $(STAMP) ## Style, types, import direction, and docs that agree with the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if [ -d tests/docs ]; then $(BIN)/python -m pytest -q tests/docs; fi
+
+bench: $(STAMP) ## Benchmarks that need no other machine
+	@$(BIN)/agentos bench policy
+
+lock: ## Resolve the dependencies anew into requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    --group dev pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the environment and what tools leave behind
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

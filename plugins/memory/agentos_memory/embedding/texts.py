@@ -1,0 +1,31 @@
+"""What is embedded for a piece of code: words instead of syntax.
+
+File stem, qualified name and body are split into lower-case words without punctuation; that
+halves the tokens and ranks as well as the raw code.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from agentos_memory.ranking import split_identifiers
+
+# More words than this never reach the model's 128 tokens.
+MAX_WORDS = 256
+
+
+def name_text(path: str, qualified_name: str) -> str:
+    """Text for the name vector: file stem and qualified name."""
+    return " ".join(_distinct_words(path, qualified_name))
+
+
+def body_text(path: str, qualified_name: str, body: str) -> str:
+    """Text for the body vector: the name text followed by the body's words."""
+    words = [*_distinct_words(path, qualified_name), *split_identifiers(body)]
+    return " ".join(words[:MAX_WORDS])
+
+
+def _distinct_words(path: str, qualified_name: str) -> list[str]:
+    local = qualified_name.rsplit(":", 1)[-1]
+    words = split_identifiers(f"{PurePosixPath(path).stem} {local}")
+    return list(dict.fromkeys(words))

@@ -1,0 +1,124 @@
+"""The small expression language that extractors write and the resolver evaluates.
+
+Every language is reduced to it, so that one resolver serves all. It keeps only what says where
+a value comes from; operators, literals' contents and control flow are gone. Expressions are
+immutable and hashable, and hold no syntax trees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that nothing is known about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value of a built-in type, such as `"text"` or `3`; `type_name` is `str`, `int`, ..."""
+
+    type_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A bare identifier, looked up in the scope where it stands."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`value.name`."""
+
+    value: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`function(arguments, keyword=...)`, also `new function(...)`."""
+
+    function: Expression
+    arguments: tuple[Expression, ...] = ()
+    keywords: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """`value[indices]`; in annotations, a generic type with its arguments."""
+
+    value: Expression
+    indices: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list, tuple, set, array or comprehension; `elements` are samples of what it holds."""
+
+    elements: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A dictionary display; `keys` and `values` are samples of what it holds."""
+
+    keys: tuple[Expression, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several values: a conditional, `a or b`, or a union annotation."""
+
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What unpacking `value` puts at `index`: `b` in `a, b = value` is item 1."""
+
+    value: Expression
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """What iteration over `iterable` yields."""
+
+    iterable: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What `with context as x` binds."""
+
+    context: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A value of the declared type `annotation`, as a cast states it."""
+
+    annotation: Expression
+
+
+Expression = (
+    Unknown
+    | Literal
+    | Name
+    | Attribute
+    | Call
+    | Subscript
+    | Sequence
+    | Mapping
+    | Choice
+    | Item
+    | Element
+    | Entered
+    | Typed
+)
+
+UNKNOWN = Unknown()

@@ -1,0 +1,31 @@
+"""What a language declares to be analysed: name, suffixes, grammar, extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tree_sitter import Language as Grammar
+from tree_sitter import Node
+
+from agentos_memory.languages.collector import FactCollector
+
+# Fills the collector from the root node of a parsed file.
+Extractor = Callable[[Node, FactCollector], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language: which files it claims, how they are parsed, and who extracts their facts.
+
+    `load_grammar` is called once, at the first file. `module_separator` stands between the
+    module and a top-level name in qualified names. `dotted_modules` says that modules are named
+    by dotted package paths; otherwise a module is named by its path.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    load_grammar: Callable[[], Grammar]
+    extract: Extractor
+    module_separator: str
+    dotted_modules: bool

@@ -1,0 +1,361 @@
+"""Python: definitions, imports, bindings and calls of one module.
+
+The walk is over statements; `python_expressions` reads the expressions and `python_definitions`
+the headers of functions and classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping as MappingType
+
+from tree_sitter import Node
+
+from agentos_memory.expressions import (
+    UNKNOWN,
+    Choice,
+    Element,
+    Entered,
+    Expression,
+    Item,
+    Name,
+    Sequence,
+)
+from agentos_memory.languages.collector import (
+    MAX_DEPTH,
+    FactCollector,
+    OpenFunction,
+    Scope,
+    Span,
+)
+from agentos_memory.languages.declaration import Language
+from agentos_memory.languages.nodes import end_line, header_text, node_text, start_line
+from agentos_memory.languages.python_definitions import (
+    Decorators,
+    bind_parameters,
+    docstring_of,
+    read_bases,
+    read_decorators,
+    receiver_types,
+)
+from agentos_memory.languages.python_expressions import (
+    TARGET_PATTERNS,
+    ExpressionReader,
+    load_grammar,
+)
+from agentos_memory.languages.python_imports import record_import, record_import_from
+from agentos_memory.model import ClassFacts, FunctionFacts
+
+# What `def method(self: T) -> T` declares.
+SELF_TYPE = Name("Self")
+
+
+class StatementWalker:
+    """Walks the statements of one module into a collector."""
+
+    def __init__(self, facts: FactCollector) -> None:
+        self._facts = facts
+        self._reader = ExpressionReader(facts)
+        self._depth = 0
+        self._globals: set[tuple[str, str]] = set()
+        self._variables: set[str] = set()
+        self._walkers: MappingType[str, Callable[[Node, Scope], None]] = {
+            "function_definition": self._function,
+            "class_definition": self._class,
+            "decorated_definition": self._decorated,
+            "import_statement": lambda n, s: record_import(n, s, facts),
+            "import_from_statement": lambda n, s: record_import_from(n, s, facts),
+            "expression_statement": self._expression_statement,
+            "return_statement": self._return,
+            "for_statement": self._for,
+            "with_item": self._with_item,
+            "except_clause": self._except,
+            "except_group_clause": self._except,
+            "global_statement": self._global,
+            "type_alias_statement": self._type_alias,
+            "case_pattern": lambda n, s: None,
+        }
+
+    def walk(self, node: Node, scope: Scope) -> None:
+        """Record what the statement or block at `node` holds; broken code is walked through."""
+        if self._depth > MAX_DEPTH:
+            return
+        self._depth += 1
+        try:
+            walker = self._walkers.get(node.type)
+            if walker is not None:
+                walker(node, scope)
+                return
+            for child in node.named_children:
+                if child.type in BLOCKS or child.type in self._walkers:
+                    self.walk(child, scope)
+                else:
+                    self._reader.read(child, scope)
+        finally:
+            self._depth -= 1
+
+    def _decorated(self, node: Node, scope: Scope) -> None:
+        definition = node.child_by_field_name("definition")
+        decorators = read_decorators(node, scope, self._reader)
+        if definition is not None and definition.type == "class_definition":
+            self._class(definition, scope, node, decorators)
+        elif definition is not None:
+            self._function(definition, scope, node, decorators)
+
+    def _function(
+        self,
+        node: Node,
+        scope: Scope,
+        outer: Node | None = None,
+        decorators: Decorators = (),
+    ) -> None:
+        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if name_node is None:
+            return
+        qualified_name = self._facts.define(
+            scope,
+            node_text(name_node),
+            "method" if scope.kind == "class" else "function",
+            Span(start_line(outer or node), end_line(node), start_line(name_node)),
+            signature=header_text(node, body),
+            docstring=docstring_of(body),
+            decorators=decorators,
+        )
+        parameters = bind_parameters(node, scope, qualified_name, decorators, self._reader)
+        inner = self._inner_scope(scope, qualified_name, parameters, decorators)
+        returns = node.child_by_field_name("return_type")
+        declared = self._reader.annotation(returns, scope) if returns is not None else None
+        if declared is not None and declared in receiver_types(node, scope, self._reader):
+            declared = SELF_TYPE
+        opened = OpenFunction()
+        self._facts.open_functions.append(opened)
+        if body is not None:
+            self.walk(body, inner)
+        self._facts.open_functions.pop()
+        self._facts.functions.append(
+            FunctionFacts(
+                qualified_name,
+                start_line(name_node),
+                parameters,
+                tuple(decorators),
+                declared,
+                tuple(opened.returned),
+                tuple(opened.yielded),
+            )
+        )
+
+    def _inner_scope(
+        self, scope: Scope, qualified_name: str, parameters: tuple[str, ...], names: Decorators
+    ) -> Scope:
+        if scope.kind == "class":
+            instance = parameters[0] if parameters and "staticmethod" not in names else None
+            return Scope(qualified_name, "function", instance, scope.qualified_name)
+        shadowed = scope.self_name in parameters
+        return Scope(
+            qualified_name, "function", None if shadowed else scope.self_name, scope.self_class
+        )
+
+    def _class(
+        self,
+        node: Node,
+        scope: Scope,
+        outer: Node | None = None,
+        decorators: Decorators = (),
+    ) -> None:
+        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if name_node is None:
+            return
+        bases = read_bases(node, scope, self._reader)
+        qualified_name = self._facts.define(
+            scope,
+            node_text(name_node),
+            "class",
+            Span(start_line(outer or node), end_line(node), start_line(name_node)),
+            signature=header_text(node, body),
+            docstring=docstring_of(body),
+            bases=[text for text, _ in bases],
+            decorators=decorators,
+        )
+        values = tuple(value for _, value in bases)
+        self._facts.classes.append(ClassFacts(qualified_name, start_line(name_node), values))
+        if body is not None:
+            self.walk(body, Scope(qualified_name, "class"))
+
+    def _expression_statement(self, node: Node, scope: Scope) -> None:
+        for child in node.named_children:
+            if child.type == "assignment":
+                self._assignment(child, scope)
+            else:
+                self._reader.read(child, scope)
+
+    def _assignment(self, node: Node, scope: Scope) -> Expression:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        declared = node.child_by_field_name("type")
+        value: Expression = UNKNOWN
+        if right is not None and right.type == "assignment":
+            value = self._assignment(right, scope)
+        elif right is not None:
+            value = self._reader.read(right, scope)
+            self._facts.mention(scope, value, start_line(right))
+        if left is not None and declared is not None:
+            annotation = self._reader.annotation(declared, scope)
+            self._bind_target(left, annotation, scope, is_annotation=True)
+        if left is not None and right is not None:
+            self._bind_target(left, value, scope)
+        return value
+
+    def _bind_target(
+        self, target: Node, value: Expression, scope: Scope, *, is_annotation: bool = False
+    ) -> None:
+        if target.type == "identifier":
+            self._bind_name(target, value, scope, is_annotation)
+        elif target.type == "attribute":
+            self._bind_attribute(target, value, scope, is_annotation)
+        elif target.type in TARGET_PATTERNS:
+            self._bind_pattern(target, value, scope)
+        else:
+            for child in target.named_children:
+                if target.type == "list_splat_pattern":
+                    self._bind_target(child, UNKNOWN, scope)
+                else:
+                    self._reader.read(child, scope)
+
+    def _bind_name(
+        self, target: Node, value: Expression, scope: Scope, is_annotation: bool
+    ) -> None:
+        name, line = node_text(target), start_line(target)
+        is_global = (scope.qualified_name, name) in self._globals
+        owner = self._facts.module if is_global else scope.qualified_name
+        self._facts.bind(
+            owner,
+            name,
+            value,
+            line,
+            evaluated_in=scope.qualified_name,
+            is_annotation=is_annotation,
+        )
+        if scope.kind == "module" and name not in self._variables:
+            self._variables.add(name)
+            span = Span(line, end_line(target.parent or target), line)
+            signature = " ".join(node_text(target.parent or target).split())[:200]
+            self._facts.define(scope, name, "variable", span, signature=signature)
+
+    def _bind_attribute(
+        self, target: Node, value: Expression, scope: Scope, is_annotation: bool
+    ) -> None:
+        owner, name = target.child_by_field_name("object"), target.child_by_field_name("attribute")
+        if owner is None or name is None:
+            return
+        is_self = owner.type == "identifier" and node_text(owner) == scope.self_name
+        if is_self and scope.self_class is not None:
+            self._facts.bind(
+                scope.self_class,
+                node_text(name),
+                value,
+                start_line(target),
+                evaluated_in=scope.qualified_name,
+                is_annotation=is_annotation,
+                on_instance=True,
+            )
+        else:
+            self._reader.read(owner, scope)
+
+    def _bind_pattern(self, target: Node, value: Expression, scope: Scope) -> None:
+        targets = target.named_children
+        elements = value.elements if isinstance(value, Sequence) else ()
+        pairwise = len(elements) == len(targets)
+        for index, child in enumerate(targets):
+            part = elements[index] if pairwise else Item(value, index)
+            self._bind_target(child, part, scope)
+
+    def _return(self, node: Node, scope: Scope) -> None:
+        for child in node.named_children:
+            value = self._reader.read(child, scope)
+            self._facts.mention(scope, value, start_line(child))
+            if self._facts.open_functions:
+                self._facts.open_functions[-1].returned.append(value)
+
+    def _for(self, node: Node, scope: Scope) -> None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is not None and right is not None:
+            self._bind_target(left, Element(self._reader.read(right, scope)), scope)
+        for child in node.named_children:
+            if child not in (left, right):
+                self.walk(child, scope)
+
+    def _with_item(self, node: Node, scope: Scope) -> None:
+        value = node.child_by_field_name("value")
+        if value is None:
+            return
+        if value.type != "as_pattern":
+            self._reader.read(value, scope)
+            return
+        context, *_ = value.named_children
+        entered = Entered(self._reader.read(context, scope))
+        target = value.child_by_field_name("alias")
+        for child in target.named_children if target is not None else []:
+            self._bind_target(child, entered, scope)
+
+    def _except(self, node: Node, scope: Scope) -> None:
+        for child in node.named_children:
+            if child.type != "as_pattern":
+                self.walk(child, scope) if child.type == "block" else self._reader.read(
+                    child, scope
+                )
+                continue
+            caught = self._reader.read(child.named_children[0], scope)
+            types = caught.elements if isinstance(caught, Sequence) else (caught,)
+            target = child.child_by_field_name("alias")
+            for name in target.named_children if target is not None else []:
+                self._bind_target(name, Choice(types), scope, is_annotation=True)
+
+    def _global(self, node: Node, scope: Scope) -> None:
+        self._globals.update((scope.qualified_name, node_text(c)) for c in node.named_children)
+
+    def _type_alias(self, node: Node, scope: Scope) -> None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is None or right is None:
+            return
+        name = node_text(left).split("[")[0]
+        value = self._reader.annotation(right, scope)
+        self._facts.bind(scope.qualified_name, name, value, start_line(node))
+        span = Span(start_line(node), end_line(node), start_line(node))
+        self._facts.define(scope, name, "type", span, signature=node_text(node))
+
+
+BLOCKS = frozenset(
+    {
+        "block",
+        "module",
+        "ERROR",
+        "if_statement",
+        "elif_clause",
+        "else_clause",
+        "while_statement",
+        "try_statement",
+        "finally_clause",
+        "with_statement",
+        "with_clause",
+        "match_statement",
+        "case_clause",
+        "raise_statement",
+        "assert_statement",
+        "delete_statement",
+    }
+)
+
+
+def extract(root: Node, facts: FactCollector) -> None:
+    """Fill `facts` from the root node of a Python module."""
+    facts.module_docstring = docstring_of(root)
+    StatementWalker(facts).walk(root, Scope(facts.module, "module"))
+
+
+PYTHON = Language(
+    name="python",
+    suffixes=(".py", ".pyi"),
+    load_grammar=load_grammar,
+    extract=extract,
+    module_separator=".",
+    dotted_modules=True,
+)

@@ -1,0 +1,137 @@
+"""Headers of Python functions and classes: parameters, decorators, bases, docstrings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+
+from tree_sitter import Node
+
+from agentos_memory.expressions import UNKNOWN, Expression, Name, Subscript
+from agentos_memory.languages.collector import Scope
+from agentos_memory.languages.nodes import node_text, start_line
+from agentos_memory.languages.python_expressions import (
+    ExpressionReader,
+    identifiers,
+    string_content,
+)
+
+# Dotted names without call arguments, in source order.
+Decorators = Sequence[str]
+
+
+def docstring_of(body: Node | None) -> str:
+    """The cleaned docstring that opens a body, "" without one."""
+    first = next((c for c in body.named_children if c.type != "comment"), None) if body else None
+    if first is None or first.type != "expression_statement" or not first.named_children:
+        return ""
+    literal = first.named_children[0]
+    return inspect.cleandoc(string_content(literal)) if literal.type == "string" else ""
+
+
+def read_decorators(node: Node, scope: Scope, reader: ExpressionReader) -> Decorators:
+    """Names of a definition's decorators; their calls and mentions are recorded in `scope`."""
+    names: list[str] = []
+    for child in node.named_children:
+        if child.type != "decorator" or not child.named_children:
+            continue
+        expression = child.named_children[0]
+        value = reader.read(expression, scope)
+        reader.facts.mention(scope, value, start_line(child))
+        called = expression.child_by_field_name("function") or expression
+        names.append(node_text(called))
+    return tuple(names)
+
+
+def read_bases(
+    node: Node, scope: Scope, reader: ExpressionReader
+) -> tuple[tuple[str, Expression], ...]:
+    """Base classes as (text, expression); keywords such as `metaclass=` are read, not given."""
+    arguments = node.child_by_field_name("superclasses")
+    bases: list[tuple[str, Expression]] = []
+    for argument in arguments.named_children if arguments is not None else []:
+        value = reader.read(argument, scope)
+        if argument.type not in ("keyword_argument", "list_splat", "comment"):
+            bases.append((node_text(argument), value))
+    return tuple(bases)
+
+
+def bind_parameters(
+    node: Node,
+    scope: Scope,
+    function: str,
+    decorators: Decorators,
+    reader: ExpressionReader,
+) -> tuple[str, ...]:
+    """Bind the parameters in `function` and give the positional ones in order.
+
+    Annotations and defaults are evaluated in `scope`, the one around the function. A method's
+    first parameter is not bound here: the resolver knows what it is.
+    """
+    parameters = node.child_by_field_name("parameters")
+    is_method = scope.kind == "class" and "staticmethod" not in decorators
+    names: list[str] = []
+    after_star = False
+    for index, parameter in enumerate(parameters.named_children if parameters is not None else []):
+        if parameter.type == "keyword_separator" or "splat" in parameter.type:
+            after_star = True
+        name = next(iter(_names_of(parameter)), None)
+        if name is None:
+            continue
+        if not after_star and not _is_splat(parameter):
+            names.append(name)
+        if index > 0 or not is_method:
+            _bind_parameter(parameter, name, scope, function, reader)
+    return tuple(names)
+
+
+def receiver_types(node: Node, scope: Scope, reader: ExpressionReader) -> tuple[Expression, ...]:
+    """Spellings of the receiver's own type in `def method(self: T)` or `cls: type[T]`."""
+    parameters = node.child_by_field_name("parameters")
+    first = next(iter(parameters.named_children), None) if parameters is not None else None
+    declared = first.child_by_field_name("type") if first is not None else None
+    if scope.kind != "class" or declared is None:
+        return ()
+    annotation = reader.annotation(declared, scope)
+    return annotation.indices if isinstance(annotation, Subscript) else (annotation,)
+
+
+def _bind_parameter(
+    parameter: Node, name: str, scope: Scope, function: str, reader: ExpressionReader
+) -> None:
+    declared = parameter.child_by_field_name("type")
+    default = parameter.child_by_field_name("value")
+    value = reader.read(default, scope) if default is not None else None
+    line = start_line(parameter)
+    outer = scope.qualified_name
+    if declared is not None:
+        annotation = _spread(parameter, reader.annotation(declared, scope))
+        reader.facts.bind(function, name, annotation, line, evaluated_in=outer, is_annotation=True)
+        return
+    if value is not None:
+        reader.facts.mention(scope, value, line)
+    # A bare parameter is bound too: it hides a global of the same name.
+    reader.facts.bind(function, name, value or UNKNOWN, line, evaluated_in=outer)
+
+
+def _spread(parameter: Node, annotation: Expression) -> Expression:
+    """The parameter's own type: `*args: T` is a tuple of T, `**options: T` a dict of T."""
+    kinds = {child.type for child in parameter.named_children}
+    if "list_splat_pattern" in kinds:
+        return Subscript(Name("tuple"), (annotation,))
+    if "dictionary_splat_pattern" in kinds:
+        return Subscript(Name("dict"), (annotation,))
+    return annotation
+
+
+def _is_splat(parameter: Node) -> bool:
+    return any("splat" in child.type for child in (parameter, *parameter.named_children))
+
+
+def _names_of(parameter: Node) -> list[str]:
+    if parameter.type in ("default_parameter", "typed_default_parameter"):
+        name = parameter.child_by_field_name("name")
+        return identifiers(name) if name is not None else []
+    if parameter.type == "typed_parameter":
+        return identifiers(parameter.named_children[0])
+    return identifiers(parameter)

@@ -1,0 +1,148 @@
+"""Declared types as values: what an annotation says that a name holds."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agentos_memory.expressions import (
+    Attribute,
+    Call,
+    Choice,
+    Expression,
+    Literal,
+    Name,
+    Subscript,
+    Unknown,
+)
+from agentos_memory.languages.collector import last_name
+from agentos_memory.model import Binding
+from agentos_memory.resolution.program import Entity
+from agentos_memory.resolution.values import (
+    ClassValue,
+    Elements,
+    External,
+    Instance,
+    MappedValues,
+    Parts,
+    SelfType,
+    Value,
+    Values,
+    union,
+)
+
+TRANSPARENT = frozenset({
+    "Optional", "Annotated", "ClassVar", "Final", "Awaitable", "Required", "NotRequired",
+    "ReadOnly", "Promise", "PromiseLike", "Readonly", "Partial", "NonNullable",
+})  # fmt: skip
+ITERABLES = frozenset({
+    "list", "List", "Sequence", "MutableSequence", "Iterable", "Iterator", "Generator",
+    "AsyncIterator", "AsyncGenerator", "AsyncIterable", "Collection", "set", "Set", "frozenset",
+    "FrozenSet", "AbstractSet", "tuple", "Tuple", "deque", "Deque", "ContextManager",
+    "AbstractContextManager", "AsyncContextManager", "AbstractAsyncContextManager",
+    "Array", "ReadonlyArray", "ReadonlySet", "IterableIterator",
+})  # fmt: skip
+MAPPINGS = frozenset({
+    "dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict",
+    "Map", "ReadonlyMap", "Record", "WeakMap",
+})  # fmt: skip
+# Types that say nothing about what may be called.
+OPEN_TYPES = frozenset({"Any", "any", "unknown", "object", "never", "Callable"})
+
+
+class NameReader(Protocol):
+    """The part of the evaluator that annotations need."""
+
+    def evaluate(self, expression: Expression, scope: Entity) -> Values: ...
+    def bindings_of(
+        self, expression: Expression, scope: Entity
+    ) -> list[tuple[Binding, Entity]]: ...
+
+
+class AnnotationReader:
+    """Reads annotations with the evaluator's knowledge of names."""
+
+    def __init__(self, names: NameReader) -> None:
+        self._names = names
+        self._open_aliases: set[int] = set()
+
+    def read(self, annotation: Expression, scope: Entity) -> Values:
+        """The values that a name declared as `annotation` may hold."""
+        match annotation:
+            case Literal(type_name):
+                return () if type_name in OPEN_TYPES else (External(type_name),)
+            case Choice(options):
+                return union(self.read(option, scope) for option in options)
+            case Subscript(head, arguments):
+                return self._generic(head, arguments, scope)
+            case Name() | Attribute():
+                return self._named(annotation, scope)
+            case _:
+                return ()
+
+    def _generic(
+        self, head: Expression, arguments: tuple[Expression, ...], scope: Entity
+    ) -> Values:
+        name = last_name(head)
+        if not arguments:
+            return self.read(head, scope)
+        if name == "Union":
+            return union(self.read(argument, scope) for argument in arguments)
+        if name in TRANSPARENT:
+            return self.read(arguments[0], scope)
+        if name == "Coroutine":
+            return self.read(arguments[-1], scope)
+        if name in ("type", "Type"):
+            return _classes(self.read(arguments[0], scope))
+        if name in ("tuple", "Tuple"):
+            return (self._tuple(arguments, scope),)
+        if name in ITERABLES or (name == "Set" and not isinstance(head, Attribute)):
+            return (Elements(self.read(arguments[0], scope)),)
+        if name in MAPPINGS:
+            keys, values = self.read(arguments[0], scope), self.read(arguments[-1], scope)
+            return (MappedValues(keys, values),)
+        return self.read(head, scope)
+
+    def _tuple(self, arguments: tuple[Expression, ...], scope: Entity) -> Value:
+        parts = tuple(self.read(argument, scope) for argument in arguments)
+        # `tuple[T, ...]`, whose dots read as an unknown type, has any length.
+        if len(arguments) == 1 or isinstance(arguments[-1], Unknown):
+            return Elements(union(parts))
+        return Parts(parts)
+
+    def _named(self, annotation: Name | Attribute, scope: Entity) -> Values:
+        name = last_name(annotation)
+        if name == "Self":
+            return (SelfType(),)
+        values = self._names.evaluate(annotation, scope)
+        instances: Values = tuple(Instance(v.entity) for v in values if isinstance(v, ClassValue))
+        if instances:
+            return instances
+        bindings = self._names.bindings_of(annotation, scope)
+        if bindings:
+            return union(self._alias(binding, owner) for binding, owner in bindings)
+        if name in OPEN_TYPES:
+            return ()
+        return tuple(value for value in values if isinstance(value, External))
+
+    def _alias(self, binding: Binding, scope: Entity) -> Values:
+        if id(binding) in self._open_aliases:
+            return ()
+        self._open_aliases.add(id(binding))
+        try:
+            if isinstance(binding.value, Call):
+                return self._type_variable(binding.value, scope)
+            return self.read(binding.value, scope)
+        finally:
+            self._open_aliases.discard(id(binding))
+
+    def _type_variable(self, call: Call, scope: Entity) -> Values:
+        if last_name(call.function) == "NewType":
+            return union(self.read(argument, scope) for argument in call.arguments[1:])
+        if last_name(call.function) != "TypeVar":
+            return ()
+        bounds = [value for keyword, value in call.keywords if keyword == "bound"]
+        return union(self.read(bound, scope) for bound in (*bounds, *call.arguments[1:]))
+
+
+def _classes(values: Values) -> Values:
+    return tuple(ClassValue(value.entity) for value in values if isinstance(value, Instance))

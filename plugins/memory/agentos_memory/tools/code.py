@@ -1,0 +1,213 @@
+"""Tools over the code index: build it, search it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from agentos import InvalidArgumentError, ToolCall, tool
+from agentos_memory.indexing import NAME_PATTERN
+from agentos_memory.memory import Memory
+from agentos_memory.search import CodeHit, CodeQuery, IndexState, snippet
+from agentos_memory.shards import SearchMode
+
+MAX_LISTED_SKIPS = 20
+INDEX_TIMEOUT_S = 1_800.0
+
+RepositoryName = Annotated[
+    str, Field(min_length=1, max_length=100, description="Name of an indexed repository.")
+]
+
+
+class SkippedFileResult(BaseModel):
+    """A file that a language claims but whose content cannot be indexed."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+class IndexResult(BaseModel):
+    """The index after the run."""
+
+    repo: str
+    commit: str | None = Field(description="HEAD when the run started; null before a first commit.")
+    generation: int = Field(description="Grows by one with every run that changes something.")
+    files: int
+    symbols: int
+    edges: int
+    chunks: int
+    seconds: float
+    changed: int = Field(description="Files read anew, because their content changed.")
+    unchanged: int
+    removed: int
+    embedded: int = Field(description="Texts that had no vector yet.")
+    skipped: dict[str, int] = Field(description="Files left out, counted by reason.")
+    skipped_files: list[SkippedFileResult] = Field(
+        description=f"The first {MAX_LISTED_SKIPS} files that are source code but not indexed."
+    )
+
+
+class IndexStateResult(BaseModel):
+    """Which index answered."""
+
+    repo: str
+    commit: str | None
+    generation: int
+    stale: bool = Field(
+        description="The working tree has another commit checked out, or a hit's file changed."
+    )
+
+    @classmethod
+    def of(cls, state: IndexState) -> IndexStateResult:
+        """The wire form."""
+        repository = state.repository
+        return cls(
+            repo=repository.name,
+            commit=repository.commit,
+            generation=repository.generation,
+            stale=state.is_stale,
+        )
+
+
+class CodeHitResult(BaseModel):
+    """One symbol, or a part of one."""
+
+    repo: str
+    path: str
+    start_line: int
+    end_line: int
+    symbol: str
+    kind: str
+    language: str
+    score: float
+    snippet: str
+    stale: bool = Field(description="The file changed since it was indexed; lines may be off.")
+
+    @classmethod
+    def of(cls, hit: CodeHit) -> CodeHitResult:
+        """The wire form."""
+        chunk = hit.chunk
+        return cls(
+            repo=hit.repository.name,
+            path=chunk.path,
+            start_line=chunk.start_line,
+            end_line=chunk.end_line,
+            symbol=chunk.symbol,
+            kind=chunk.kind,
+            language=chunk.language,
+            score=hit.score,
+            snippet=snippet(chunk.body),
+            stale=hit.is_stale,
+        )
+
+
+class SearchCodeResult(BaseModel):
+    """Hits, best first."""
+
+    hits: list[CodeHitResult]
+    index: IndexStateResult = Field(description="The index of the best hit's repository.")
+    indexes: list[IndexStateResult] = Field(description="Every index that was searched.")
+    truncated: bool = Field(description="There are more hits than `limit`.")
+
+
+@tool(writes=["code_index"], idempotent=True, timeout_s=INDEX_TIMEOUT_S)
+async def index_repository(
+    call: ToolCall,
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=4_096,
+            description="Folder of a git repository on the server's machine.",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        Field(
+            pattern=NAME_PATTERN,
+            description="Name to index it under; by default the folder's name.",
+        ),
+    ] = None,
+) -> IndexResult:
+    """Build or refresh the code index of a git repository; only changed files are read anew.
+
+    Run it once before search_code and trace_symbol_dependencies, and again when their answers
+    say `stale`. Tracked and untracked files count, ignored ones do not. Refuses a folder that is
+    not a git working tree, and a name that another indexed repository has.
+    """
+    run = await call.service(Memory).indexer.run(call, path, name)
+    return IndexResult(
+        repo=run.repository.name,
+        commit=run.repository.commit,
+        generation=run.repository.generation,
+        files=run.files,
+        symbols=run.symbols,
+        edges=run.edges,
+        chunks=run.chunks,
+        seconds=run.seconds,
+        changed=run.changed,
+        unchanged=run.unchanged,
+        removed=run.removed,
+        embedded=run.embedded,
+        skipped=dict(run.left_out),
+        skipped_files=[
+            SkippedFileResult(path=s.path, reason=s.reason, detail=s.detail)
+            for s in run.skipped[:MAX_LISTED_SKIPS]
+        ],
+    )
+
+
+@tool(reads=["code"])
+async def search_code(
+    call: ToolCall,
+    query: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=1_000,
+            description="What the code does, an error message, or a symbol's name.",
+        ),
+    ],
+    mode: Annotated[
+        SearchMode,
+        Field(
+            description="hybrid unless you want words only (keyword) or meaning only (semantic)."
+        ),
+    ] = "hybrid",
+    repo: RepositoryName | None = None,
+    path: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=1_000,
+            description="Only paths that start with this, or match it as a glob (*, ?, **).",
+        ),
+    ] = None,
+    language: Annotated[
+        str | None, Field(min_length=1, max_length=40, description="Such as python.")
+    ] = None,
+    kind: Annotated[
+        Literal["function", "method", "class", "interface", "module"] | None,
+        Field(description="Only chunks of this kind; module is code outside of definitions."),
+    ] = None,
+    limit: Annotated[int, Field(ge=1, le=100, description="Hits to return.")] = 10,
+) -> SearchCodeResult:
+    """Find code by what it does or what it is called; returns symbols with file and lines.
+
+    Prefer it to grep when you do not know the exact text. A query that is a symbol's name puts
+    its definition first; use trace_symbol_dependencies for who calls it.
+    """
+    if not query.strip():
+        raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")
+    wanted = CodeQuery(query, mode, repo, path, language, kind, limit)
+    found = await call.service(Memory).search.run(wanted)
+    states = [IndexStateResult.of(state) for state in found.states]
+    first = found.hits[0].repository.name if found.hits else states[0].repo
+    return SearchCodeResult(
+        hits=[CodeHitResult.of(hit) for hit in found.hits],
+        index=next(state for state in states if state.repo == first),
+        indexes=states,
+        truncated=found.is_cut,
+    )

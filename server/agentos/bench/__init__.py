@@ -1,0 +1,1 @@
+"""Benchmarks of the kernel's own parts; `agentos bench` runs them."""

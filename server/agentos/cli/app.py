@@ -1,0 +1,122 @@
+"""The command tree: the kernel's own commands, and those of enabled plugins where one is named.
+
+Above: `entry`. Below: one module per command. Plugins are imported only for a command that is not
+the kernel's own, and to list their commands in `--help`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from agentos._version import __version__
+from agentos.cli import audit, bench, call, database, demo, doctor, plugins, report, servers, tokens
+from agentos.cli.context import set_config, set_home, settings_of
+from agentos.cli.output import print_note
+from agentos.errors import ConfigurationError
+from agentos.plugins import load_plugins
+
+
+class PluginAwareGroup(TyperGroup):
+    """A group that asks the enabled plugins for the commands it does not have."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command's name; a plugin that does not load is a note, so that help still comes."""
+        names = super().list_commands(ctx)
+        try:
+            return [*names, *sorted(self._plugin_commands(ctx))]
+        except ConfigurationError as error:
+            print_note(f"commands of plugins are missing: {error.message}")
+            return names
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        own = super().get_command(ctx, cmd_name)
+        return own if own is not None else self._plugin_commands(ctx).get(cmd_name)
+
+    def _plugin_commands(self, ctx: Any) -> dict[str, Any]:
+        known: dict[str, Any] | None = ctx.meta.get("agentos.plugin_commands")
+        if known is None:
+            known = ctx.meta["agentos.plugin_commands"] = self._load(ctx)
+        return known
+
+    def _load(self, ctx: Any) -> dict[str, Any]:
+        manager = load_plugins(settings_of(ctx).plugins)
+        found: dict[str, Any] = {}
+        for commands in manager.hook.register_commands():
+            for command in commands or ():
+                if command.name in found or command.name in self.commands:
+                    raise ConfigurationError(
+                        f"a plugin declares the command {command.name!r}, which exists already; "
+                        "disable one of the plugins that do"
+                    )
+                found[command.name] = typer.main.get_command(command.app)
+                found[command.name].name = command.name
+        return found
+
+
+def build_command() -> Any:
+    """The whole command line, as what typer runs."""
+    app = typer.Typer(
+        name="agentos",
+        cls=PluginAwareGroup,
+        help="Govern autonomous software work: work orders in; completed, evidenced, reviewed "
+        "and costed work out.",
+        invoke_without_command=True,
+        add_completion=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(_global_options)
+    app.command("demo")(demo.demo)
+    app.command("serve")(servers.serve)
+    app.command("mcp")(servers.mcp)
+    app.command("call")(call.call)
+    app.command("report")(report.report)
+    app.add_typer(tokens.app, name="token")
+    app.add_typer(audit.app, name="audit")
+    app.add_typer(plugins.app, name="plugins")
+    app.add_typer(database.app, name="db")
+    app.add_typer(bench.app, name="bench")
+    app.command("doctor")(doctor.doctor)
+    return typer.main.get_command(app)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"agentos {__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Read settings from FILE in place of ./agentos.toml.",
+            callback=set_config,
+            is_eager=True,
+        ),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            metavar="DIR",
+            help="Keep data in DIR: the embedded database, worktrees, evidence, keys.",
+            callback=set_home,
+            is_eager=True,
+        ),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())

@@ -1,0 +1,40 @@
+"""`agentos bench`: benchmarks that run on this machine and print what they measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from agentos.cli.call import JsonOption
+from agentos.cli.output import print_json
+
+app = typer.Typer(help="Measure.")
+
+
+@app.callback()
+def bench() -> None:
+    """Measure."""
+
+
+@app.command()
+def policy(
+    calls: Annotated[int, typer.Option(min=100, help="Calls in each repetition.")] = 5_000,
+    as_json: JsonOption = False,
+) -> None:
+    """CPU microseconds that authorizing and recording a call cost, without the database.
+
+    The best of several repetitions; exit code 1 where the total is over its limit.
+    """
+    from agentos.bench.policy import LIMIT_US, measure_policy
+
+    report = measure_policy(calls)
+    if as_json:
+        print_json({**asdict(report), "limit_us": LIMIT_US, "ok": report.ok})
+    else:
+        for step in report.steps:
+            print(f"{step.us:8.2f} us  {step.name}")
+        print(f"{report.total_us:8.2f} us  in total; the limit is {LIMIT_US:g} us")
+    if not report.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,176 @@
+"""What `agentos doctor` looks at, one function a subject.
+
+Below: settings, the embedded server, plugins, the listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from agentos.cli.condition import Condition, connected, describe
+from agentos.database.embedded import find_binaries
+from agentos.database.migrations import MigrationSet
+from agentos.errors import AgentOSError, ConfigurationError
+from agentos.plugins import load_plugins
+from agentos.settings import Settings
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_GIT = (2, 30)
+OLDEST_POSTGRES = 15
+MINIMUM_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; `remedy` says what to do where it is not `ok`."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None = None
+
+
+async def check_python(settings: Settings) -> Check:
+    """The interpreter's version."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Check(
+        "python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer"
+    )
+
+
+async def check_git(settings: Settings) -> Check:
+    """git's version."""
+    remedy = "install git 2.30 or newer"
+    try:
+        answer = await asyncio.to_thread(
+            subprocess.run,
+            ["git", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("git", False, f"does not run ({type(error).__name__})", remedy)
+    version = answer.stdout.removeprefix("git version").split()[0]
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return Check("git", numbers >= OLDEST_GIT, version, remedy)
+
+
+async def check_home(settings: Settings) -> Check:
+    """Whether the data folder takes files."""
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(b"agentos")
+    except OSError as error:
+        detail = f"{home} cannot be written: {error.strerror}"
+        return Check("data folder", False, detail, "choose another with AGENTOS_HOME or --home")
+    return Check("data folder", True, str(home))
+
+
+async def check_disk(settings: Settings) -> Check:
+    """Free space below the data folder."""
+    folder = next(p for p in [settings.home.absolute(), *settings.home.absolute().parents] if p.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    return Check(
+        "disk",
+        free_bytes >= MINIMUM_FREE_BYTES,
+        f"{free_bytes / 1024**3:.1f} GiB free at {folder}",
+        "free at least 2 GiB, or choose another data folder with AGENTOS_HOME",
+    )
+
+
+async def check_plugins(settings: Settings) -> Check:
+    """Whether every enabled plugin loads."""
+    try:
+        load_plugins(settings.plugins)
+    except ConfigurationError as error:
+        return Check("plugins", False, error.message, "correct the setting `plugins`")
+    return Check("plugins", True, ", ".join(sorted(settings.plugins)) or "none enabled")
+
+
+async def check_binaries(settings: Settings) -> Check:
+    """The programs of the embedded server."""
+    if settings.database_url is not None:
+        return Check("postgres programs", True, "not needed: AGENTOS_DATABASE_URL is set")
+    try:
+        return Check("postgres programs", True, str(find_binaries()))
+    except ConfigurationError as error:
+        return Check("postgres programs", False, error.message)
+
+
+async def check_database(settings: Settings) -> Check:
+    """Whether the database answers, is new enough, has pgvector, and which migrations it lacks."""
+    try:
+        async with connected(settings) as database:
+            return _judge(await describe(database, _sets(settings), folder=None))
+    except (AgentOSError, asyncpg.PostgresError) as error:
+        detail = error.message if isinstance(error, AgentOSError) else str(error)
+        return Check("database", False, detail, "start it, or correct AGENTOS_DATABASE_URL")
+
+
+def _judge(found: Condition) -> Check:
+    detail = f"PostgreSQL {found.server_version}, pgvector {found.vector_version or 'missing'}"
+    detail += f", {found.events} events"
+    if found.pending:
+        detail += f"; {len(found.pending)} migrations will be applied at the next start"
+    major = int((found.server_version or "0").split(".")[0].split()[0])
+    if major < OLDEST_POSTGRES:
+        return Check("database", False, detail, f"use PostgreSQL {OLDEST_POSTGRES} or newer")
+    remedy = "install the extension pgvector on the database server"
+    return Check("database", found.vector_version is not None, detail, remedy)
+
+
+def _sets(settings: Settings) -> list[MigrationSet]:
+    try:
+        answers = load_plugins(settings.plugins).hook.register_migrations()
+    except ConfigurationError:
+        return []  # its own check tells
+    return [migration_set for answer in answers for migration_set in answer or ()]
+
+
+async def check_port(settings: Settings) -> Check:
+    """Whether `agentos serve` could listen, or a server already does."""
+    from agentos.http.listener import bind
+
+    where = f"{settings.host}:{settings.port}"
+    try:
+        bind(settings.host, settings.port).close()
+    except ConfigurationError as error:
+        if await asyncio.to_thread(_is_agentos, settings):
+            return Check("port", True, f"an AgentOS server answers at {where}")
+        return Check("port", False, error.message, "or set AGENTOS_PORT")
+    return Check("port", True, f"{where} is free")
+
+
+def _is_agentos(settings: Settings) -> bool:
+    request = f"GET /healthz HTTP/1.1\r\nHost: {settings.host}\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((settings.host, settings.port), timeout=3) as connection:
+            connection.sendall(request.encode())
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+CHECKS: tuple[Callable[[Settings], Awaitable[Check]], ...] = (
+    check_python,
+    check_git,
+    check_home,
+    check_disk,
+    check_plugins,
+    check_binaries,
+    check_database,
+    check_port,
+)

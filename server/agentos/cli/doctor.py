@@ -1,0 +1,48 @@
+"""`agentos doctor`: does this machine have what AgentOS needs, and what to do where not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from agentos.cli.call import JsonOption
+from agentos.cli.checks import CHECKS, Check
+from agentos.cli.context import local_settings, log_only_trouble
+from agentos.cli.output import one_line, print_json
+from agentos.settings import Settings
+
+
+def doctor(
+    ctx: typer.Context,
+    as_json: JsonOption = False,
+    port: Annotated[int | None, typer.Option(help="The port you mean to serve on.")] = None,
+) -> None:
+    """Check Python, git, PostgreSQL, plugins, the data folder, disk space and the port.
+
+    Each failed check names its remedy; exit code 1 where one failed.
+    """
+    settings = local_settings(ctx, port=port)
+    log_only_trouble(settings)
+    checks = asyncio.run(_run(settings))
+    is_well = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": is_well, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            print(_line(check))
+    if not is_well:
+        raise typer.Exit(1)
+
+
+async def _run(settings: Settings) -> list[Check]:
+    return [await check(settings) for check in CHECKS]
+
+
+def _line(check: Check) -> str:
+    line = f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}"
+    if not check.ok and check.remedy is not None:
+        line += f"; {check.remedy}"
+    return one_line(line)

@@ -1,0 +1,1 @@
+"""The HTTP edge: the MCP endpoint, health, metrics, the event stream, plugins' pages."""

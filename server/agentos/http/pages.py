@@ -1,0 +1,95 @@
+"""Health, readiness, metrics, and the read-only pages of plugins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agentos._version import __version__
+from agentos.errors import ConfigurationError, ToolError
+from agentos.http.authentication import PUBLIC_PATHS, principal_of
+from agentos.http.responses import MCP_PATH, error_response, json_response
+from agentos.kernel import Kernel
+from agentos.metrics import CONTENT_TYPE
+from agentos.registry import HttpRequest
+from agentos.registry import Route as PluginRoute
+
+EVENTS_PATH = "/events"
+READY_TIMEOUT_S = 5.0
+
+_STATUS = {
+    "not_found": 404,
+    "invalid_argument": 400,
+    "conflict": 409,
+    "invalid_state": 409,
+    "lease_lost": 409,
+    "limit_exceeded": 429,
+    "unavailable": 503,
+}
+
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+def kernel_routes(kernel: Kernel, stopping: asyncio.Event) -> list[Route]:
+    """The kernel's own pages."""
+
+    async def healthz(request: Request) -> Response:
+        return json_response({"status": "ok", "version": __version__})
+
+    async def readyz(request: Request) -> Response:
+        reasons = ["the server is stopping"] if stopping.is_set() else await _not_ready(kernel)
+        return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def metrics(request: Request) -> Response:
+        body = await asyncio.to_thread(kernel.metrics.render)
+        return Response(body, headers={"content-type": CONTENT_TYPE})
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+    ]
+
+
+def plugin_routes(kernel: Kernel) -> list[Route]:
+    """The pages that plugins declare; ConfigurationError where two want one path."""
+    taken = {MCP_PATH, EVENTS_PATH, *PUBLIC_PATHS}
+    routes = []
+    for declared in kernel.routes:
+        if declared.path in taken:
+            raise ConfigurationError(
+                f"two plugins, or a plugin and the server, claim the page {declared.path!r}"
+            )
+        taken.add(declared.path)
+        routes.append(Route(declared.path, _page(kernel, declared), methods=["GET"]))
+    return routes
+
+
+def _page(kernel: Kernel, route: PluginRoute) -> _Handler:
+    async def show(request: Request) -> Response:
+        seen = HttpRequest(
+            kernel=kernel,
+            principal=principal_of(request.scope),
+            path_parameters={k: str(v) for k, v in request.path_params.items()},
+            query=dict(request.query_params),
+        )
+        try:
+            answer = await route.handler(seen)
+        except ToolError as error:
+            status = _STATUS.get(error.code, 403)
+            return error_response(request.scope, status, error.code, error.message)
+        return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+
+    return show
+
+
+async def _not_ready(kernel: Kernel) -> list[str]:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            return await kernel.is_ready()
+    except TimeoutError:
+        return [f"the database did not answer within {READY_TIMEOUT_S:g} s"]

@@ -1,0 +1,40 @@
+"""The one mapping of our errors to protocol errors.
+
+What a model can act on is a result with `isError`, not an error of the protocol; what comes here
+is what no model can repair, and calls that name no tool.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from mcp import MCPError
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
+
+from agentos.errors import AgentOSError, RequestError, ToolError
+from agentos.kernel import UnknownToolError
+
+UNAUTHENTICATED = -32010
+"""JSON-RPC code of RequestError, in the band that MCP leaves to implementations."""
+
+_log = structlog.get_logger(__name__)
+
+
+def to_wire(error: Exception) -> MCPError:
+    """The protocol error of `error`; `data.code` is the stable code of `agentos.errors`.
+
+    Errors that nobody declared say nothing of the server's insides; the log has them.
+    """
+    if isinstance(error, RequestError):
+        return MCPError(UNAUTHENTICATED, error.message, _data(error))
+    if isinstance(error, UnknownToolError):
+        return MCPError(INVALID_PARAMS, error.message, _data(error))
+    if isinstance(error, ToolError):
+        return MCPError(INTERNAL_ERROR, error.message, _data(error))
+    _log.error("request_failed", exc_info=error)
+    return MCPError(INTERNAL_ERROR, "internal error", {"code": AgentOSError.code})
+
+
+def _data(error: AgentOSError) -> dict[str, Any]:
+    return {"code": error.code}

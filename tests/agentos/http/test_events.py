@@ -1,0 +1,129 @@
+"""`GET /events`: every committed event, resumable, for those who oversee work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from agentos import CallRequest, Credentials, Kernel, Role, Settings, open_kernel
+from agentos.http import events
+from agentos.testing import serve_http
+from tests.agentos.mcp import edge_plugin
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def kernel(settings: Settings) -> AsyncIterator[Kernel]:
+    """A kernel whose local caller may read the log."""
+    as_admin = settings.model_copy(update={"role": Role.ADMIN})
+    async with open_kernel(as_admin, extra_plugins={"edge_test": edge_plugin}) as kernel:
+        yield kernel
+
+
+async def call_echo(kernel: Kernel, times: int) -> None:
+    request = CallRequest("echo", {"text": "x\ny"}, Credentials(is_local=True), edge="mcp")
+    for _ in range(times):
+        assert not (await kernel.dispatch(request)).is_error
+
+
+async def read_events(
+    http: httpx.AsyncClient, count: int, *, after: str | None = None, last: str | None = None
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    params = {} if after is None else {"after": after}
+    headers = {} if last is None else {"last-event-id": last}
+    async with (
+        asyncio.timeout(20),
+        http.stream("GET", "/events", params=params, headers=headers) as r,
+    ):
+        assert r.headers["content-type"] == "text/event-stream"
+        fields: dict[str, str] = {}
+        async for line in r.aiter_lines():
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+                continue
+            if "data" in fields:
+                event = orjson.loads(fields["data"])
+                assert (fields["id"], fields["event"]) == (str(event["position"]), event["type"])
+                found.append(event)
+            fields = {}
+            if len(found) == count:
+                return found
+    return found
+
+
+async def test_events_come_in_order_with_all_their_fields(
+    http: httpx.AsyncClient, kernel: Kernel
+) -> None:
+    await call_echo(kernel, 2)
+    stored = await kernel.bus.reader.read(0)
+    streamed = await read_events(http, 4)
+    assert [e["hash"] for e in streamed] == [e.hash for e in stored]
+    assert set(streamed[0]) == {
+        *("position", "stream", "seq", "type", "actor", "at", "data", "prev_hash", "hash")
+    }
+    assert streamed[0]["at"].endswith("Z")
+
+
+async def test_a_stream_resumes_after_a_position_and_the_last_event_id_wins(
+    http: httpx.AsyncClient, kernel: Kernel
+) -> None:
+    await call_echo(kernel, 3)
+    positions = [e["position"] for e in await read_events(http, 6)]
+    resumed = await read_events(http, 4, after=str(positions[1]))
+    assert [e["position"] for e in resumed] == positions[2:]
+    again = await read_events(http, 2, after="0", last=str(positions[3]))
+    assert [e["position"] for e in again] == positions[4:]
+
+
+async def test_an_open_stream_gets_what_is_committed_later(
+    http: httpx.AsyncClient, kernel: Kernel
+) -> None:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(read_events(http, 6))
+        await call_echo(kernel, 3)
+    types = [e["type"] for e in reading.result()]
+    assert types == ["call.allowed", "call.finished"] * 3
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_only_those_who_oversee_work_read_the_log(
+    http: httpx.AsyncClient, kernel: Kernel, role: Role
+) -> None:
+    token = await kernel.tokens.create("someone", role, now=kernel.clock.now())
+    headers = {"authorization": f"Bearer {token.secret}"}
+    async with http.stream("GET", "/events", headers=headers) as answer:
+        assert answer.status_code == (403 if role is Role.WORKER else 200)
+
+
+@pytest.mark.parametrize("position", ["-1", "x", "1.5", "", " 1", "9" * 20, "\u0663"])
+async def test_a_position_that_is_none_is_refused(http: httpx.AsyncClient, position: str) -> None:
+    answer = await http.get("/events", params={"after": position})
+    assert answer.status_code == 400
+
+
+async def test_a_quiet_stream_beats(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
+    async with asyncio.timeout(20), http.stream("GET", "/events") as answer:
+        seen = 0
+        async for line in answer.aiter_lines():
+            seen += line == ": heartbeat"
+            if seen == 3:
+                return
+
+
+async def test_open_streams_end_when_the_server_stops(kernel: Kernel) -> None:
+    async with asyncio.timeout(20), httpx.AsyncClient() as client:
+        async with serve_http(kernel) as url:
+            stream = await client.send(client.build_request("GET", f"{url}/events"), stream=True)
+        assert [line async for line in stream.aiter_lines()] == [": stream of events", ""]
+        await stream.aclose()

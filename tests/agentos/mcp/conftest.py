@@ -1,0 +1,5 @@
+"""Fixtures of the MCP edge's tests."""
+
+from tests.agentos.mcp.edge import http, kernel, rendezvous, url
+
+__all__ = ["http", "kernel", "rendezvous", "url"]

@@ -1,0 +1,215 @@
+"""Observations: events first, found by meaning, pinned to code (issue 2, Memory)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos import Kernel
+from agentos.events.rebuild import check_read_models
+from tests.agentos_memory.repositories import (
+    LIBRARY,
+    call,
+    commit_all,
+    make_repository,
+    refusal,
+    write_files,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def _note(kernel: Kernel, title: str, body: str = "", **more: Any) -> dict[str, Any]:
+    arguments = {"kind": "discovery"} | more
+    made = await call(kernel, "create_observation", title=title, body=body, **arguments)
+    observation: dict[str, Any] = made["observation"]
+    return observation
+
+
+async def _titles(kernel: Kernel, query: str, **filters: Any) -> list[str]:
+    found = await call(kernel, "search_observations", query=query, **filters)
+    return [hit["title"] for hit in found["hits"]]
+
+
+async def test_what_was_noted_is_found_by_its_words_and_by_its_meaning(kernel: Kernel) -> None:
+    await _note(kernel, "Bulk insert uses COPY", "Loading rows one by one was ten times slower.")
+    await _note(kernel, "The login page needs a cookie", "Without it the form is refused.")
+    await _note(kernel, "Cats sleep a lot", "Nothing about software.")
+    assert (await _titles(kernel, "bulk COPY", mode="keyword")) == ["Bulk insert uses COPY"]
+    assert (await _titles(kernel, "authentication in the browser", mode="semantic"))[0] == (
+        "The login page needs a cookie"
+    )
+    assert (await _titles(kernel, "slow loading of rows"))[0] == "Bulk insert uses COPY"
+
+
+async def test_an_observation_is_an_event_and_its_table_can_be_rebuilt(kernel: Kernel) -> None:
+    first = await _note(kernel, "One", tags=["a", "b"])
+    await _note(kernel, "Two", supersedes=first["id"])
+    events = await kernel.database.fetch(
+        "select data from kernel.event where type = 'observation.recorded' order by position"
+    )
+    assert [event["data"]["title"] for event in events] == ["One", "Two"]
+    report = await check_read_models(kernel.database, kernel.events, kernel.read_models)
+    assert report.ok and report.tables == 1
+
+
+async def test_secrets_are_redacted_before_anything_is_stored(kernel: Kernel) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2"
+    observation = await _note(kernel, "The token", f"It is {secret}.")
+    assert secret not in str(observation) and "[redacted]" in observation["body"]
+    rows = await kernel.database.fetch("select body from memory.observation")
+    assert secret not in str(rows)
+
+
+async def test_filters_choose_by_kind_tag_time_and_work_order(kernel: Kernel) -> None:
+    old = await _note(kernel, "Queue decision", kind="decision", tags=["queue", "db"])
+    await _note(kernel, "Queue fix", kind="fix", tags=["queue"])
+    await call(
+        kernel,
+        "create_observation",
+        under="WO-1",
+        title="Queue outcome",
+        body="",
+        kind="outcome",
+    )
+    assert await _titles(kernel, "queue", kind="fix") == ["Queue fix"]
+    assert await _titles(kernel, "queue", tags=["queue", "db"]) == ["Queue decision"]
+    assert await _titles(kernel, "queue", work_order="WO-1") == ["Queue outcome"]
+    assert len(await _titles(kernel, "queue", since=old["created_at"])) == 3
+    assert await _titles(kernel, "queue", since="2999-01-01T00:00:00Z") == []
+
+
+async def test_a_superseded_observation_is_no_longer_found(kernel: Kernel) -> None:
+    first = await _note(kernel, "Timeout is 10 s")
+    await _titles(kernel, "timeout")
+    second = await _note(kernel, "Timeout is 30 s", supersedes=first["id"])
+    assert await _titles(kernel, "timeout") == ["Timeout is 30 s"]
+    error = await refusal(
+        kernel,
+        "create_observation",
+        title="Timeout is 60 s",
+        body="",
+        kind="fix",
+        supersedes=first["id"],
+    )
+    assert error["code"] == "conflict" and second["id"] in error["message"]
+    unknown = await refusal(
+        kernel, "create_observation", title="t", body="", kind="fix", supersedes="OB-NONE"
+    )
+    assert unknown["code"] == "not_found"
+
+
+async def test_a_reference_is_pinned_and_goes_stale_with_its_lines(
+    kernel: Kernel, shop: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    ref = {"path": "shop/prices.py", "start_line": 4, "end_line": 7}
+    observation = await _note(kernel, "Prices are cents", refs=[ref])
+    span = "".join(LIBRARY["shop/prices.py"].splitlines(keepends=True)[3:7])
+    (pinned,) = observation["refs"]
+    assert pinned["sha256"] == hashlib.sha256(span.encode()).hexdigest()
+    assert pinned["repo"] == "shop-repo"
+
+    async def staleness() -> object:
+        found = await call(kernel, "search_observations", query="prices")
+        return found["hits"][0]["refs"][0]["stale"]
+
+    assert await staleness() is False
+    write_files(shop, {"shop/prices.py": LIBRARY["shop/prices.py"] + "\nEND = 1\n"})
+    assert await staleness() is False
+    write_files(shop, {"shop/prices.py": "# new first line\n" + LIBRARY["shop/prices.py"]})
+    assert await staleness() is True
+    (shop / "shop/prices.py").unlink()
+    assert await staleness() is True
+
+
+async def test_a_reference_to_a_commit_stays_fresh(kernel: Kernel, shop: Path) -> None:
+    run = await call(kernel, "index_repository", path=str(shop))
+    observation = await _note(
+        kernel, "Then", refs=[{"path": "shop/prices.py", "commit": run["commit"]}]
+    )
+    write_files(shop, {"shop/prices.py": ""})
+    commit_all(shop)
+    text = LIBRARY["shop/prices.py"].encode()
+    assert observation["refs"][0]["sha256"] == hashlib.sha256(text).hexdigest()
+    found = await call(kernel, "search_observations", query="then")
+    assert found["hits"][0]["refs"][0]["stale"] is False
+
+
+async def test_references_outside_of_every_index_are_kept_without_a_digest(
+    kernel: Kernel, shop: Path, tmp_path: Path
+) -> None:
+    observation = await _note(kernel, "Somewhere", refs=[{"path": "not/indexed.py"}])
+    assert observation["refs"][0]["sha256"] is None
+    twin = make_repository(tmp_path / "twin", LIBRARY)
+    for root in (shop, twin):
+        await call(kernel, "index_repository", path=str(root))
+    either = await _note(kernel, "Either", refs=[{"path": "shop/prices.py"}])
+    assert either["refs"][0]["sha256"] is None
+    one = await _note(kernel, "One", refs=[{"path": "shop/prices.py", "repo": "twin"}])
+    assert one["refs"][0]["sha256"] is not None
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        {"path": "../outside.py"},
+        {"path": "/etc/passwd"},
+        {"path": "shop//prices.py"},
+        {"path": "shop/prices.py", "start_line": 9, "end_line": 2},
+        {"path": "shop/prices.py", "end_line": 2},
+        {"path": "shop/prices.py", "start_line": 5_000},
+        {"path": "shop/prices.py", "start_line": 0},
+        {"path": "shop/prices.py", "commit": "--upload-pack=x"},
+        {"path": "shop/prices.py", "repo": "nowhere"},
+        {"path": "shop/prices.py", "unknown": 1},
+        {"path": ""},
+    ],
+)
+async def test_bad_references_are_refused(
+    kernel: Kernel, shop: Path, ref: dict[str, object]
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    error = await refusal(kernel, "create_observation", title="t", body="", kind="fix", refs=[ref])
+    assert error["code"] == "invalid_argument" and "ref" in error["message"]
+    assert await kernel.database.fetch_value("select count(*) from memory.observation") == 0
+
+
+async def test_a_reference_never_reads_through_a_link(
+    kernel: Kernel, shop: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.txt").write_text("secret\n")
+    (shop / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (shop / "folder").symlink_to(tmp_path)
+    await call(kernel, "index_repository", path=str(shop))
+    for path in ("link.txt", "folder/secret.txt"):
+        observation = await _note(kernel, "t", refs=[{"path": path}])
+        assert observation["refs"][0]["sha256"] is None
+
+
+async def test_limits_are_enforced(kernel: Kernel) -> None:
+    good: dict[str, Any] = {"title": "t", "body": "b", "kind": "fix"}
+    for bad in (
+        {"title": ""},
+        {"title": "   "},
+        {"title": "x" * 201},
+        {"body": "x" * 20_001},
+        {"kind": "rumour"},
+        {"tags": ["x"] * 21},
+        {"tags": ["x" * 51]},
+        {"refs": [{"path": "a"}] * 51},
+    ):
+        error = await refusal(kernel, "create_observation", **(good | bad))
+        assert error["code"] == "invalid_argument", bad
+    for n in range(3):
+        await _note(kernel, f"queue {n}")
+    found = await call(kernel, "search_observations", query="queue", limit=2)
+    assert len(found["hits"]) == 2 and found["truncated"]
+
+
+async def test_an_empty_notebook_answers_with_nothing(kernel: Kernel) -> None:
+    found = await call(kernel, "search_observations", query="anything")
+    assert found == {"hits": [], "truncated": False}

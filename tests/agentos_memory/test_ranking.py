@@ -1,0 +1,108 @@
+"""Lexical ranking and the fusion of arms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from agentos_memory.ranking import (
+    ARM_WEIGHTS,
+    FIELD_WEIGHTS,
+    K1,
+    B,
+    Bm25fIndex,
+    fuse,
+    query_terms,
+    split_identifiers,
+    terms,
+)
+
+DOCUMENTS: list[Mapping[str, str]] = [
+    {"name": "parseConfig", "path": "app/config.py", "body": "read the yaml file, parse it"},
+    {"name": "load_yaml", "class": "ConfigLoader", "body": "open file parse parse parse"},
+    {"name": "send", "class": "HTTPClient", "docstring": "Send a request to the server"},
+    {"name": "_", "body": ""},
+]
+
+
+def reference_scores(docs: Sequence[Mapping[str, str]], query: str) -> list[float]:
+    """BM25F written as its formula, one document and term at a time."""
+    split = [{field: terms(doc.get(field, "")) for field in FIELD_WEIGHTS} for doc in docs]
+    means = {f: sum(len(doc[f]) for doc in split) / len(docs) or 1.0 for f in FIELD_WEIGHTS}
+    scores = []
+    for doc in split:
+        score = 0.0
+        for term in query_terms(query):
+            df = sum(any(term in words for words in other.values()) for other in split)
+            rarity = math.log(1 + (len(docs) - df + 0.5) / (df + 0.5))
+            frequency = sum(
+                weight * doc[f].count(term) / (1 - B + B * len(doc[f]) / means[f])
+                for f, weight in FIELD_WEIGHTS.items()
+            )
+            score += rarity * frequency / (K1 + frequency)
+        scores.append(score)
+    return scores
+
+
+@pytest.mark.parametrize("query", ["parse the config file", "HTTP client request", "absent", ""])
+def test_bm25f_equals_its_formula(query: str) -> None:
+    scores = Bm25fIndex.build(DOCUMENTS).scores(query)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, reference_scores(DOCUMENTS, query), rtol=1e-5, atol=1e-7)
+
+
+def test_a_word_in_the_name_outranks_the_same_word_in_the_body() -> None:
+    scores = Bm25fIndex.build([{"body": "retry later"}, {"name": "retry"}]).scores("retry")
+    assert scores[1] > scores[0] > 0
+
+
+def test_an_index_without_documents_scores_nothing() -> None:
+    assert Bm25fIndex.build([]).scores("anything").shape == (0,)
+
+
+def test_a_field_without_a_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match="titel"):
+        Bm25fIndex.build([{"titel": "typo"}])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("parseHTTPHeader_2", ["parse", "http", "header", "2"]),
+        ("snake_case __init__", ["snake", "case", "init"]),
+        ("XMLParser.toString()", ["xml", "parser", "to", "string"]),
+        ("größe", ["gr", "öß", "e"]),
+    ],
+)
+def test_identifiers_are_split_at_case_changes_and_underscores(text: str, words: list[str]) -> None:
+    assert split_identifiers(text) == words
+
+
+def test_plural_and_singular_words_meet_and_stop_words_leave_queries_only() -> None:
+    assert terms("Queries of the indexes") == ["query", "of", "the", "indexe"]
+    assert query_terms("the query of the queries") == ["query"]
+    assert query_terms("what is it") == ["what", "is", "it"]
+
+
+def test_fusion_puts_arms_of_different_scale_on_one_footing() -> None:
+    lexical = np.array([100.0, 0.0, 0.0, 0.0], np.float32)
+    dense = np.array([0.1, 0.9, 0.1, 0.1], np.float32)
+    fused = fuse({"bm25f": lexical, "body": dense}, ARM_WEIGHTS)
+    assert np.argsort(-fused).tolist()[:2] == [0, 1]
+    np.testing.assert_allclose(fused, fuse({"bm25f": lexical / 7, "body": dense}, ARM_WEIGHTS))
+
+
+def test_an_absent_or_flat_arm_does_not_change_the_order() -> None:
+    lexical = np.array([3.0, 2.0, 1.0], np.float32)
+    flat = np.full(3, 0.7, np.float32)
+    alone = fuse({"bm25f": lexical}, ARM_WEIGHTS)
+    with_flat = fuse({"bm25f": lexical, "name": flat}, ARM_WEIGHTS)
+    assert np.argsort(-alone).tolist() == np.argsort(-with_flat).tolist() == [0, 1, 2]
+
+
+def test_arms_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="different numbers"):
+        fuse({"bm25f": np.zeros(2), "body": np.zeros(3)}, ARM_WEIGHTS)

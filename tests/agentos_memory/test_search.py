@@ -1,0 +1,202 @@
+"""`search_code`: ranking, filters, limits, and honesty about age (issue 2, Memory)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos import Kernel, Settings, open_kernel
+from agentos.testing import AllowEverything
+from agentos_memory import plugin
+from agentos_memory.path_filters import path_filter
+from tests.agentos_memory.repositories import (
+    LIBRARY,
+    call,
+    commit_all,
+    make_repository,
+    refusal,
+    write_files,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_nothing_indexed_names_the_remedy(kernel: Kernel) -> None:
+    error = await refusal(kernel, "search_code", query="anything")
+    assert error["code"] == "not_found" and "index_repository" in error["remedy"]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
+async def test_a_description_finds_the_function(kernel: Kernel, shop: Path, mode: str) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    found = await call(
+        kernel, "search_code", query="format the cents as a price text", mode=mode, limit=2
+    )
+    assert "shop.prices.format_price" in [hit["symbol"] for hit in found["hits"]]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword"])
+@pytest.mark.parametrize(
+    ("query", "symbol"),
+    [
+        ("parse_price", "shop.prices.parse_price"),
+        ("Basket", "shop.basket.Basket"),
+        ("Basket.total", "shop.basket.Basket.total"),
+        ("shop.basket.Basket.add", "shop.basket.Basket.add"),
+        ("who uses parse_price when prices are added", "shop.prices.parse_price"),
+    ],
+)
+async def test_a_symbol_that_the_query_names_comes_first(
+    kernel: Kernel, shop: Path, mode: str, query: str, symbol: str
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    hits = (await call(kernel, "search_code", query=query, mode=mode))["hits"]
+    assert hits[0]["symbol"] == symbol
+    assert [hit["score"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
+
+
+async def test_a_hit_says_where_and_what(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    hit = (await call(kernel, "search_code", query="parse_price"))["hits"][0]
+    assert (hit["repo"], hit["path"], hit["kind"], hit["language"]) == (
+        "shop-repo",
+        "shop/prices.py",
+        "function",
+        "python",
+    )
+    lines = LIBRARY["shop/prices.py"].splitlines()
+    assert lines[hit["start_line"] - 1].startswith("def parse_price")
+    assert "def parse_price(text: str) -> int:" in hit["snippet"]
+
+
+async def test_filters_narrow_the_hits(kernel: Kernel, shop: Path) -> None:
+    write_files(shop, {"web/cart.ts": "export function parsePrice(text: string) { return 1 }\n"})
+    await call(kernel, "index_repository", path=str(shop))
+
+    async def paths(**filters: Any) -> set[str]:
+        found = await call(kernel, "search_code", query="parse price", limit=50, **filters)
+        return {hit["path"] for hit in found["hits"]}
+
+    assert await paths(path="web/") == {"web/cart.ts"}
+    assert await paths(path="shop/*sket.py") == {"shop/basket.py"}
+    assert await paths(language="typescript") == {"web/cart.ts"}
+    found = await call(kernel, "search_code", query="price", kind="class")
+    assert [hit["symbol"] for hit in found["hits"]] == ["shop.basket.Basket"]
+    error = await refusal(kernel, "search_code", query="price", repo="nowhere")
+    assert error["code"] == "not_found" and "shop-repo" in error["message"]
+
+
+async def test_limits_cut_and_say_so(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    found = await call(kernel, "search_code", query="price", limit=1)
+    assert len(found["hits"]) == 1 and found["truncated"]
+    for limit in (0, 101):
+        error = await refusal(kernel, "search_code", query="price", limit=limit)
+        assert error["code"] == "invalid_argument"
+    long = await refusal(kernel, "search_code", query="x" * 10_000)
+    assert long["code"] == "invalid_argument" and "query" in long["message"]
+
+
+async def test_words_that_occur_nowhere_find_nothing_by_keyword(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    assert (await call(kernel, "search_code", query="xylophone", mode="keyword"))["hits"] == []
+
+
+async def test_equal_queries_give_equal_answers(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    first = await call(kernel, "search_code", query="basket total")
+    assert await call(kernel, "search_code", query="basket total") == first
+
+
+async def test_an_index_behind_head_is_stale_until_it_is_refreshed(
+    kernel: Kernel, shop: Path
+) -> None:
+    run = await call(kernel, "index_repository", path=str(shop))
+    fresh = await call(kernel, "search_code", query="parse_price")
+    assert fresh["index"] == {
+        "repo": "shop-repo",
+        "commit": run["commit"],
+        "generation": 1,
+        "stale": False,
+    }
+    commit_all(shop, "empty")
+    assert (await call(kernel, "search_code", query="parse_price"))["index"]["stale"]
+    await call(kernel, "index_repository", path=str(shop))
+    assert not (await call(kernel, "search_code", query="parse_price"))["index"]["stale"]
+
+
+async def test_a_hit_in_an_edited_file_is_marked(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    write_files(shop, {"shop/prices.py": "# moved\n" + LIBRARY["shop/prices.py"]})
+    found = await call(kernel, "search_code", query="parse_price", limit=20)
+    stale = {hit["path"] for hit in found["hits"] if hit["stale"]}
+    assert stale == {"shop/prices.py"} and found["index"]["stale"]
+
+
+async def test_a_new_generation_is_searched_at_once(kernel: Kernel, shop: Path) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    await call(kernel, "search_code", query="voucher")
+    write_files(shop, {"shop/vouchers.py": "def redeem_voucher() -> None: ...\n"})
+    await call(kernel, "index_repository", path=str(shop))
+    found = await call(kernel, "search_code", query="redeem_voucher")
+    assert found["hits"][0]["symbol"] == "shop.vouchers.redeem_voucher"
+    assert found["index"]["generation"] == 2
+
+
+async def test_a_generation_written_by_another_process_is_searched_at_once(
+    kernel: Kernel, settings: Settings, shop: Path
+) -> None:
+    plugins = {"memory": plugin, "allow": AllowEverything()}
+    await call(kernel, "index_repository", path=str(shop))
+    await call(kernel, "search_code", query="voucher")
+    write_files(shop, {"shop/vouchers.py": "def redeem_voucher() -> None: ...\n"})
+    async with open_kernel(settings, extra_plugins=plugins) as other:
+        await call(other, "index_repository", path=str(shop))
+    found = await call(kernel, "search_code", query="redeem_voucher")
+    assert found["hits"][0]["symbol"] == "shop.vouchers.redeem_voucher"
+
+
+async def test_all_repositories_are_searched_unless_one_is_named(
+    kernel: Kernel, shop: Path, tmp_path: Path
+) -> None:
+    tools = make_repository(tmp_path / "tools", {"saw.py": "def saw_wood() -> None: ...\n"})
+    await call(kernel, "index_repository", path=str(shop))
+    await call(kernel, "index_repository", path=str(tools))
+    found = await call(kernel, "search_code", query="saw_wood")
+    assert (found["hits"][0]["repo"], found["index"]["repo"]) == ("tools", "tools")
+    assert [index["repo"] for index in found["indexes"]] == ["shop-repo", "tools"]
+    only = await call(kernel, "search_code", query="saw_wood", repo="shop-repo", limit=50)
+    assert {hit["repo"] for hit in only["hits"]} == {"shop-repo"}
+
+
+async def test_a_long_function_is_one_hit(kernel: Kernel, tmp_path: Path) -> None:
+    body = "".join(f"    zebra_{n} = {n}\n" for n in range(400))
+    root = make_repository(tmp_path / "r", {"a.py": f"def zebra() -> None:\n{body}"})
+    run = await call(kernel, "index_repository", path=str(root))
+    assert run["chunks"] > 1
+    found = await call(kernel, "search_code", query="zebra", limit=50)
+    assert [hit["symbol"] for hit in found["hits"]] == ["a.zebra"]
+    assert len(found["hits"][0]["snippet"].splitlines()) < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "is_chosen"),
+    [
+        ("src/", "src/a.py", True),
+        ("./src/a", "src/a.py", True),
+        ("a.py", "src/a.py", False),
+        ("src/*.py", "src/a.py", True),
+        ("src/*.py", "src/deep/a.py", False),
+        ("src/**/*.py", "src/a.py", True),
+        ("src/**/*.py", "src/deep/er/a.py", True),
+        ("**/a.py", "a.py", True),
+        ("src/**", "src/deep/a.py", True),
+        ("src/**", "srcx/a.py", False),
+        ("s?c/[ab].py", "src/b.py", True),
+        ("**/" * 60 + "x", "a/" * 300 + "a", False),
+    ],
+)
+def test_paths_are_chosen_by_prefix_or_glob(text: str, path: str, is_chosen: bool) -> None:
+    assert path_filter(text)(path) is is_chosen

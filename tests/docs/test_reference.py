@@ -1,0 +1,56 @@
+"""The docs say what the code says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import agentos
+from agentos.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_hooks_and_tools_in_the_docs_are_those_of_the_code() -> None:
+    outcome = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/write_reference.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_every_setting_is_described_for_operators() -> None:
+    page = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
+    missing = [name for name in Settings.model_fields if f"`{name}`" not in page]
+    assert missing == []
+
+
+def test_every_error_code_is_explained_to_agents() -> None:
+    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    codes = {
+        error.code
+        for name in agentos.__all__
+        if isinstance(error := getattr(agentos, name), type) and issubclass(error, agentos.ToolError)
+    } - {"internal"}
+    assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
+
+
+def test_the_version_of_the_changelog_is_unreleased_or_the_package_s() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = re.search(r"^## \[(.+?)\]", changelog, re.MULTILINE)
+    assert first is not None and first[1] in ("Unreleased", agentos.__version__)
+
+
+def test_links_between_pages_lead_to_files() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    broken = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
