@@ -37,10 +37,11 @@ lint: $(STAMP) ## Style, types, import direction, and docs that agree with the c
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if [ -d tests/docs ]; then $(BIN)/python -m pytest -q tests/docs; fi
+	$(BIN)/python -m pytest -q tests/docs/test_reference.py
 
 bench: $(STAMP) ## Benchmarks that need no other machine
 	@$(BIN)/agentos bench policy
+	@$(BIN)/python bench/group_commit.py
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """Writes the parts of the docs that are made from the code: hooks and tools.
 
-    python scripts/write_reference.py          # rewrite docs/plugins.md and docs/tools.md
-    python scripts/write_reference.py --check  # exit 1 where they do not say what the code says
+python scripts/write_reference.py          # rewrite docs/plugins.md and docs/tools.md
+python scripts/write_reference.py --check  # exit 1 where they do not say what the code says
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def tools_page() -> str:
     manager = load_plugins(default_plugins())
     tools = [tool for answer in manager.hook.register_tools() for tool in answer]
     sections = [_tool_section(tool) for tool in sorted(tools, key=lambda tool: tool.name)]
-    head = "# Tools\n\nWhat an MCP client sees, made from the code by `scripts/write_reference.py`.\n"
+    head = (
+        "# Tools\n\nWhat an MCP client sees, made from the code by `scripts/write_reference.py`.\n"
+    )
     return head + "\n" + "\n\n".join(sections) + "\n"
 
 

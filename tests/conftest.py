@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
 from agentos import Settings
 from agentos.database.embedded import EmbeddedPostgres
 

@@ -26,8 +26,10 @@ def canonical_json(value: Any) -> bytes:
     beyond 2**53 - 1, lone surrogates, keys that are not strings.
     """
     try:
-        if _sorts_like_utf16(value):
-            return orjson.dumps(value, option=_OPTIONS)
+        if _is_exact(value):
+            text = orjson.dumps(value, option=_OPTIONS)
+            if text.isascii() or _has_ascii_keys(value):
+                return text
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, TypeError, ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"not expressible in canonical JSON: {error}") from error
@@ -43,23 +45,26 @@ def digest_of(value: Any) -> str:
     return sha256_hex(canonical_json(value))
 
 
-def _sorts_like_utf16(value: Any) -> bool:
-    """Whether orjson's output, where it gives one, equals RFC 8785's for `value`.
+def _is_exact(value: Any) -> bool:
+    """Whether orjson prints `value` as RFC 8785 does, apart from the order of keys beyond ASCII.
 
-    They differ for floats (ECMAScript formatting) and for keys beyond ASCII (RFC 8785 sorts by
-    UTF-16 code unit); `_OPTIONS` make orjson refuse big integers. Exact types only: orjson also
-    serialises subclasses, dataclasses and dates, which have no canonical form.
+    Floats are formatted differently (ECMAScript). Exact types only: orjson also serialises
+    subclasses, dataclasses and dates, which have no canonical form. Big integers, which RFC 8785
+    refuses, are refused by orjson's options.
     """
     kind = type(value)
     if kind is dict:
-        if not "".join(value).isascii():
-            return False
         value = value.values()
     elif kind is not list:
         return kind in _SCALARS
-    if _SCALARS.issuperset(map(type, value)):
-        return True
-    for item in value:
-        if type(item) not in _SCALARS and not _sorts_like_utf16(item):
+    for item in value:  # noqa: SIM110 - a generator costs more than what it looks at
+        if type(item) not in _SCALARS and not _is_exact(item):
             return False
     return True
+
+
+def _has_ascii_keys(value: Any) -> bool:
+    """Whether every key sorts by UTF-16 code unit, as RFC 8785 wants, as it does by code point."""
+    if type(value) is dict:
+        return all(key.isascii() and _has_ascii_keys(item) for key, item in value.items())
+    return type(value) is not list or all(_has_ascii_keys(item) for item in value)

@@ -8,9 +8,11 @@ Most records hold no secret, so a cheap test that every secret passes comes firs
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
+from pydantic_core import SchemaValidator, core_schema
 
 REDACTED = "[redacted]"
 
@@ -35,41 +37,41 @@ _SECRET_FIELD = re.compile(
     r"|auth_?token|access_?token|refresh_?token|bearer|token)$"
 )
 
-# Nothing shorter matches a pattern: `a://:b@c`.
-_SHORTEST_SECRET_CHARS = 8
-# One of these is in every text, and in the JSON of every value, that holds a secret: a sign of a
-# token anchored at its rare last character; a sign in exact case; a word in lower case.
-_PREFIX = re.compile(
-    r"[_-](?:(?<=aos_)|(?<=gh[opsur]_)|(?<=_pat_)|(?<=glpat-)|(?<=npm_)|(?<=pypi-)|(?<=sk-)"
-    r"|(?<=xox[abeoprs]-)|(?<=hf_))"
+# What every text that a pattern above matches also matches, and one that JSON made of such a text.
+_SIGN = (
+    r"aos_[A-Za-z0-9_-]{20}|gh[opsur]_[A-Za-z0-9]{20}|github_pat_[A-Za-z0-9_]{20}"
+    r"|glpat-[A-Za-z0-9_-]{16}|npm_[A-Za-z0-9]{30}|pypi-[A-Za-z0-9_-]{30}|sk-[A-Za-z0-9_-]{16}"
+    r"|xox[abeoprs]-[A-Za-z0-9-]{10}|hf_[A-Za-z0-9]{20}|AKIA|ASIA|AIza[A-Za-z0-9_-]{30}"
+    r"|eyJ[A-Za-z0-9_-]{8}|PRIVATE KEY|://[^\s:/@]*:[^\s/@]+@"
+    r"|(?i:(?:bearer|basic)[\s\\]|password|passwd|secret|(?:api|access)[_-]?key|auth[_-]?token)"
 )
-_SIGNS = ("AKIA", "ASIA", "AIza", "eyJ", "PRIVATE KEY", "://")
-_WORDS = ("bearer", "basic", "passw", "secret", "token", "authori", "key")
+_FIELD_SIGN = r'(?i:password|passwd|secret|key|authorization|bearer|token)":"'
+
+
+def _finder(pattern: str) -> Callable[[str], bool]:
+    """Whether a text has a match, by the regex engine in pydantic.
+
+    It looks for all alternatives at once: 1 microsecond for 500 characters, `re` takes 20.
+    """
+    return SchemaValidator(
+        core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")
+    ).isinstance_python
+
+
+_text_may_hold_secret = _finder(_SIGN)
+_json_may_hold_secret = _finder(f"{_SIGN}|{_FIELD_SIGN}")
 
 
 def redact_text(text: str) -> str:
     """`text` with every recognised secret replaced by `[redacted]`."""
-    if len(text) < _SHORTEST_SECRET_CHARS or not _may_hold_secret(text):
+    # A lone surrogate is no text to the finder.
+    readable = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    if not _text_may_hold_secret(readable):
         return text
     text = _TOKEN.sub(REDACTED, text)
-    if "://" in text:
-        text = _URL_PASSWORD.sub(rf"\g<1>{REDACTED}\g<3>", text)
+    text = _URL_PASSWORD.sub(rf"\g<1>{REDACTED}\g<3>", text)
     text = _BEARER.sub(rf"\g<1> {REDACTED}", text)
     return _ASSIGNMENT.sub(rf"\g<1>{REDACTED}", text)
-
-
-def _may_hold_secret(text: str) -> bool:
-    """False where no pattern can match; several times cheaper than asking all of them."""
-    if _PREFIX.search(text) is not None:
-        return True
-    for sign in _SIGNS:
-        if sign in text:
-            return True
-    lowered = text.lower()
-    for word in _WORDS:  # noqa: SIM110 - a generator costs as much as the searches
-        if word in lowered:
-            return True
-    return False
 
 
 def redact(value: Any) -> Any:
@@ -78,7 +80,7 @@ def redact(value: Any) -> Any:
     Where there is none, the answer may be `value` itself.
     """
     try:
-        if not _may_hold_secret(orjson.dumps(value).decode()):
+        if not _json_may_hold_secret(orjson.dumps(value).decode()):
             return value
     except TypeError:
         pass  # not JSON, such as what a log line carries: look at every part

@@ -33,15 +33,31 @@ class Probe:
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
-        self.arrived = asyncio.Event()
-        self.release = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._release = asyncio.Event()
+        self._n_waiting = 0
         self.gate_findings: list[str] = []
         self.gate_error: Exception | None = None
+        self.gates_wait = False
 
     async def meet(self) -> None:
         """Wait in a body until the test lets it go on."""
-        self.arrived.set()
-        await self.release.wait()
+        self._n_waiting += 1
+        self._arrived.set()
+        await self._release.wait()
+
+    async def wait_for_body(self, count: int = 1) -> None:
+        """Until `count` bodies wait."""
+        async with asyncio.timeout(10):
+            while self._n_waiting < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def let_go(self) -> None:
+        """Let the bodies that wait go on; later ones wait again."""
+        self._n_waiting = 0
+        self._release.set()
+        self._release = asyncio.Event()
 
 
 @tool(reads=["notes"])
@@ -147,6 +163,8 @@ class LifecyclePlugin:
         return self.probe
 
     async def _check(self, submission: Submission) -> Sequence[str]:
+        if self.probe.gates_wait:
+            await self.probe.meet()
         if self.probe.gate_error is not None:
             raise self.probe.gate_error
         return self.probe.gate_findings

@@ -183,29 +183,28 @@ async def test_a_worker_whose_lease_was_taken_over_can_do_nothing_more(
         await office.assert_consistent()
 
 
-@pytest.mark.parametrize("loss", ["taken over", "cancelled", "stood down", "expired"])
 async def test_a_lease_that_is_lost_while_a_body_runs_fences_its_writes(
-    settings: Settings, loss: str
+    settings: Settings,
 ) -> None:
     plugin = LifecyclePlugin()
     async with open_office(settings, plugin=plugin) as office:
-        order = await office.create()
-        await office.claim("w1", order)
-        writing = asyncio.create_task(
-            office.dispatch("w1", "write_note", {"text": "late", "wait": True}, key="k")
-        )
-        async with asyncio.timeout(10):
-            await plugin.probe.arrived.wait()
-        if loss == "cancelled":
-            await office.call("planner", "cancel_work_order", work_order=order, reason="Enough")
-        elif loss == "stood down":
-            await office.call("w1", "stand_down", work_order=order, reason="Enough")
-        else:
-            office.clock.advance(61)
+        for loss in ("taken over", "cancelled", "stood down", "expired"):
+            order = await office.create()
+            await office.claim("w1", order)
+            writing = asyncio.create_task(
+                office.dispatch("w1", "write_note", {"text": "late", "wait": True}, key=loss)
+            )
+            await plugin.probe.wait_for_body()
+            if loss == "cancelled":
+                await office.call("planner", "cancel_work_order", work_order=order, reason="Enough")
+            elif loss == "stood down":
+                await office.call("w1", "stand_down", work_order=order, reason="Enough")
+            else:
+                office.clock.advance(61)
             if loss == "taken over":
                 await office.claim("w2", order)
-        plugin.probe.release.set()
-        assert (await writing).error_code == "lease_lost"
+            plugin.probe.let_go()
+            assert (await writing).error_code == "lease_lost", loss
         assert await office.events("notes") == []
         assert plugin.probe.bodies == []
         await office.assert_consistent()
@@ -219,10 +218,9 @@ async def test_a_restarted_worker_fences_its_former_self(settings: Settings) -> 
         writing = asyncio.create_task(
             office.dispatch("w1", "write_note", {"text": "late", "wait": True})
         )
-        async with asyncio.timeout(10):
-            await plugin.probe.arrived.wait()
+        await plugin.probe.wait_for_body()
         assert (await office.claim("w1", order))["lease"]["epoch"] == 2
-        plugin.probe.release.set()
+        plugin.probe.let_go()
         assert (await writing).error_code == "lease_lost"
         await office.call("w1", "write_note", text="mine")
         assert [e["data"]["text"] for e in await office.events("notes")] == ["mine"]
@@ -281,6 +279,7 @@ async def test_repeated_claims_under_one_key_have_one_effect(
 ) -> None:
     async with open_office(settings) as office:
         first = await office.create(repo=sample_repository(tmp_path))
+        office.clock.advance(1)
         await office.create("another")
         again = [await office.dispatch("w1", "claim_work_order", {}, key="k") for _ in range(3)]
         assert all(result == again[0] for result in again)

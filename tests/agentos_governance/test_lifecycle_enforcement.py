@@ -14,9 +14,12 @@ from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(
-    ("contract", "tool", "rule"),
-    [
+_ALL = ["*"]
+_FORBIDDEN = ["x", "write_n*"]
+
+
+async def test_only_what_the_contract_allows_and_does_not_forbid_runs(settings: Settings) -> None:
+    cases: list[tuple[dict[str, Any], str, str | None]] = [
         ({"allowed_tools": ["write_note"]}, "write_note", None),
         ({"allowed_tools": ["write_*"]}, "write_note", None),
         ({"allowed_tools": ["mcp__agentos__write_note"]}, "write_note", None),
@@ -24,35 +27,34 @@ pytestmark = pytest.mark.anyio
         ({"allowed_tools": ["read_note"]}, "read_note", None),
         ({"allowed_tools": ["write_note"]}, "read_note", "allowed_tools"),
         ({"allowed_tools": []}, "read_note", "allowed_tools"),
-        ({"allowed_tools": ["*"], "forbidden_actions": ["write_note"]}, "read_note", None),
+        ({"allowed_tools": _ALL, "forbidden_actions": ["write_note"]}, "read_note", None),
         (
-            {"allowed_tools": ["*"], "forbidden_actions": ["x", "write_n*"]},
+            {"allowed_tools": _ALL, "forbidden_actions": _FORBIDDEN},
             "write_note",
             "forbidden_actions[1]",
         ),
-    ],
-)
-async def test_only_what_the_contract_allows_and_does_not_forbid_runs(
-    settings: Settings, contract: dict[str, Any], tool: str, rule: str | None
-) -> None:
+    ]
     plugin = LifecyclePlugin()
     async with open_office(settings, plugin=plugin) as office:
-        order = await office.create(contract=contract)
-        version = (await office.claim("w1", order))["work_order"]["contract_version"]
-        arguments = {"text": "x"} if tool == "write_note" else {}
-        result = await office.dispatch("w1", tool, arguments)
-        if rule is None:
-            assert not result.is_error, result.text
-            assert plugin.probe.bodies == [tool]
-            return
-        error = result.structured["error"]
-        assert (error["code"], error["rule"]) == ("call_refused", rule)
-        assert error["contract_version"] == version
-        assert plugin.probe.bodies == []
-        [refused] = await office.events(f"work_order/{order}", "call.refused")
-        assert refused["actor"] == "w1"
-        assert refused["data"]["error"]["rule"] == rule
-        assert refused["data"]["error"]["contract_version"] == version
+        for contract, tool, rule in cases:
+            order = await office.create(contract=contract)
+            version = (await office.claim("w1", order))["work_order"]["contract_version"]
+            plugin.probe.bodies.clear()
+            result = await office.dispatch("w1", tool, {"text": "x"} if "write" in tool else {})
+            refusals = await office.events(f"work_order/{order}", "call.refused")
+            await office.call("w1", "stand_down", work_order=order, reason="Next")
+            if rule is None:
+                assert not result.is_error, result.text
+                assert (plugin.probe.bodies, refusals) == ([tool], [])
+                continue
+            error = result.structured["error"]
+            assert (error["code"], error["rule"]) == ("call_refused", rule)
+            assert error["contract_version"] == version
+            assert plugin.probe.bodies == []
+            [refused] = refusals
+            assert refused["actor"] == "w1"
+            assert refused["data"]["error"]["rule"] == rule
+            assert refused["data"]["error"]["contract_version"] == version
 
 
 async def test_paths_are_judged_where_they_lead(settings: Settings, tmp_path: Path) -> None:
@@ -240,6 +242,7 @@ async def test_wall_clock_time_that_is_used_up_refuses_work_but_not_the_way_out(
         office.clock.advance(50)
         await office.call("w1", "write_note", text="in time")
         office.clock.advance(51)
+        await office.call("w1", "stand_down", work_order=order, reason="Enough")
         await office.claim("w2", order)  # another worker gets no more time
         error = await office.refuse("w2", "write_note", text="late")
         assert error["rule"] == "wall_clock_s"

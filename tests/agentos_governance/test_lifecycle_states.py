@@ -59,23 +59,23 @@ TRANSITIONS: dict[str, dict[str, str | None]] = {
         "failed": "invalid_state",
         "cancelled": "invalid_state",
     },
-    "holder's tools": {state: "lease_lost" for state in STATES} | {"active": None},
-    "review": {state: "invalid_state" for state in STATES} | {"in_review": None},
+    "holder's tools": dict.fromkeys(STATES, "lease_lost") | {"active": None},
+    "vote on another packet": dict.fromkeys(STATES, "invalid_state") | {"in_review": "conflict"},
     "cancel": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
     "usage": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
 }
 
 
-@pytest.mark.parametrize("state", STATES)
-async def test_only_the_transitions_of_a_state_are_possible(settings: Settings, state: str) -> None:
+async def test_only_the_transitions_of_a_state_are_possible(settings: Settings) -> None:
     async with open_office(settings) as office:
         for what, errors in TRANSITIONS.items():
-            order = await _make(office, state)
-            assert await office.state(order) == state
-            for who, tool, arguments in _attempts(what, order):
-                result = await office.dispatch(who, tool, arguments)
-                assert result.error_code == errors[state], (what, tool, result.text)
-                if errors[state] is not None:
+            for state, expected in errors.items():
+                order = await _make(office, state)
+                assert await office.state(order) == state
+                for who, tool, arguments in _attempts(what, order):
+                    result = await office.dispatch(who, tool, arguments)
+                    assert result.error_code == expected, (state, tool, result.text)
+                if expected is not None:
                     assert await office.state(order) == state
         await office.assert_consistent()
 
@@ -94,7 +94,7 @@ def _attempts(what: str, order: str) -> list[tuple[str, str, dict[str, Any]]]:
             ("w1", "record_usage", {**named, **usage, **figures}),
             ("w1", "submit_work_order", {**named, "summary": "It is done"}),
         ],
-        "review": [("reviewer", "review_work_order", {**named, **packet})],
+        "vote on another packet": [("reviewer", "review_work_order", {**named, **packet})],
         "cancel": [("planner", "cancel_work_order", {**named, "reason": "Enough"})],
         "usage": [("planner", "record_usage", {**named, **usage, **figures})],
     }[what]
@@ -173,23 +173,23 @@ async def test_an_order_created_while_its_dependency_completes_is_never_left_blo
             assert await office.state(after) == "ready"
 
 
-@pytest.mark.parametrize("end", ["failed", "cancelled"])
 async def test_a_dependency_that_never_completes_keeps_its_dependents_blocked(
-    settings: Settings, end: str
+    settings: Settings,
 ) -> None:
     async with open_office(settings) as office:
-        first = await office.create("first")
-        after = await office.create("after", depends_on=[first])
-        if end == "cancelled":
-            await office.call("planner", "cancel_work_order", work_order=first, reason="Enough")
-        else:
-            await office.claim("w1", first)
-            packet = (await office.submit("w1", first))["packet_sha256"]
-            assert await office.vote("reviewer", first, packet, "reject") == "failed"
-        assert await office.state(after) == "blocked"
-        order = {"title": "x", "objective": "x", "contract": {}, "depends_on": [first]}
-        assert await office.code("planner", "create_work_order", **order) == "invalid_state"
-        await office.call("planner", "cancel_work_order", work_order=after, reason="It follows")
+        for end in ("failed", "cancelled"):
+            first = await _make(office, "ready")
+            after = await office.create("after", depends_on=[first])
+            if end == "cancelled":
+                await office.call("planner", "cancel_work_order", work_order=first, reason="Enough")
+            else:
+                await office.claim("w1", first)
+                packet = (await office.submit("w1", first))["packet_sha256"]
+                assert await office.vote("reviewer", first, packet, "reject") == "failed"
+            assert await office.state(after) == "blocked"
+            order = {"title": "x", "objective": "x", "contract": {}, "depends_on": [first]}
+            assert await office.code("planner", "create_work_order", **order) == "invalid_state"
+            await office.call("planner", "cancel_work_order", work_order=after, reason="Follows")
         await office.assert_consistent()
 
 
@@ -231,27 +231,14 @@ async def test_lists_filter_and_page_without_gaps_or_repeats(settings: Settings)
             ({"ready_only": True}, 23),
         ):
             page = await office.call("w1", "list_work_orders", **filters)
-            count += filters == {"role": "worker"}
-            assert len(page["work_orders"]) in (count, count + 0), filters
+            assert len(page["work_orders"]) == count, filters
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "",
-        "x",
-        "1|2",
-        "99999999999|2026-03-01T09:00:00Z|WO",
-        "1|2026-03-01T09:00:00|WO",
-        "||",
-        "0|x|y",
-    ],
-)
-async def test_a_cursor_that_no_page_returned_is_an_invalid_argument(
-    settings: Settings, cursor: str
-) -> None:
+async def test_a_cursor_that_no_page_returned_is_an_invalid_argument(settings: Settings) -> None:
+    at = "2026-03-01T09:00:00"
     async with open_office(settings) as office:
-        assert await office.code("w1", "list_work_orders", cursor=cursor) == "invalid_argument"
+        for cursor in ("", "x", "1|2", f"99999999999|{at}Z|WO", f"1|{at}|WO", "||", "0|x|y"):
+            assert await office.code("w1", "list_work_orders", cursor=cursor) == "invalid_argument"
         for limit in (0, 201, -1):
             assert await office.code("w1", "list_work_orders", limit=limit) == "invalid_argument"
 

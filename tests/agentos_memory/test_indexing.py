@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 import agentos
-from agentos import CallRequest, Credentials, Kernel
+import agentos_memory.plugin
+from agentos import CallRequest, Credentials, Kernel, Settings, open_kernel
+from agentos.testing import AllowEverything
 from tests.agentos_memory.repositories import (
     call,
     commit_all,
@@ -251,6 +253,35 @@ async def test_runs_at_the_same_time_all_end_with_the_whole_index(
     assert {run["files"] for run in runs} == {4}
     assert await kernel.database.fetch_value("select count(*) from memory.repository") == 1
     assert len((await _contents(kernel))["files"]) == 4
+
+
+async def test_a_run_that_was_overtaken_starts_again(
+    kernel: Kernel, settings: Settings, shop: Path
+) -> None:
+    """Held just before it writes what it read, while another process indexes newer files."""
+    await call(kernel, "index_repository", path=str(shop))
+    write_files(shop, {"shop/late.py": "def version_one() -> None: ...\n"})
+    is_held, may_write = asyncio.Event(), asyncio.Event()
+
+    async def hold(done: float, total: float | None, message: str) -> None:
+        if "writing" in message:
+            is_held.set()
+            await may_write.wait()
+
+    request = CallRequest(
+        "index_repository", {"path": str(shop)}, Credentials(is_local=True), "test", progress=hold
+    )
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        overtaken = tasks.create_task(kernel.dispatch(request))
+        await is_held.wait()
+        write_files(shop, {"shop/late.py": "def version_two() -> None: ...\n"})
+        plugins = {"memory": agentos_memory.plugin, "allow": AllowEverything()}
+        async with open_kernel(settings, extra_plugins=plugins) as other:
+            assert (await call(other, "index_repository", path=str(shop)))["generation"] == 2
+        may_write.set()
+    assert not overtaken.result().is_error
+    names = {row[1] for row in (await _contents(kernel))["symbols"]}
+    assert "shop.late.version_two" in names and "shop.late.version_one" not in names
 
 
 async def test_a_reader_sees_one_generation_or_the_next(kernel: Kernel, shop: Path) -> None:

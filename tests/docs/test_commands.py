@@ -31,7 +31,9 @@ def _python_examples() -> list[str]:
         block
         for page in PAGES
         for block in re.findall(
-            r"^```python\n(from .*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+            r"^```python\n(from .*?)^```",
+            page.read_text(encoding="utf-8"),
+            re.DOTALL | re.MULTILINE,
         )
     ]
 

@@ -34,7 +34,8 @@ def test_every_error_code_is_explained_to_agents() -> None:
     codes = {
         error.code
         for name in agentos.__all__
-        if isinstance(error := getattr(agentos, name), type) and issubclass(error, agentos.ToolError)
+        if isinstance(error := getattr(agentos, name), type)
+        and issubclass(error, agentos.ToolError)
     } - {"internal"}
     assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
 

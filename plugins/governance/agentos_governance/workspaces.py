@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -247,8 +246,11 @@ def _write_mark(mark: Path, text: str) -> None:
 
 @asynccontextmanager
 async def _lock(repository: Repository, path: Path) -> AsyncIterator[None]:
-    """One maker of this worktree at a time, on this machine; a killed holder's lock is free."""
-    descriptor = _open_lock(repository, path)
+    """One maker of worktrees a repository at a time, on this machine; a killed holder's lock is free.
+
+    `git worktree` reads the records of every other worktree and fails on one that is half made.
+    """
+    descriptor = _open_lock(repository)
     try:
         try:
             async with asyncio.timeout(LOCK_TIMEOUT_S):
@@ -263,11 +265,9 @@ async def _lock(repository: Repository, path: Path) -> AsyncIterator[None]:
         os.close(descriptor)
 
 
-def _open_lock(repository: Repository, path: Path) -> int:
-    folder = repository.git_folder / "agentos-locks"
-    folder.mkdir(exist_ok=True)
-    name = hashlib.sha256(os.fsencode(_real(path))).hexdigest()[:32]
-    return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _open_lock(repository: Repository) -> int:
+    lock = repository.git_folder / "agentos-worktrees.lock"
+    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _is_folder(path: Path) -> bool:

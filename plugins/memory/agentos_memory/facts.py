@@ -1,7 +1,7 @@
 """Stored form of a `FileAnalysis`, so that an unchanged file is never parsed again.
 
 The whole repository is resolved anew on every run, which needs the facts of every file; reading
-them back is several times cheaper than parsing. The form is compressed JSON in which a value of a
+them back costs about half of parsing and needs no file. The form is compressed JSON in which a value of a
 known class is `[tag, field, ...]` and a tuple `[0, item, ...]`: unlike pickle, decoding can make
 nothing but these classes.
 """

@@ -91,7 +91,8 @@ async def list_files(tree: WorkTree) -> Listing:
     left_out = {"submodule": 0, "symlink": 0, "path": 0}
     names: set[bytes] = set()
     for entry in tracked:
-        mode, _, name = entry.partition(b" ")[0], *entry.partition(b"\t")[1:]
+        stage, _, name = entry.partition(b"\t")
+        mode = stage.partition(b" ")[0]
         if mode == _SUBMODULE:
             left_out["submodule"] += 1
         elif mode == _SYMLINK:

@@ -31,4 +31,6 @@ def answers(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
 
 def headline(report: Mapping[str, Any]) -> str:
     """Id, title and state in one line."""
-    return " · ".join(str(report[name]) for name in ("work_order", "title", "state") if name in report)
+    return " · ".join(
+        str(report[name]) for name in ("work_order", "title", "state") if name in report
+    )

@@ -47,8 +47,6 @@ async def restore_database(database: Database, file: Path, *, replace: bool) -> 
 
     Raises InvalidStateError where it holds events and `replace` does not say to delete them.
     """
-    if not file.is_file():
-        raise ConfigurationError(f"the backup {file} does not exist")
     if not replace and await database.fetch_value(_condition.find_log) is not None:
         n_events = await database.fetch_value(_condition.count_events)
         if n_events:
@@ -60,6 +58,8 @@ async def restore_database(database: Database, file: Path, *, replace: bool) -> 
 
 
 def _restore_file(dsn: str, file: Path) -> None:
+    if not file.is_file():
+        raise ConfigurationError(f"the backup {file} does not exist")
     with tempfile.TemporaryDirectory(prefix="agentos-restore-") as folder:
         drop, script = Path(folder, "drop.sql"), Path(folder, "restore.sql")
         drop.write_text(_restore.drop_schemas + ";\n")

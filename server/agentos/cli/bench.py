@@ -34,7 +34,7 @@ def policy(
         print_json({**asdict(report), "limit_us": LIMIT_US, "ok": report.ok})
     else:
         for step in report.steps:
-            print(f"{step.us:8.2f} us  {step.name}")
-        print(f"{report.total_us:8.2f} us  in total; the limit is {LIMIT_US:g} us")
+            print(f"{step.us:8.2f} us  {step.name}{'' if step.counts else ' (not counted)'}")
+        print(f"{report.total_us:8.2f} us  to authorize and record; the limit is {LIMIT_US:g} us")
     if not report.ok:
         raise typer.Exit(1)

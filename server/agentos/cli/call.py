@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -41,7 +42,9 @@ def call(
     ] = None,
     args: Annotated[
         str | None,
-        typer.Option("--args", metavar="JSON", help="All arguments as JSON, @FILE, or - for stdin."),
+        typer.Option(
+            "--args", metavar="JSON", help="All arguments as JSON, @FILE, or - for stdin."
+        ),
     ] = None,
     work_order: Annotated[
         str | None, typer.Option(metavar="WO", help="The work order this call belongs to.")
@@ -102,6 +105,12 @@ def caller(settings: Settings) -> Credentials:
     return Credentials(bearer_token=settings.token, is_local=settings.token is None)
 
 
+def _refusal(error: Mapping[str, Any]) -> str:
+    rule = f" (rule {error['rule']})" if "rule" in error else ""
+    remedy = f"; {error['remedy']}" if "remedy" in error else ""
+    return f"{error['code']}: {error['message']}{rule}{remedy}"
+
+
 def finish(result: ToolResult, *, as_json: bool) -> None:
     """Print a result; leaves with the exit code of a refused or failed call."""
     if as_json:
@@ -112,5 +121,5 @@ def finish(result: ToolResult, *, as_json: bool) -> None:
         print_document(result.structured)
     if result.is_error:
         if not as_json:
-            print_error(result.text)
+            print_error(_refusal(result.structured["error"]))
         raise typer.Exit(3 if result.error_code in REFUSED else 1)

@@ -81,7 +81,9 @@ async def check_home(settings: Settings) -> Check:
 
 async def check_disk(settings: Settings) -> Check:
     """Free space below the data folder."""
-    folder = next(p for p in [settings.home.absolute(), *settings.home.absolute().parents] if p.exists())
+    folder = next(
+        p for p in [settings.home.absolute(), *settings.home.absolute().parents] if p.exists()
+    )
     free_bytes = shutil.disk_usage(folder).free
     return Check(
         "disk",

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from agentos.database.embedded import EmbeddedPostgres
-from agentos.database.migrations import MigrationSet, load_migrations, pending_migrations
 from agentos.database.migrations import KERNEL as KERNEL_MIGRATIONS
+from agentos.database.migrations import MigrationSet, load_migrations, pending_migrations
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
 from agentos.settings import Settings
@@ -43,7 +43,7 @@ class Condition:
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return {**asdict(self), "pending": None if self.pending is None else list(self.pending)}
 
 
 def embedded_of(settings: Settings) -> EmbeddedPostgres:

@@ -11,7 +11,7 @@ import typer
 from agentos.cli.call import JsonOption
 from agentos.cli.checks import CHECKS, Check
 from agentos.cli.context import local_settings, log_only_trouble
-from agentos.cli.output import one_line, print_json
+from agentos.cli.output import print_json, printable
 from agentos.settings import Settings
 
 
@@ -45,4 +45,4 @@ def _line(check: Check) -> str:
     line = f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}"
     if not check.ok and check.remedy is not None:
         line += f"; {check.remedy}"
-    return one_line(line)
+    return printable(" ".join(line.splitlines()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from agentos.cli.output import one_line, print_note
 
@@ -20,7 +20,7 @@ class ProgressLine:
         self._task: TaskID | None = None
         self._last = ""
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -88,7 +89,9 @@ class Transaction:
             if not connection.is_closed():
                 await self._transaction.rollback()
         except (*CONNECTION_LOST, asyncpg.PostgresError):
-            connection.terminate()
+            # The pool may have taken a lost connection back already.
+            with suppress(*CONNECTION_LOST):
+                connection.terminate()
         finally:
             await self._leave(None)
 

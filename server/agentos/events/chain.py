@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agentos.canonical import MAX_SAFE_INTEGER, canonical_json
-from agentos.clock import format_time
 from agentos.errors import InvalidArgumentError
 
 
@@ -27,20 +26,18 @@ def hash_event(
         data_json = canonical_json(data)
     except InvalidArgumentError:
         data_json = canonical_json(_with_doubles(data))
-    # The object's members in canonical order; composed, because their names never change.
-    return hashlib.sha256(
-        b'{"actor":%b,"at":"%b","data":%b,"position":%d,"prev_hash":%b,"seq":%d,"stream":%b,"type":%b}'
-        % (
-            canonical_json(actor),
-            format_time(at).encode(),
-            data_json,
-            position,
-            canonical_json(prev_hash),
-            seq,
-            canonical_json(stream),
-            canonical_json(type),
-        )
-    ).hexdigest()
+    # One object's members in canonical order; `data` stands between "at" and "position".
+    before = canonical_json({"actor": actor, "at": _time(at)})
+    after = canonical_json(
+        {"position": position, "prev_hash": prev_hash, "seq": seq, "stream": stream, "type": type}
+    )
+    text = b'%b,"data":%b,%b' % (before[:-1], data_json, after[1:])
+    return hashlib.sha256(text).hexdigest()
+
+
+def _time(at: datetime) -> str:
+    """What `format_time` gives, a microsecond and a half sooner; there are two in every call."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def _with_doubles(value: Any) -> Any:
@@ -52,6 +49,13 @@ def _with_doubles(value: Any) -> Any:
         return {key: _with_doubles(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_doubles(item) for item in value]
-    if type(value) is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+    if type(value) is int and abs(value) > MAX_SAFE_INTEGER and _is_double(value):
         return float(value)
     return value
+
+
+def _is_double(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False

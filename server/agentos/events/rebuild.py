@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import asyncpg
+
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import StatementWriter
@@ -90,9 +92,11 @@ async def _lock_tables(connection: Connection, read_models: Sequence[ReadModel])
     # Before the transaction's snapshot: what a writer projects until then is in it.
     for model in read_models:
         for table in model.tables:
-            await connection.execute(
-                f"lock table {model.schema}.{table} in share row exclusive mode"
-            )
+            live = f"{model.schema}.{table}"
+            try:
+                await connection.execute(f"lock table {live} in share row exclusive mode")
+            except asyncpg.UndefinedTableError:
+                raise ConfigurationError(f"read model {live} does not exist") from None
 
 
 async def _create_scratch(connection: Connection, model: ReadModel) -> None:

@@ -74,9 +74,9 @@ def _load(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None  # type: ignore[assignment]
+        raise ConfigurationError(f"signing key {path} is not a key in PEM form") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigurationError(f"signing key {path} is not an Ed25519 key in PEM form")
+        raise ConfigurationError(f"signing key {path} is not an Ed25519 key")
     return key
 
 

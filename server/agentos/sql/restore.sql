@@ -3,13 +3,15 @@
 -- users of the tables for 10 seconds at most.
 do $$
 declare
-    kept text;
+    schemas text[];
+    kept    text;
 begin
     set local lock_timeout = '10s';
     if to_regclass('kernel.migration') is null then
         return;
     end if;
-    for kept in select distinct schema from kernel.migration loop
+    select array_agg(distinct schema) into schemas from kernel.migration;
+    foreach kept in array coalesce(schemas, '{}') loop
         execute format('drop schema if exists %I cascade', kept);
     end loop;
     drop schema if exists kernel cascade;

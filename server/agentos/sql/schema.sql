@@ -1,0 +1,114 @@
+CREATE SCHEMA kernel;
+CREATE FUNCTION kernel.begin_append(streams text[], counts integer[], wait boolean) RETURNS TABLE(stream text, seq bigint, hash text, positions bigint[])
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    fresh  text;
+    locked text[];
+begin
+    for fresh in
+        select s from unnest(streams) s
+         where not exists (select 1 from kernel.stream h where h.stream = s)
+         order by s
+    loop
+        if wait then
+            perform pg_advisory_xact_lock(hashtextextended('kernel.stream/' || fresh, 0));
+        elsif not pg_try_advisory_xact_lock(hashtextextended('kernel.stream/' || fresh, 0)) then
+            continue;
+        end if;
+        insert into kernel.stream (stream, seq, hash) values (fresh, 0, repeat('0', 64))
+        on conflict do nothing;
+    end loop;
+    if wait then
+        perform 1 from kernel.stream h where h.stream = any (streams) order by h.stream for update;
+        locked := streams;
+    else
+        select array_agg(free.stream) into locked
+          from (select h.stream from kernel.stream h where h.stream = any (streams)
+                 order by h.stream for update skip locked) free;
+    end if;
+    return query
+         select h.stream, h.seq, h.hash,
+                array(select nextval('kernel.event_position') from generate_series(1, w.n))
+           from unnest(streams, counts) as w (stream, n)
+           join kernel.stream h on h.stream = w.stream
+          where h.stream = any (locked)
+          order by h.stream;
+end $$;
+CREATE TABLE kernel.event (
+    "position" bigint NOT NULL,
+    stream text NOT NULL,
+    seq bigint NOT NULL,
+    type text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    data jsonb NOT NULL,
+    prev_hash text NOT NULL,
+    hash text NOT NULL,
+    CONSTRAINT event_actor_check CHECK (((length(actor) >= 1) AND (length(actor) <= 200))),
+    CONSTRAINT event_hash_check CHECK ((length(hash) = 64)),
+    CONSTRAINT event_prev_hash_check CHECK ((length(prev_hash) = 64)),
+    CONSTRAINT event_seq_check CHECK ((seq > 0)),
+    CONSTRAINT event_stream_check CHECK (((length(stream) >= 1) AND (length(stream) <= 200))),
+    CONSTRAINT event_type_check CHECK (((length(type) >= 1) AND (length(type) <= 100)))
+);
+CREATE SEQUENCE kernel.event_position
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE kernel.idempotency (
+    principal text NOT NULL,
+    key text NOT NULL,
+    tool text NOT NULL,
+    arguments_sha256 text NOT NULL,
+    result text NOT NULL,
+    call text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+CREATE TABLE kernel.migration (
+    schema text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE kernel.stream (
+    stream text NOT NULL,
+    seq bigint NOT NULL,
+    hash text NOT NULL,
+    CONSTRAINT stream_hash_check CHECK ((length(hash) = 64)),
+    CONSTRAINT stream_seq_check CHECK ((seq >= 0))
+)
+WITH (fillfactor='50');
+CREATE TABLE kernel.token (
+    id text NOT NULL,
+    secret_hash text NOT NULL,
+    worker text NOT NULL,
+    role text NOT NULL,
+    person text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT token_person_check CHECK (((length(person) >= 1) AND (length(person) <= 200))),
+    CONSTRAINT token_role_check CHECK ((role = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'bot'::text]))),
+    CONSTRAINT token_secret_hash_check CHECK ((length(secret_hash) = 64)),
+    CONSTRAINT token_worker_check CHECK (((length(worker) >= 1) AND (length(worker) <= 200)))
+);
+ALTER TABLE ONLY kernel.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY ("position");
+ALTER TABLE ONLY kernel.event
+    ADD CONSTRAINT event_stream_seq_key UNIQUE (stream, seq);
+ALTER TABLE ONLY kernel.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (principal, key);
+ALTER TABLE ONLY kernel.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (schema, version);
+ALTER TABLE ONLY kernel.stream
+    ADD CONSTRAINT stream_pkey PRIMARY KEY (stream);
+ALTER TABLE ONLY kernel.token
+    ADD CONSTRAINT token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY kernel.token
+    ADD CONSTRAINT token_secret_hash_key UNIQUE (secret_hash);
+CREATE INDEX event_call ON kernel.event USING btree (((data ->> 'call'::text))) WHERE (data ? 'call'::text);

@@ -1,0 +1,119 @@
+"""`agentos demo` holds on real repositories, whatever they contain, and says what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos.canonical import canonical_json
+
+ANSWERS = ("who", "why_allowed", "grounding", "correctness", "cost", "reviewed_by", "recovery")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def _repository(folder: Path, files: dict[bytes, bytes]) -> Path:
+    folder.mkdir()
+    _git(folder, "init", "--quiet", "--initial-branch", "trunk")
+    for name, content in files.items():
+        path = os.path.join(os.fsencode(folder), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message", "start")
+    return folder
+
+
+def _demo(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTOS_")}
+    outcome = subprocess.run(
+        [sys.executable, "-m", "agentos", "demo", "--json", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+    document = json.loads(outcome.stdout) if outcome.stdout.strip() else {}
+    return outcome.returncode, document, outcome.stderr
+
+
+def test_every_step_holds_on_a_python_repository_and_the_source_is_only_read(
+    tmp_path: Path,
+) -> None:
+    source = _repository(
+        tmp_path / "shop",
+        {
+            b"shop/prices.py": b"def parse_price(text):\n    return float(text)\n",
+            b"shop/basket.py": b"from shop.prices import parse_price\n\n\n"
+            b"class Basket:\n    def add(self, text):\n        return parse_price(text)\n",
+            b"shop/__init__.py": b"",
+            b"README.md": b"# Shop\n",
+        },
+    )
+    before = _git(source, "for-each-ref") + _git(source, "status", "--porcelain")
+    code, document, errors = _demo("--repo", str(source))
+    assert code == 0, (document.get("error"), errors[-3000:])
+    assert document["ok"] and document["repository"] == "shop"
+    assert before == _git(source, "for-each-ref") + _git(source, "status", "--porcelain")
+    assert len(document["steps"]) >= 20
+    assert all(document["report"][name]["summary"] for name in ANSWERS)
+    assert document["report"]["state"] == "completed"
+    assert document["blast_radius"]["symbol"].startswith("shop.")
+    _check_resume_packet(document["resume"])
+    assert sum(float(row["usd"]) for row in document["cost"]["rows"]) == pytest.approx(
+        float(document["cost"]["total_usd"])
+    )
+
+
+def test_every_step_holds_on_a_repository_without_code_and_with_odd_names(tmp_path: Path) -> None:
+    source = _repository(
+        tmp_path / "notes",
+        {b"caf\xe9.txt": b"one\n", b"-rf": b"two\n", "ä ö/ü.md".encode(): b"# three\n"},
+    )
+    code, document, errors = _demo("--repo", str(source))
+    assert code == 0, (document.get("error"), errors[-3000:])
+    assert document["ok"] and document["index"]["symbols"] == 0
+
+
+def _check_resume_packet(resume: dict[str, Any]) -> None:
+    assert resume["sha256"] == resume["regenerated_sha256"]
+    assert hashlib.sha256(canonical_json(resume["packet"])).hexdigest() == resume["sha256"]
+    assert [attempt["epoch"] for attempt in resume["packet"]["attempts"]] == [1, 2]
+    assert resume["packet"]["attempts"][0]["ended"] == "lease_expired"
+
+
+@pytest.mark.parametrize("kind", ["missing", "not git", "empty"])
+def test_a_repository_that_cannot_be_used_is_one_line_and_exit_code_2(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "repo"
+    if kind != "missing":
+        folder.mkdir()
+    if kind == "empty":
+        _git(folder, "init", "--quiet")
+    code, document, errors = _demo("--repo", str(folder))
+    lines = [line for line in errors.splitlines() if line.startswith("agentos: ")]
+    assert code == 2 and len(lines) == 1 and "--repo" in lines[0], (document, errors)
+    assert "Traceback" not in errors
+
+
+def test_a_bare_repository_works_too(tmp_path: Path) -> None:
+    source = _repository(tmp_path / "plain", {b"a.py": b"def f():\n    return 1\n"})
+    _git(tmp_path, "clone", "--quiet", "--bare", str(source), str(tmp_path / "bare.git"))
+    code, document, errors = _demo("--repo", str(tmp_path / "bare.git"))
+    assert code == 0, (document.get("error"), errors[-3000:])
