@@ -87,11 +87,13 @@ def load_plugins(
         try:
             manager.register(module, name)
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise ConfigurationError(f"plugin {name!r} is invalid: {error}") from error
+            raise ConfigurationError(f"plugin {name!r} is invalid: {_line(error)}") from error
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise ConfigurationError(f"a plugin implements a hook nobody declares: {error}") from error
+        raise ConfigurationError(
+            f"a plugin implements a hook nobody declares: {_line(error)}"
+        ) from error
     return manager
 
 
@@ -106,7 +108,7 @@ def _import(name: str) -> ModuleType:
         loaded = entry.load()
     except Exception as error:  # whatever a foreign module raises, the start stops with one line
         raise ConfigurationError(
-            f"plugin {name!r} does not import: {type(error).__name__}: {error}"
+            f"plugin {name!r} does not import: {type(error).__name__}: {_line(error)}"
         ) from error
     if not isinstance(loaded, ModuleType):
         raise ConfigurationError(f"plugin {name!r}: the entry point must name a module")
@@ -121,7 +123,13 @@ def _add_hookspecs(manager: pluggy.PluginManager, name: str, module: Any) -> Non
         for specs in register():
             manager.add_hookspecs(specs)
     except Exception as error:  # whatever a foreign module raises, the start stops with one line
-        raise ConfigurationError(f"plugin {name!r} declares no valid hooks: {error}") from error
+        raise ConfigurationError(
+            f"plugin {name!r} declares no valid hooks: {_line(error)}"
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -16,14 +16,15 @@ from pydantic_core import SchemaValidator, core_schema
 
 REDACTED = "[redacted]"
 
-# None of these backtracks over more than a few dozen characters: texts of megabytes come here.
+# What precedes a token may be an escape such as \\n, but no word: `task-list`, `chaos_test`.
+# None of these backtracks over more than a few hundred characters: texts of megabytes come here.
 _TOKEN = re.compile(
-    r"aos_[A-Za-z0-9_-]{20,}"  # AgentOS bearer tokens
+    r"(?<![A-Za-z]{2})aos_[A-Za-z0-9_-]{20,}"  # AgentOS bearer tokens
     r"|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
     r"|glpat-[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
-    r"|sk-[A-Za-z0-9_-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}"
+    r"|(?<![A-Za-z]{2})sk-[A-Za-z0-9_-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}"
-    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
+    r"|(?<![A-Za-z]{2})eyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{12,}")
@@ -45,7 +46,7 @@ _SIGN = (
     r"|eyJ[A-Za-z0-9_-]{8}|PRIVATE KEY|://[^\s:/@]*:[^\s/@]+@"
     r"|(?i:(?:bearer|basic)[\s\\]|password|passwd|secret|(?:api|access)[_-]?key|auth[_-]?token)"
 )
-_FIELD_SIGN = r'(?i:password|passwd|secret|key|authorization|bearer|token)":"'
+_FIELD_SIGN = r'(?i:password|passwd|secret|key|authorization|bearer|token)":["\[{]'
 
 
 def _finder(pattern: str) -> Callable[[str], bool]:
@@ -93,7 +94,7 @@ def _redact_parts(value: Any) -> Any:
     if isinstance(value, dict):
         return {
             _redact_name(key): REDACTED
-            if isinstance(item, str) and item and _tells_secret(key)
+            if isinstance(item, str | list | dict) and item and _tells_secret(key)
             else _redact_parts(item)
             for key, item in value.items()
         }

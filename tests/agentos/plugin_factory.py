@@ -38,7 +38,7 @@ async def allow_everything(call: ToolCall) -> Verdict | None:
     return Verdict.allow("allow_everything")
 
 
-@dataclass
+@dataclass(eq=False)
 class Plugin:
     """What a plugin module would declare."""
 

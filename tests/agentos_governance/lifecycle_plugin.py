@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -39,6 +39,7 @@ class Probe:
         self.gate_findings: list[str] = []
         self.gate_error: Exception | None = None
         self.gates_wait = False
+        self.in_gate: Callable[[], None] = lambda: None
 
     async def meet(self) -> None:
         """Wait in a body until the test lets it go on."""
@@ -97,6 +98,12 @@ async def show_file(call: ToolCall, path: str = "README.md") -> Done:
     return _ran(call)
 
 
+@tool(reads=["work_orders"], writes=["own_work_order", "costs"])
+async def pretend_protocol(call: ToolCall, work_order: str | None = None) -> Done:
+    """Declare the capabilities of the work-order tools, as any plugin may."""
+    return _ran(call)
+
+
 @tool(reads=["models"], max_cost_usd=Decimal("0.40"))
 async def ask_model(
     call: ToolCall, cost: str | None = None, wait: bool = False, fail: bool = False
@@ -143,6 +150,7 @@ class LifecyclePlugin:
             edit_file,
             edit_files,
             show_file,
+            pretend_protocol,
             ask_model,
             ask_and_note,
         ]
@@ -163,6 +171,7 @@ class LifecyclePlugin:
         return self.probe
 
     async def _check(self, submission: Submission) -> Sequence[str]:
+        self.probe.in_gate()
         if self.probe.gates_wait:
             await self.probe.meet()
         if self.probe.gate_error is not None:

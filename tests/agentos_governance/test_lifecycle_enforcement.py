@@ -131,6 +131,7 @@ async def test_without_an_order_a_worker_reads_and_changes_nothing_of_others(
             ("write_note", {"text": "x"}),
             ("edit_file", {"path": "src/a"}),
             ("edit_files", {"paths": ["src/a"]}),
+            ("pretend_protocol", {}),
         ):
             assert (await office.refuse("w1", tool, **arguments))["rule"] == "role:worker"
         assert plugin.probe.bodies == ["read_note"]
@@ -188,6 +189,17 @@ async def test_each_role_may_call_what_the_table_says(settings: Settings) -> Non
                 error = result.structured.get("error", {})
                 is_refused = error.get("rule") == f"role:{role}"
                 assert is_refused is (role not in admitted), (tool, role, result.text)
+
+
+async def test_no_plugin_leaves_a_contract_by_declaring_the_capabilities_of_its_protocol(
+    settings: Settings,
+) -> None:
+    async with open_office(settings, plugin=LifecyclePlugin()) as office:
+        order = await office.create(contract={"allowed_tools": ["read_note"]})
+        await office.claim("w1", order)
+        for arguments in ({}, {"work_order": order}):
+            error = await office.refuse("w1", "pretend_protocol", **arguments)
+            assert error["rule"] == "allowed_tools"
 
 
 async def test_two_held_orders_must_be_named_and_a_foreign_one_is_lost(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ async def test_a_claim_holds_while_its_file_or_base_version_is_what_was_recorded
         submitted = await office.submit("w1", order)
         assert submitted["state"] == "in_review"
         verification = verify_packet(settings.home / "evidence" / order)
-        assert (verification.ok, verification.problems) == (True, ())
+        assert verification.ok, verification.problems
         assert verification.sha256 == submitted["packet_sha256"]
 
 
@@ -157,20 +157,32 @@ def _linked(workspace: Path) -> None:
     (workspace / "src" / "passwords").symlink_to("/etc/passwd")
 
 
-@pytest.mark.parametrize("change", [_untracked, _ignored, _renamed, _deleted, _mode, _linked])
+CHANGES: Sequence[Callable[[Path], None]] = (
+    _untracked,
+    _ignored,
+    _renamed,
+    _deleted,
+    _mode,
+    _linked,
+)
+
+
 async def test_a_change_outside_the_roots_fails_the_gate_and_keeps_the_lease(
-    settings: Settings, tmp_path: Path, change: Callable[[Path], None]
+    settings: Settings, tmp_path: Path
 ) -> None:
     async with open_office(settings) as office:
-        order, workspace = await _claimed(office, tmp_path)
-        change(workspace)
-        submitted = await office.submit("w1", order)
-        failed = [gate["name"] for gate in submitted["gates"] if not gate["passed"]]
-        assert failed == ["diff_in_allowed_roots"], submitted
-        assert (submitted["state"], submitted["packet_sha256"]) == ("active", None)
-        shown = await office.call("w1", "get_work_order", work_order=order)
-        assert (shown["state"], shown["lease"]["epoch"]) == ("active", 1)
-        assert await office.events(f"work_order/{order}", "work_order.gates_failed")
+        repo = sample_repository(tmp_path)
+        for change in CHANGES:
+            order = await office.create(repo=repo)
+            workspace = Path((await office.claim("w1", order))["workspace"]["path"])
+            change(workspace)
+            submitted = await office.submit("w1", order)
+            failed = [gate["name"] for gate in submitted["gates"] if not gate["passed"]]
+            assert failed == ["diff_in_allowed_roots"], change
+            assert (submitted["state"], submitted["packet_sha256"]) == ("active", None)
+            shown = await office.call("w1", "get_work_order", work_order=order)
+            assert (shown["state"], shown["lease"]["epoch"]) == ("active", 1)
+            assert await office.events(f"work_order/{order}", "work_order.gates_failed")
 
 
 async def test_required_evidence_and_every_plugin_gate_must_pass(settings: Settings) -> None:

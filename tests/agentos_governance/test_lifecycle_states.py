@@ -59,8 +59,8 @@ TRANSITIONS: dict[str, dict[str, str | None]] = {
         "failed": "invalid_state",
         "cancelled": "invalid_state",
     },
-    "holder's tools": dict.fromkeys(STATES, "lease_lost") | {"active": None},
-    "vote on another packet": dict.fromkeys(STATES, "invalid_state") | {"in_review": "conflict"},
+    "holder's tools": {**dict.fromkeys(STATES, "lease_lost"), "active": None},
+    "vote on another packet": {**dict.fromkeys(STATES, "invalid_state"), "in_review": "conflict"},
     "cancel": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
     "usage": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
 }

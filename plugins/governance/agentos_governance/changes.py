@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agentos.canonical import digest_of
-from agentos.errors import NotFoundError
+from agentos import NotFoundError, digest_of
 from agentos_governance.git import Git, check_object_id
 from agentos_governance.snapshots import Snapshot, take_snapshot
 from agentos_governance.workspaces import Workspace, inspect_repository

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tree_sitter import Node
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 
 # Escaped space is part of a word; other space is not.
 _BARE_SPACE = re.compile(rb"(?<!\\)(?:\\\\)*[ \t\n]")

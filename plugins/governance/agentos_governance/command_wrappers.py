@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 from agentos_governance.command_words import UNKNOWN_WORD, Word, words
 from agentos_governance.git_commands import unwrap_git
 from agentos_governance.shell_variables import is_dangerous_variable

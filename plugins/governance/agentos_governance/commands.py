@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 from agentos_governance.command_boundaries import check_boundaries
 from agentos_governance.command_effects import FileUse, Folders
 from agentos_governance.command_words import Word, word_of

@@ -23,8 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from agentos.canonical import canonical_json, sha256_hex
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError, canonical_json, sha256_hex
 
 MAX_ENTRIES = 200
 MAX_ENTRY_CHARACTERS = 500

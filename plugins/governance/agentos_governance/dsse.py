@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from agentos.errors import VerificationError
+from agentos import VerificationError
 from agentos_governance.keys import key_id, raw_public_key
 
 IN_TOTO_PAYLOAD = "application/vnd.in-toto+json"

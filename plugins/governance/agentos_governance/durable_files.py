@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 
 _CHUNK_BYTES = 1 << 20
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from agentos import (
     Authorizer,
+    Effect,
     InvalidArgumentError,
     LeaseLostError,
     Role,
@@ -83,19 +84,19 @@ _contracts = ContractCache()
 def authorizer_for(tool: Tool) -> Authorizer:
     """The voter of one tool, with everything decided that does not depend on the call."""
     protocol = is_protocol(tool)
+    by_role = {role: _judge_role(role, tool) for role in Role}
 
     async def decide(call: ToolCall) -> Verdict | None:
-        refusal = _judge_role(call)
-        if refusal is not None and (protocol or call.principal.role is not Role.WORKER):
-            return refusal
-        held = await _find_held(call, call.arguments.get("work_order") if protocol else None)
+        verdict = by_role[call.principal.role]
+        is_refused = verdict.effect is Effect.DENY
+        if is_refused and (protocol or call.principal.role is not Role.WORKER):
+            return verdict
+        held = await _find_held(call, protocol)
         if held is not None:
             await _enter(call, held)
-        if protocol:
-            return Verdict.allow(f"role:{call.principal.role}")
-        if held is not None:
-            return judge_call(call, held)
-        return refusal or Verdict.allow(f"role:{call.principal.role}")
+        if held is None or protocol:
+            return verdict
+        return judge_call(call, held)
 
     return Authorizer(decide)
 
@@ -133,11 +134,10 @@ def _paths_of(call: ToolCall) -> list[str]:
     return paths
 
 
-def _judge_role(call: ToolCall) -> Verdict | None:
-    role = call.principal.role
-    missing = refused_writes(role, call.tool)
+def _judge_role(role: Role, tool: Tool) -> Verdict:
+    missing = refused_writes(role, tool)
     if not missing:
-        return None
+        return Verdict.allow(f"role:{role}")
     return Verdict.deny(
         f"role:{role}",
         f"the role {role} may not change {', '.join(missing)}",
@@ -147,8 +147,9 @@ def _judge_role(call: ToolCall) -> Verdict | None:
     )
 
 
-async def _find_held(call: ToolCall, argument: Any) -> HeldOrder | None:
+async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     """The one work order the call belongs to; None where it belongs to none."""
+    argument = call.arguments.get("work_order") if protocol else None
     named = argument if isinstance(argument, str) else call.work_order
     rows = await call.kernel.database.fetch(
         sql.find_held_orders, call.principal.name, named, call.now()
@@ -156,7 +157,7 @@ async def _find_held(call: ToolCall, argument: Any) -> HeldOrder | None:
     living = [row for row in rows if row["expires_at"] > call.now()]
     if len(living) == 1:
         return _held(call, living[0])
-    if is_protocol(call.tool):
+    if protocol:
         return None
     if living and call.principal.role is Role.WORKER:
         raise InvalidArgumentError(

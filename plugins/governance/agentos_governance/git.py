@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentos.errors import InvalidArgumentError, InvalidStateError, UnavailableError
+from agentos import InvalidArgumentError, InvalidStateError, UnavailableError
 
 DEFAULT_TIMEOUT_S = 120.0
 

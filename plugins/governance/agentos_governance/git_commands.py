@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 from agentos_governance.command_words import Word, words
 
 Argv = tuple[Word, ...]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from agentos.errors import CallRefusedError, InvalidArgumentError
+from agentos import CallRefusedError, InvalidArgumentError
 from agentos_governance.actions import (
     Action,
     Capability,

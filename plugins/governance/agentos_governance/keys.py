@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from agentos.errors import ConfigurationError
+from agentos import ConfigurationError
 from agentos_governance.durable_files import sync_folder
 
 

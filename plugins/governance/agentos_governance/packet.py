@@ -23,8 +23,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agentos.canonical import canonical_json, sha256_hex
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError, canonical_json, sha256_hex
 from agentos_governance.dsse import sign_envelope
 from agentos_governance.durable_files import (
     file_sha256,

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentos.canonical import canonical_json, sha256_hex
-from agentos.errors import InvalidArgumentError, VerificationError
+from agentos import InvalidArgumentError, VerificationError, canonical_json, sha256_hex
 from agentos_governance.dsse import envelope_payload, verify_envelope
 from agentos_governance.durable_files import file_sha256, iter_file
 from agentos_governance.keys import key_id

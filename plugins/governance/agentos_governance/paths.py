@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from agentos.errors import CallRefusedError, InvalidArgumentError
+from agentos import CallRefusedError, InvalidArgumentError
 
 MAX_PATH_CHARACTERS = 4096
 

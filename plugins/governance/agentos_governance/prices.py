@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError
 from agentos_governance.contracts import MAX_USD
 
 TOKENS_PER_PRICE = 1_000_000

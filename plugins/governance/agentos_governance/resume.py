@@ -24,9 +24,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from agentos.canonical import canonical_json, sha256_hex
-from agentos.clock import format_time
-from agentos.errors import InvalidArgumentError
+from agentos import InvalidArgumentError, canonical_json, format_time, sha256_hex
 from agentos_governance.contracts import usd_text
 
 FORMAT = 1

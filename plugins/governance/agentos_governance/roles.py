@@ -15,6 +15,7 @@ REVIEWS = "reviews"
 COSTS = "costs"
 AUDIT = "audit"
 PROTOCOL = frozenset({WORK_ORDERS, OWN_WORK_ORDER, REVIEWS, COSTS, AUDIT})
+_OWN_PACKAGE = __name__.partition(".")[0]
 
 OBSERVATIONS = "observations"
 CODE_INDEX = "code_index"
@@ -28,13 +29,20 @@ _WRITES: dict[Role, frozenset[str]] = {
 
 
 def is_protocol(tool: Tool) -> bool:
-    """Whether the tool is part of handling work orders, not of the work itself."""
-    capabilities = tool.reads | tool.writes
-    return bool(capabilities) and capabilities <= PROTOCOL
+    """Whether the tool is part of handling work orders, not of the work itself.
+
+    Capabilities alone do not say so: a tool of another plugin that declares them is still judged
+    by the contract.
+    """
+    is_own = tool.body.__module__.partition(".")[0] == _OWN_PACKAGE
+    return is_own and tool.reads | tool.writes <= PROTOCOL
 
 
 def refused_writes(role: Role, tool: Tool) -> list[str]:
     """The capabilities of the tool that the role does not have, sorted; empty means admitted."""
     if role is Role.ADMIN:
         return []
-    return sorted(tool.writes - _WRITES[role])
+    granted = _WRITES[role]
+    if role is Role.WORKER and not is_protocol(tool):
+        granted -= PROTOCOL
+    return sorted(tool.writes - granted)

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentos.errors import InvalidStateError
+from agentos import InvalidStateError
 from agentos_governance.git import Git
 from agentos_governance.worktree_files import list_worktree_files
 

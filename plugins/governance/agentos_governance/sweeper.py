@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 async def sweep_for_ever(kernel: Kernel) -> None:
     """Sweep about once a second, whatever happens to the database meanwhile."""
-    await _repair_packets(kernel)
+    await repair_packets(kernel)
     while True:
         try:
             await sweep(kernel)
@@ -72,7 +72,8 @@ async def _end_lease(kernel: Kernel, work_order: str) -> bool:
     return True
 
 
-async def _repair_packets(kernel: Kernel) -> None:
+async def repair_packets(kernel: Kernel) -> None:
+    """Write the final packets that a crash left out; those that cannot be written are logged."""
     for row in await kernel.database.fetch(sql.find_ended_with_packet):
         if not is_packet_after(kernel.settings, row["id"], row["ended_hash"]):
             try:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentos.errors import (
+from agentos import (
     ConflictError,
     InvalidArgumentError,
     InvalidStateError,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentos.errors import InvalidStateError, LimitExceededError
+from agentos import InvalidStateError, LimitExceededError
 from agentos_governance.paths import is_git_internal
 
 MAX_FILES = 2_000_000

@@ -1,9 +1,9 @@
 """Stored form of a `FileAnalysis`, so that an unchanged file is never parsed again.
 
 The whole repository is resolved anew on every run, which needs the facts of every file; reading
-them back costs about half of parsing and needs no file. The form is compressed JSON in which a value of a
-known class is `[tag, field, ...]` and a tuple `[0, item, ...]`: unlike pickle, decoding can make
-nothing but these classes.
+them back costs 0.6 of parsing (0.37 s for 300 files). The form is compressed JSON in which a
+value of a known class is `[tag, field, ...]` and a tuple `[0, item, ...]`: unlike pickle,
+decoding can make nothing but these classes.
 """
 
 from __future__ import annotations

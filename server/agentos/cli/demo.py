@@ -21,7 +21,8 @@ def demo(
         bool, typer.Option("--json", help="One JSON document on stdout; steps go to stderr.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the database, worktrees and evidence, and say where.")
+        bool,
+        typer.Option("--keep", help="Keep the database, worktrees and evidence, and say where."),
     ] = False,
 ) -> None:
     """Watch a work order become completed, evidenced, reviewed and costed work.

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from agentos.canonical import MAX_SAFE_INTEGER, canonical_json
 from agentos.errors import InvalidArgumentError
 
@@ -22,22 +24,28 @@ def hash_event(
     prev_hash: str,
 ) -> str:
     """Lower-case hexadecimal SHA-256 of the event's fields, the previous hash included."""
+    fields = {
+        "position": position,
+        "stream": stream,
+        "seq": seq,
+        "type": type,
+        "actor": actor,
+        "at": _time(at),
+        "data": data,
+        "prev_hash": prev_hash,
+    }
     try:
-        data_json = canonical_json(data)
+        text = canonical_json(fields)
     except InvalidArgumentError:
-        data_json = canonical_json(_with_doubles(data))
-    # One object's members in canonical order; `data` stands between "at" and "position".
-    before = canonical_json({"actor": actor, "at": _time(at)})
-    after = canonical_json(
-        {"position": position, "prev_hash": prev_hash, "seq": seq, "stream": stream, "type": type}
-    )
-    text = b'%b,"data":%b,%b' % (before[:-1], data_json, after[1:])
+        text = canonical_json({**fields, "data": _with_doubles(data)})
     return hashlib.sha256(text).hexdigest()
 
 
 def _time(at: datetime) -> str:
-    """What `format_time` gives, a microsecond and a half sooner; there are two in every call."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    """What `format_time` gives, at a sixth of its cost; every call hashes two."""
+    text = orjson.dumps(at.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-2].decode()
+    # orjson leaves a fraction of zero out.
+    return f"{text}Z" if at.microsecond else f"{text}.000000Z"
 
 
 def _with_doubles(value: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from agentos import ConfigurationError, Database, MigrationSet, Settings, open_kernel
 from agentos.database.migrations import KERNEL, load_migrations, migrate, pending_migrations
-from agentos.settings import default_plugins
+from agentos.plugins import default_plugins
 from scripts.dump_schema import dump_schema, schema_file
 from tests.agentos.notes import MIGRATIONS, notes_plugin
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agentos.errors import PluginError
+from agentos import PluginError
 from agentos_memory.embedding.wordpiece import WordPiece
 
 MODEL_DIR = Path(__file__).parent / "model"

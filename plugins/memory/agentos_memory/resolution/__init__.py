@@ -1,8 +1,9 @@
 """Whole-repository resolution: from the analyses of all files to edges between symbols.
 
 `resolve` is the way in. Inside, `program` links scopes, `modules` finds imported modules,
-`hierarchy` orders classes, `annotations` and `evaluation` find out what is called, and `edges`
-writes it down with its tier.
+`hierarchy` orders classes, `evaluation` finds out what is called with the help of `names`,
+`attributes`, `calls`, `containers`, `returns` and `annotations`, and `edges` writes it down with
+its tier.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from agentos_memory.expressions import (
     Attribute,
     Call,
@@ -16,7 +14,9 @@ from agentos_memory.expressions import (
 )
 from agentos_memory.languages.collector import last_name
 from agentos_memory.model import Binding
+from agentos_memory.resolution.names import Names
 from agentos_memory.resolution.program import Entity
+from agentos_memory.resolution.recursion import Recursion
 from agentos_memory.resolution.values import (
     ClassValue,
     Elements,
@@ -49,20 +49,12 @@ MAPPINGS = frozenset({
 OPEN_TYPES = frozenset({"Any", "any", "unknown", "object", "never", "Callable"})
 
 
-class NameReader(Protocol):
-    """The part of the evaluator that annotations need."""
-
-    def evaluate(self, expression: Expression, scope: Entity) -> Values: ...
-    def bindings_of(
-        self, expression: Expression, scope: Entity
-    ) -> list[tuple[Binding, Entity]]: ...
-
-
 class AnnotationReader:
     """Reads annotations with the evaluator's knowledge of names."""
 
-    def __init__(self, names: NameReader) -> None:
+    def __init__(self, names: Names, recursion: Recursion) -> None:
         self._names = names
+        self._recursion = recursion
         self._open_aliases: set[int] = set()
 
     def read(self, annotation: Expression, scope: Entity) -> Values:
@@ -113,7 +105,7 @@ class AnnotationReader:
         name = last_name(annotation)
         if name == "Self":
             return (SelfType(),)
-        values = self._names.evaluate(annotation, scope)
+        values = self._recursion.evaluate(annotation, scope)
         instances: Values = tuple(Instance(v.entity) for v in values if isinstance(v, ClassValue))
         if instances:
             return instances

@@ -20,9 +20,10 @@ from agentos_memory.model import (
     UnresolvedSite,
 )
 from agentos_memory.resolution.builtin_methods import BUILTIN_METHODS
-from agentos_memory.resolution.evaluation import Evaluator, find_holder
+from agentos_memory.resolution.evaluation import Evaluator
 from agentos_memory.resolution.fixtures import fixture_function
 from agentos_memory.resolution.program import Entity, Receiver
+from agentos_memory.resolution.scopes import find_holder
 from agentos_memory.resolution.values import (
     BoundMethod,
     ClassValue,
@@ -198,7 +199,7 @@ class EdgeBuilder:
             targets = [module.symbol] if module is not None else []
             scope = self._program.entity(analysis.path, statement.scope)
             if statement.name not in (None, "*"):
-                values = self._evaluator.lookup(statement.bound_name, scope)
+                values = self._evaluator.names.lookup(statement.bound_name, scope)
                 named = [s for value in values if (s := _symbol_of(value)) is not None]
                 if module is not None and not named:
                     key = (module.symbol.path, str(statement.name))

@@ -46,6 +46,10 @@ class Hierarchy:
         order = self.order(entity)
         return tuple(name for each in order for name in self._external.get(each, ()))
 
+    def is_enum(self, entity: Entity) -> bool:
+        """Whether the class's names are its members, instances of the class."""
+        return any(name.endswith(("Enum", "Flag")) for name in self.external_bases(entity))
+
     def find_method(self, entity: Entity, name: str) -> Entity | None:
         """The method that an instance of the class would run."""
         for each in self.order(entity):

@@ -55,6 +55,10 @@ class ModuleIndex:
             return max(candidates, key=lambda each: _shared_folders(each.symbol.path, path))
         return self._sibling(name, importer)
 
+    def of_namespace(self, name: str) -> Entity | None:
+        """The module of that dotted name, seen from no module in particular."""
+        return self.python(name, next(iter(self._by_path.values())))
+
     def _sibling(self, name: str, importer: Entity) -> Entity | None:
         # A script's own folder is on sys.path; a package's is not, where `import json` must
         # stay the library.

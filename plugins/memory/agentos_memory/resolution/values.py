@@ -52,7 +52,7 @@ class BoundMethod:
     """A method looked up on `receiver`."""
 
     entity: Entity
-    receiver: Instance | ClassValue | Super
+    receiver: ReceiverValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class External:
     name: str
 
 
+ReceiverValue = Instance | ClassValue | Super
 Value = (
     ModuleValue
     | Namespace
