@@ -37,7 +37,7 @@ from agentos.events.bus import EventBus
 from agentos.events.model import Event, ReadModel
 from agentos.events.store import EventStore
 from agentos.events.writer import EventWriter
-from agentos.identity.tokens import Tokens
+from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
 from agentos.ids import new_id
 from agentos.metrics import Metrics
 from agentos.middleware import Authorizer, Middleware, Wrapper
@@ -68,15 +68,15 @@ class Kernel:
         self.database = database
         self.plugins = plugins
         self.metrics = Metrics()
-        self.tokens = Tokens(database)
         self.tools = _collect_tools(plugins)
         self.read_models: list[ReadModel] = _flatten(plugins.hook.register_read_models())
         self.routes: list[Route] = _flatten(plugins.hook.register_routes())
         self.commands: list[Command] = _flatten(plugins.hook.register_commands())
         self.migrations: list[MigrationSet] = _flatten(plugins.hook.register_migrations())
         self.events = EventStore(
-            [*CALL_EVENT_TYPES, *_flatten(plugins.hook.register_event_types())]
+            [*CALL_EVENT_TYPES, *TOKEN_EVENT_TYPES, *_flatten(plugins.hook.register_event_types())]
         )
+        self.tokens = Tokens(database, self.events)
         self.bus = EventBus(database)
         self.writer = EventWriter(database, self.events)
         self.recorder = CallRecorder(database, self.writer, clock)

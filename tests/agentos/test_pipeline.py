@@ -13,14 +13,17 @@ from agentos import (
     CallRequest,
     ConflictError,
     Credentials,
+    Event,
     Kernel,
     Layer,
+    NewEvent,
     NotFoundError,
     RequestError,
     Role,
     Settings,
     ToolCall,
     ToolResult,
+    Transaction,
     Verdict,
     authorizer,
     middleware,
@@ -28,10 +31,11 @@ from agentos import (
     tool,
     verify_events,
 )
+from agentos.events.writer import EventWriter
 from agentos.kernel import UnknownToolError
 from agentos.middleware import Authorizer, Middleware
 from tests.agentos.notes import Note, notes_plugin, store_note
-from tests.agentos.plugin_factory import Plugin, call_tool, records_of
+from tests.agentos.plugin_factory import TERMINAL, Plugin, call_tool, records_of
 
 pytestmark = pytest.mark.anyio
 
@@ -275,6 +279,31 @@ async def test_an_error_that_a_middleware_answers_rolls_back_and_is_not_remember
         assert await kernel.database.fetch_value(COUNT_NOTES, "one") == 0
 
 
+async def test_what_a_failed_body_wrote_is_gone_though_a_middleware_answers_for_it(
+    settings: Settings,
+) -> None:
+    @middleware(Layer.TRANSFORM)
+    async def answer_instead(call: ToolCall, call_next: CallNext) -> ToolResult:
+        try:
+            return await call_next(call)
+        except ConflictError:
+            return ToolResult({"call": call.id, "text": "instead"}, "instead", call_id=call.id)
+
+    @tool(writes=["notes"])
+    async def take_and_fail(call: ToolCall) -> Note:
+        """Write, then fail."""
+        await store_note(call, "gone")
+        raise ConflictError("no")
+
+    plugin = notes_plugin()
+    plugin.tools, plugin.wrappers = [take_and_fail], [*plugin.wrappers, answer_instead]
+    async with open_kernel(settings, extra_plugins={"notes": plugin}) as kernel:
+        result = await call_tool(kernel, "take_and_fail", {})
+        assert result.text == "instead"
+        assert await kernel.database.fetch_value(COUNT_NOTES, "gone") == 0
+        assert await records_of(kernel, result.call_id) == ["call.allowed", "call.finished"]
+
+
 async def test_guards_are_repeated_when_a_body_begins_again_after_one_refused(
     settings: Settings,
 ) -> None:
@@ -415,35 +444,45 @@ async def test_shutdown_waits_for_calls_in_flight_and_refuses_new_ones(settings:
         assert await kernel.database.fetch_value(COUNT_NOTES, "slow") == 1
 
 
-async def test_a_caller_that_gives_up_while_the_outcome_is_stored_causes_no_second_record(
-    kernel: Kernel,
+@pytest.mark.parametrize("tool_name", ["echo", "take_note"])
+@pytest.mark.parametrize("stage", ["call.allowed", "call.finished", "commit"])
+async def test_a_caller_that_gives_up_while_a_record_is_stored_causes_no_second_one(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tool_name: str, stage: str
 ) -> None:
-    """Cancelled after every number of steps: exactly one terminal record, rows only if finished."""
-    for steps in range(60):
-        task = asyncio.ensure_future(call_tool(kernel, "take_note", {"text": f"step{steps}"}))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        # A record that was on its way is stored before this one of the same stream.
-        await call_tool(kernel, "echo", {"text": "flush"})
+    submit, append, commit = EventWriter.submit, Transaction.append, Transaction.commit
+
+    def give_up_at(*reached: str) -> None:
+        if stage in reached:
+            task.cancel()
+
+    async def submitting(self: EventWriter, *events: NewEvent) -> list[Event]:
+        give_up_at(*(event.type for event in events))
+        return await submit(self, *events)
+
+    async def appending(self: Transaction, *events: NewEvent) -> list[Event]:
+        give_up_at(*(event.type for event in events))
+        return await append(self, *events)
+
+    async def committing(self: Transaction) -> None:
+        give_up_at("commit")
+        await commit(self)
+
+    monkeypatch.setattr(EventWriter, "submit", submitting)
+    monkeypatch.setattr(Transaction, "append", appending)
+    monkeypatch.setattr(Transaction, "commit", committing)
+    task = asyncio.ensure_future(call_tool(kernel, tool_name, {"text": "x"}))
+    await asyncio.wait([task])
+    monkeypatch.undo()
+
+    is_too_late = stage == "call.finished" or (stage, tool_name) == ("commit", "take_note")
+    assert task.cancelled() or (stage, tool_name) == ("commit", "echo")
     rows = await kernel.database.fetch(
-        """
-        select a.data -> 'arguments' ->> 'text' as text,
-               count(*) filter (where e.type in ('call.refused', 'call.finished')) as n_terminal,
-               bool_or(e.data ->> 'outcome' = 'ok') as is_done,
-               (select count(*) from notes.note n where n.call = a.data ->> 'call') as n_notes
-          from kernel.event a
-          join kernel.event e on e.data ->> 'call' = a.data ->> 'call'
-         where a.type in ('call.allowed', 'call.refused')
-           and a.data ->> 'tool' = 'take_note'
-           and (a.type = 'call.allowed' or not exists (
-                select 1 from kernel.event b where b.type = 'call.allowed'
-                   and b.data ->> 'call' = a.data ->> 'call'))
-         group by a.position
-        """
+        "select type, data ->> 'outcome' as outcome from kernel.event where type = any ($1)",
+        list(TERMINAL),
     )
-    assert len(rows) > 30
-    for row in rows:
-        assert row["n_terminal"] == 1, row
-        assert row["n_notes"] == (1 if row["is_done"] else 0), row
+    assert len(rows) == 1
+    assert rows[0]["type"] == ("call.refused" if stage == "call.allowed" else "call.finished")
+    if is_too_late:
+        assert rows[0]["outcome"] == "ok"
+    n_notes = 1 if is_too_late and tool_name == "take_note" else 0
+    assert await kernel.database.fetch_value(COUNT_NOTES, "x") == n_notes

@@ -110,7 +110,7 @@ HISTORY = history(
     usage("r1", "0.10"),
     usage("r2", "0.0000000001", "review"),
     ("some.future_type", {"anything": 1}),
-    ("observation.created", {"observation": "OB-1", "title": "It leaks", "kind": "discovery"}),
+    ("observation.recorded", {"observation": "OB-1", "title": "It leaks", "kind": "discovery"}),
     ("work_order.lease_expired", {"work_order": "WO-1"}),
 )
 

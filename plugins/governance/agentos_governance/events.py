@@ -117,12 +117,13 @@ class UsageRecorded(TypedDict):
     worker: NotRequired[str]
 
 
-class ObservationCreated(TypedDict):
-    """`observation.created`, from another plugin: what was learnt on the way."""
+class ObservationRecorded(TypedDict):
+    """`observation.recorded`, from another plugin: what was learnt on the way."""
 
     observation: str
     title: str
     kind: str
+    supersedes: NotRequired[str | None]
 
 
 class CallRecord(TypedDict):

@@ -70,7 +70,7 @@ async def build_report(kernel: Kernel, work_order: str) -> WorkReport:
         state=row["state"],
         who=await _who(kernel, row),
         why_allowed=await _why_allowed(kernel, row),
-        grounding=await _grounding(kernel, row),
+        grounding=await _grounding(kernel, row, history),
         correctness=await _correctness(kernel, row, history),
         cost=await _cost(kernel, row),
         reviewed_by=await _reviewed_by(kernel, row),
@@ -143,7 +143,7 @@ def _denial(event: Any) -> dict[str, Any]:
     }
 
 
-async def _grounding(kernel: Kernel, row: Any) -> Answer:
+async def _grounding(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
     calls = await kernel.database.fetch(
         sql.list_calls, work_order_stream(row["id"]), "call.allowed", 2_000
     )
@@ -163,6 +163,17 @@ async def _grounding(kernel: Kernel, row: Any) -> Answer:
                 for call in lookups[:MAX_GROUNDING]
             ],
             "n_lookups": len(lookups),
+            "observations": [
+                {
+                    "observation": event.data["observation"],
+                    "kind": event.data["kind"],
+                    "title": event.data["title"],
+                    "worker": event.actor,
+                    "at": format_time(event.at),
+                }
+                for event in history
+                if event.type == "observation.recorded"
+            ],
         },
     )
 

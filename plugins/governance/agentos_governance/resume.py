@@ -216,7 +216,7 @@ def _usage(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
 
 
 def _observation(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    replay.observations.append(_picked(data, "observation", "title", "kind"))
+    replay.observations.append(_picked(data, "observation", "title", "kind", "supersedes"))
 
 
 def _call_allowed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
@@ -259,7 +259,7 @@ _APPLY: Mapping[str, _Apply] = {
     "work_order.cancelled": _ended("cancelled", "cancelled"),
     "evidence.recorded": _evidence,
     "usage.recorded": _usage,
-    "observation.created": _observation,
+    "observation.recorded": _observation,
     "call.allowed": _call_allowed,
     "call.refused": _call_refused,
     "call.finished": _call_finished,

@@ -42,12 +42,18 @@ def url(ctx: typer.Context) -> None:
     """Print the connection string of the database in use.
 
     The embedded server is started if it does not run, and goes on running after this command, so
-    that the string can be used. It ends with `agentos db stop`, or when the last other AgentOS
-    process that joined it leaves. A password in AGENTOS_DATABASE_URL is printed too.
+    that the string can be used, until `agentos db stop`. A password in AGENTOS_DATABASE_URL is
+    printed too.
     """
     settings = local_settings(ctx)
-    # Not stopped on purpose: whoever asked for the string is about to connect.
-    print(settings.database_url or embedded_of(settings).start())
+    if settings.database_url is not None:
+        print(settings.database_url)
+        return
+    embedded = embedded_of(settings)
+    dsn = embedded.start()
+    # Whoever asked for the string is about to connect, perhaps after other commands have ended.
+    embedded.keep_running()
+    print(dsn)
 
 
 @app.command()
@@ -61,6 +67,7 @@ def stop(ctx: typer.Context) -> None:
         print("the embedded server does not run")
         return
     embedded.start()
+    embedded.keep_running(False)
     print("stopped" if embedded.stop() else "left running: other AgentOS processes use it")
 
 

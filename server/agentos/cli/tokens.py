@@ -36,7 +36,12 @@ def create(
 
     async def work(kernel: Kernel) -> IssuedToken:
         return await kernel.tokens.create(
-            worker, role, now=kernel.clock.now(), ttl_s=ttl_s, person=person
+            worker,
+            role,
+            now=kernel.clock.now(),
+            ttl_s=ttl_s,
+            person=person,
+            by=kernel.settings.worker,
         )
 
     issued = run_with_kernel(without_plugins(local_settings(ctx)), work)
@@ -83,7 +88,7 @@ def revoke(
     """Revoke a token at once and for ever."""
 
     async def work(kernel: Kernel) -> datetime:
-        return await kernel.tokens.revoke(id, now=kernel.clock.now())
+        return await kernel.tokens.revoke(id, now=kernel.clock.now(), by=kernel.settings.worker)
 
     revoked_at = _time(run_with_kernel(without_plugins(local_settings(ctx)), work))
     if as_json:

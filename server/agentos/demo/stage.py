@@ -28,7 +28,8 @@ from agentos.clock import SystemClock
 from agentos.database.embedded import EmbeddedPostgres
 from agentos.database.pool import Database
 from agentos.errors import ConfigurationError
-from agentos.identity.tokens import Tokens
+from agentos.events.store import EventStore
+from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
 
 START_TIMEOUT_S = 60.0
 _GIT_IDENTITY = ("-c", "user.name=AgentOS demo", "-c", "user.email=demo@localhost")
@@ -48,7 +49,9 @@ class Stage:
     async def token(self, worker: str, role: Role, person: str | None = None) -> str:
         """A bearer token for a principal of the demo."""
         now = SystemClock().now()
-        issued = await self.tokens.create(worker, role, now=now, ttl_s=3600, person=person)
+        issued = await self.tokens.create(
+            worker, role, now=now, ttl_s=3600, person=person, by="demo"
+        )
         return issued.secret
 
     async def run_cli(self, *arguments: str, token: str | None = None) -> tuple[int, str]:
@@ -89,7 +92,8 @@ async def open_stage(source: Path | None, *, keep: bool) -> AsyncIterator[Stage]
             await database.open()
             try:
                 url = f"http://127.0.0.1:{port}/mcp"
-                yield Stage(home, repository, origin, url, Tokens(database), environment)
+                tokens = Tokens(database, EventStore(TOKEN_EVENT_TYPES))
+                yield Stage(home, repository, origin, url, tokens, environment)
             finally:
                 await database.close()
     finally:

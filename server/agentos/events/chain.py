@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-import orjson
-
 from agentos.canonical import MAX_SAFE_INTEGER, canonical_json
+from agentos.clock import format_time
 from agentos.errors import InvalidArgumentError
 
 
@@ -30,7 +29,7 @@ def hash_event(
         "seq": seq,
         "type": type,
         "actor": actor,
-        "at": _time(at),
+        "at": format_time(at),
         "data": data,
         "prev_hash": prev_hash,
     }
@@ -39,13 +38,6 @@ def hash_event(
     except InvalidArgumentError:
         text = canonical_json({**fields, "data": _with_doubles(data)})
     return hashlib.sha256(text).hexdigest()
-
-
-def _time(at: datetime) -> str:
-    """What `format_time` gives, at a sixth of its cost; every call hashes two."""
-    text = orjson.dumps(at.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-2].decode()
-    # orjson leaves a fraction of zero out.
-    return f"{text}Z" if at.microsecond else f"{text}.000000Z"
 
 
 def _with_doubles(value: Any) -> Any:

@@ -73,6 +73,8 @@ async def _replay(
             n_events = await _project(connection, store, read_models)
             differences = await _compare(connection, read_models)
             if replace:
+                # Tables that are no read models may refer to those that are emptied and refilled.
+                await connection.execute(_sql.defer_constraints)
                 for model in read_models:
                     await _replace_tables(connection, model)
                 for model in read_models:

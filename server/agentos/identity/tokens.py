@@ -9,14 +9,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agentos.calls import Principal, Role
+from agentos.clock import format_time
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
 from agentos.errors import InvalidArgumentError, NotFoundError, RequestError
+from agentos.events.model import EventType, NewEvent
+from agentos.events.store import EventStore
 from agentos.ids import new_id
 
 PREFIX = "aos_"
 MAX_NAME_CHARS = 200
 MAX_TTL_S = 10 * 365 * 86_400
+
+TOKEN_EVENT_TYPES = (
+    EventType("token.created", "A bearer token was handed out; the secret is not in the event."),
+    EventType("token.revoked", "A bearer token was revoked."),
+)
 
 _sql = Queries("agentos")
 
@@ -47,8 +55,9 @@ class TokenInfo:
 class Tokens:
     """Issues, checks and revokes bearer tokens."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, events: EventStore) -> None:
         self._database = database
+        self._events = events
 
     async def create(
         self,
@@ -58,8 +67,12 @@ class Tokens:
         now: datetime,
         ttl_s: int | None = None,
         person: str | None = None,
+        by: str = "system",
     ) -> IssuedToken:
-        """A new token for `worker` in `role`; expires after `ttl_s` seconds, or never."""
+        """A new token for `worker` in `role`; expires after `ttl_s` seconds, or never.
+
+        `by` is who hands it out; the event names them, and never the secret.
+        """
         _check_name("worker", worker)
         if person is not None:
             _check_name("person", person)
@@ -67,10 +80,19 @@ class Tokens:
             raise InvalidArgumentError(f"ttl_s is {ttl_s}; it must be 1 to {MAX_TTL_S} seconds")
         id, secret = new_id("TK"), PREFIX + secrets.token_urlsafe(32)
         expires_at = None if ttl_s is None else now + timedelta(seconds=ttl_s)
-        async with self._database.connection() as connection:
+        described = {
+            "id": id,
+            "worker": worker,
+            "role": role.value,
+            "person": person,
+            "expires_at": None if expires_at is None else format_time(expires_at),
+        }
+        async with self._database.connection() as connection, connection.transaction():
             await connection.execute(
                 _sql.insert_token, id, _hash(secret), worker, role.value, person, now, expires_at
             )
+            event = NewEvent(f"token/{id}", "token.created", by, now, described)
+            await self._events.append(connection, [event])
         return IssuedToken(id, secret, Principal(worker, role, person, id), expires_at)
 
     async def authenticate(self, secret: str, *, now: datetime) -> Principal:
@@ -88,12 +110,15 @@ class Tokens:
         """Every token, newest first, without secrets."""
         return [_info(row) for row in await self._database.fetch(_sql.list_tokens)]
 
-    async def revoke(self, id: str, *, now: datetime) -> datetime:
+    async def revoke(self, id: str, *, now: datetime, by: str = "system") -> datetime:
         """Revoke a token now and for ever; NotFoundError for an unknown id. Idempotent."""
-        async with self._database.connection() as connection:
+        async with self._database.connection() as connection, connection.transaction():
             row = await connection.fetchrow(_sql.revoke_token, id, now)
-        if row is None:
-            raise NotFoundError(f"no token has the id {id!r}; `agentos token list` shows them")
+            if row is None:
+                raise NotFoundError(f"no token has the id {id!r}; `agentos token list` shows them")
+            if row["is_first"]:
+                event = NewEvent(f"token/{id}", "token.revoked", by, now, {"id": id})
+                await self._events.append(connection, [event])
         revoked_at: datetime = row["revoked_at"]
         return revoked_at
 

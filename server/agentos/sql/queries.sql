@@ -90,4 +90,9 @@ select id, worker, role, person, created_at, expires_at, revoked_at
 
 -- name: revoke_token
 -- Revoke token $1 at $2; a second revocation keeps the first time.
-update kernel.token set revoked_at = coalesce(revoked_at, $2) where id = $1 returning id, revoked_at;
+with before as (
+    select id, revoked_at from kernel.token where id = $1 for update
+)
+update kernel.token t set revoked_at = coalesce(t.revoked_at, $2)
+  from before b where t.id = b.id
+returning t.id, t.revoked_at, b.revoked_at is null as is_first;

@@ -6,3 +6,7 @@ select (select count(*) from (table live_table except all table rebuilt_table) a
 -- name: copy_table
 -- Fill the emptied live table with the rebuilt rows.
 insert into live_table overriding system value table rebuilt_table;
+
+-- name: defer_constraints
+-- Check deferrable foreign keys at the end of the transaction.
+set constraints all deferred;

@@ -41,6 +41,8 @@ def test_the_url_of_the_embedded_server_works_after_the_command_has_ended(
         url = agentos_process("db", "url", **variables).out.strip()
 
         assert asyncio.run(_ask(url, "select 40 + 2")) == 42
+        assert agentos_process("audit", "verify", **variables).code == 0
+        assert asyncio.run(_ask(url, "select 40 + 2")) == 42
         assert agentos_process("db", "status", "--json", **variables).json()["running"] is True
     finally:
         stopped = agentos_process("db", "stop", **variables)

@@ -41,11 +41,9 @@ def test_the_hash_covers_every_field_in_canonical_json(data: dict[str, Any], at:
     assert hash_event(at=at, **fields) == hashlib.sha256(expected).hexdigest()
 
 
-def test_time_is_written_as_everywhere_else() -> None:
-    from agentos.events.chain import _time
-
+def test_times_have_microseconds_even_where_they_are_zero() -> None:
     for at in (AT, AT.replace(microsecond=0), AT.replace(microsecond=900)):
-        assert _time(at) == format_time(at)
+        assert format_time(at) == at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def test_a_double_that_the_database_gives_back_as_an_integer_has_the_same_hash() -> None:

@@ -45,11 +45,13 @@ async def test_a_stream_that_a_transaction_holds_delays_only_itself(
     holder = await kernel.open_transaction()
     await holder.append(new_event("busy"))
     waiting = [asyncio.ensure_future(kernel.writer.submit(new_event("busy"))) for _ in range(20)]
-    async with asyncio.timeout(10):
-        for number in range(50):
-            await kernel.writer.submit(new_event(f"free{number % 3}"))
-    assert not any(task.done() for task in waiting)
-    await holder.commit()
+    try:
+        async with asyncio.timeout(10):
+            for number in range(50):
+                await kernel.writer.submit(new_event(f"free{number % 3}"))
+        assert not any(task.done() for task in waiting)
+    finally:
+        await holder.commit()
     async with asyncio.timeout(10):
         stored = [event.seq for (event,) in await asyncio.gather(*waiting)]
     assert stored == sorted(stored)

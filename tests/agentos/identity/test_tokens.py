@@ -46,7 +46,9 @@ async def test_a_token_names_its_principal_in_the_record(kernel: Kernel) -> None
     )
     assert token.principal.answerable == "Ann"
     await call_tool(kernel, "echo", {"text": "x"}, token=token.secret)
-    row = await kernel.database.fetch_row("select actor, data from kernel.event limit 1")
+    row = await kernel.database.fetch_row(
+        "select actor, data from kernel.event where type = 'call.allowed'"
+    )
     assert row is not None
     assert (row["actor"], row["data"]["role"]) == ("ann-bot", "bot")
 
@@ -128,3 +130,18 @@ async def test_a_token_for_nobody_or_for_no_time_is_not_made(
             worker, Role.WORKER, now=kernel.clock.now(), ttl_s=ttl_s, person=person
         )
     assert await kernel.tokens.list() == []
+
+
+async def test_handing_out_and_revoking_a_token_are_events_that_name_who_did_it(
+    kernel: Kernel,
+) -> None:
+    now = kernel.clock.now()
+    token = await kernel.tokens.create("ann", Role.WORKER, now=now, person="Ann", by="root")
+    await kernel.tokens.revoke(token.id, now=now, by="root")
+    await kernel.tokens.revoke(token.id, now=now, by="root")
+    events = await kernel.bus.reader.read_stream(f"token/{token.id}")
+    assert [(event.type, event.actor) for event in events] == [
+        ("token.created", "root"),
+        ("token.revoked", "root"),
+    ]
+    assert events[0].data["worker"] == "ann" and token.secret not in str(events)

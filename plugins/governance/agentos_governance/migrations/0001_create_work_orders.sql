@@ -7,7 +7,7 @@ create table governance.work_order (
     role             text        not null,
     priority         int         not null,
     repo             text,
-    parent           text        references governance.work_order (id),
+    parent           text        references governance.work_order (id) deferrable,
     contract         jsonb       not null,
     contract_version text        not null,
     created_by       text        not null,

@@ -136,10 +136,10 @@ CREATE INDEX ledger_time ON governance.ledger USING btree (recorded_at);
 CREATE INDEX work_order_claimable ON governance.work_order USING btree (priority DESC, created_at, id) WHERE (state = ANY (ARRAY['ready'::text, 'suspended'::text, 'active'::text]));
 CREATE INDEX work_order_parent ON governance.work_order USING btree (parent) WHERE (parent IS NOT NULL);
 ALTER TABLE ONLY governance.budget
-    ADD CONSTRAINT budget_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id);
+    ADD CONSTRAINT budget_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id) DEFERRABLE;
 ALTER TABLE ONLY governance.hold
     ADD CONSTRAINT hold_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.budget(work_order);
 ALTER TABLE ONLY governance.lease
-    ADD CONSTRAINT lease_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id);
+    ADD CONSTRAINT lease_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id) DEFERRABLE;
 ALTER TABLE ONLY governance.work_order
-    ADD CONSTRAINT work_order_parent_fkey FOREIGN KEY (parent) REFERENCES governance.work_order(id);
+    ADD CONSTRAINT work_order_parent_fkey FOREIGN KEY (parent) REFERENCES governance.work_order(id) DEFERRABLE;

@@ -82,12 +82,24 @@ class EmbeddedPostgres:
             try:
                 unlock(users)
                 with self._start_lock(self._cluster, time.monotonic() + STOP_TIMEOUT_S):
-                    return try_lock(users) and self._shut_down(self._cluster)
+                    is_last = try_lock(users) and not _keep_mark(self._cluster).exists()
+                    return is_last and self._shut_down(self._cluster)
             except TimeoutError:
                 # Whoever holds the start lock that long is bringing the server up for itself.
                 return False
             finally:
                 os.close(users)
+
+    def keep_running(self, keep: bool = True) -> None:
+        """Leave the server up when its last user leaves; `keep` false takes that back."""
+        with self._mutex:
+            cluster = self._known()
+            if cluster is None:
+                raise UnavailableError(f"{self.data_dir} has no cluster yet; call start first")
+            if keep:
+                _keep_mark(cluster).touch()
+            else:
+                _keep_mark(cluster).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the cluster and all its data; ConfigurationError while anybody uses it."""
@@ -265,6 +277,11 @@ def _end(cluster: Cluster, order: signal.Signals, timeout_s: float) -> bool:
 
 def _users_file(cluster: Cluster) -> Path:
     return cluster.location.directory / "users.lock"
+
+
+def _keep_mark(cluster: Cluster) -> Path:
+    """The file whose presence keeps the server up without users."""
+    return cluster.location.directory / "keep-running"
 
 
 def _has_users(cluster: Cluster) -> bool:
