@@ -6,7 +6,6 @@ functions are cut between statements.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Literal
 
 from tree_sitter import Node
 
-from agentos_memory.embedding.texts import body_text
+from agentos import sha256_hex
+from agentos_memory.embedding.texts import body_text, name_text
 from agentos_memory.languages import find_language
 from agentos_memory.model import FileAnalysis, Symbol
 from agentos_memory.parsing import parse
@@ -27,10 +27,10 @@ ChunkKind = Literal["function", "method", "class", "interface", "module"]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a file; `body` is its text and `embed_text` what its vector is made of.
+    """A piece of a file; `body` is its text.
 
-    `digest` is the SHA-256 of `embed_text` in UTF-8, in hex: one digest, one vector. A class
-    chunk spans the whole class, but its body leaves out methods and nested classes, which have
+    `embed_text` is what its vector is made of, `name_text` that of its name's; the digests are
+    their SHA-256 in UTF-8, in hex: one digest, one vector. A class chunk spans the whole class, but its body leaves out methods and nested classes, which have
     chunks of their own. A function cut in parts has several chunks with one name.
     """
 
@@ -45,6 +45,8 @@ class Chunk:
     body: str
     embed_text: str
     digest: str
+    name_text: str
+    name_digest: str
 
 
 def chunk_file(analysis: FileAnalysis, source: bytes) -> list[Chunk]:
@@ -92,6 +94,7 @@ class _Chunker:
 
     def _chunk(self, symbol: Symbol, start: int, end: int, body: str) -> Chunk:
         embed_text = body_text(symbol.path, symbol.qualified_name, body)
+        named = name_text(symbol.path, symbol.qualified_name)
         return Chunk(
             symbol.path,
             start,
@@ -103,7 +106,9 @@ class _Chunker:
             symbol.docstring,
             body,
             embed_text,
-            hashlib.sha256(embed_text.encode()).hexdigest(),
+            sha256_hex(embed_text.encode()),
+            named,
+            sha256_hex(named.encode()),
         )
 
     def _text(self, start: int, end: int) -> str:

@@ -26,7 +26,7 @@ _SYMBOL_COLUMNS = (
 )  # fmt: skip
 _CHUNK_COLUMNS = (
     "repository_id", "path", "qualified_name", "name", "kind", "start_line", "end_line",
-    "signature", "body", "embed_text", "digest",
+    "signature", "body", "embed_text", "digest", "name_text", "name_digest",
 )  # fmt: skip
 _EDGE_COLUMNS = (
     "repository_id", "path", "line", "source", "target_path", "target", "kind", "tier", "rule",
@@ -170,7 +170,7 @@ async def _copy_contents(transaction: Transaction, repository_id: int, changes: 
         (
             (
                 repository_id, c.path, c.qualified_name, c.name, c.kind, c.start_line, c.end_line,
-                c.signature, c.body, c.embed_text, c.digest,
+                c.signature, c.body, c.embed_text, c.digest, c.name_text, c.name_digest,
             )
             for c in changes.chunks
         ),

@@ -185,13 +185,14 @@ class _Attempt:
     async def _embed(self) -> int:
         """Vectors for the new chunks, and for old ones that an earlier model left without."""
         texts = {chunk.digest: chunk.embed_text for chunk in self._scan.chunks}
+        texts |= {chunk.name_digest: chunk.name_text for chunk in self._scan.chunks}
         base = self._target.base
         if base is not None:
             changed = [file.path for file in self._scan.files]
             rows = await self._database.fetch(
-                _sql.list_unembedded_chunks, self._vectors.model, base.id, changed
+                _sql.list_unembedded_texts, self._vectors.model, base.id, changed
             )
-            texts |= {row["digest"]: row["embed_text"] for row in rows}
+            texts |= {row["digest"]: row["text"] for row in rows}
         if not texts:
             return 0
 

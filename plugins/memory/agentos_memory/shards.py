@@ -53,6 +53,7 @@ class Shard:
     chunks: Sequence[CodeChunk]
     lexical: Bm25fIndex
     vectors: Vector
+    name_vectors: Vector
     file_digests: Mapping[str, str]
     by_name: Mapping[str, Sequence[int]]
 
@@ -74,7 +75,12 @@ class Shard:
         similarity: Scores = self.vectors @ query_vector
         if mode == "semantic":
             return similarity
-        return fuse({"bm25f": self.lexical.scores(query), "body": similarity}, ARM_WEIGHTS)
+        arms = {
+            "bm25f": self.lexical.scores(query),
+            "body": similarity,
+            "name": self.name_vectors @ query_vector,
+        }
+        return fuse(arms, ARM_WEIGHTS)
 
 
 class Shards:
@@ -123,17 +129,24 @@ def _build(
         for row in rows
     ]
     by_digest = {row["digest"]: decode_vector(row["vector"]) for row in vector_rows}
-    vectors = np.zeros((len(chunks), DIMENSIONS), np.float32)
-    for position, row in enumerate(rows):
-        found = by_digest.get(row["digest"])
-        if found is not None:
-            vectors[position] = found
+    vectors = _stacked([row["digest"] for row in rows], by_digest)
+    name_vectors = _stacked([row["name_digest"] for row in rows], by_digest)
     digests = {row["path"]: row["sha256"] for row in file_rows}
     by_name: dict[str, list[int]] = defaultdict(list)
     for position, chunk in enumerate(chunks):
         by_name[chunk.name].append(position)
     lexical = Bm25fIndex.build(_fields(chunks))
-    return Shard(repository, chunks, lexical, vectors, digests, dict(by_name))
+    return Shard(repository, chunks, lexical, vectors, name_vectors, digests, dict(by_name))
+
+
+def _stacked(digests: Sequence[str], by_digest: Mapping[str, Vector]) -> Vector:
+    """One row per digest; zeros, which resemble nothing, where a vector is missing."""
+    vectors = np.zeros((len(digests), DIMENSIONS), np.float32)
+    for position, digest in enumerate(digests):
+        found = by_digest.get(digest)
+        if found is not None:
+            vectors[position] = found
+    return vectors
 
 
 def _fields(chunks: Sequence[CodeChunk]) -> list[dict[str, str]]:

@@ -74,7 +74,8 @@ create table memory.unresolved_call (
 );
 create index unresolved_call_file on memory.unresolved_call (repository_id, path);
 
--- What a search finds: one symbol or part of one. digest is that of embed_text.
+-- What a search finds: one symbol or part of one. digest is that of embed_text, name_digest that of
+-- name_text; both lead to vectors.
 create table memory.chunk (
     repository_id  bigint not null,
     path           text   not null,
@@ -87,10 +88,13 @@ create table memory.chunk (
     body           text   not null,
     embed_text     text   not null,
     digest         text   not null check (length(digest) = 64),
+    name_text      text   not null,
+    name_digest    text   not null check (length(name_digest) = 64),
     foreign key (repository_id, path) references memory.file on delete cascade
 );
 create index chunk_file on memory.chunk (repository_id, path);
 create index chunk_digest on memory.chunk (digest);
+create index chunk_name_digest on memory.chunk (name_digest);
 
 -- Vectors by content, shared by every chunk and observation with that text: what did not change
 -- is never embedded again. Written outside the generation, since a digest means one text for ever.

@@ -129,14 +129,15 @@ select (select count(*) from memory.file
 -- Which of the digests $2 have a vector of model $1.
 select digest from memory.embedding where model_id = $1 and digest = any ($2::text[]);
 
--- name: list_unembedded_chunks
--- Chunks of repository $2 outside the files $3 that have no vector of model $1.
-select distinct on (c.digest) c.digest, c.embed_text
+-- name: list_unembedded_texts
+-- Texts of chunks of repository $2 outside the files $3 that have no vector of model $1.
+select distinct on (t.digest) t.digest, t.text
   from memory.chunk c
+ cross join lateral (values (c.digest, c.embed_text), (c.name_digest, c.name_text)) t (digest, text)
  where c.repository_id = $2 and c.path <> all ($3::text[])
    and not exists (
-       select 1 from memory.embedding e where e.model_id = $1 and e.digest = c.digest)
- order by c.digest;
+       select 1 from memory.embedding e where e.model_id = $1 and e.digest = t.digest)
+ order by t.digest;
 
 -- name: insert_embeddings
 -- Vectors of model $1 by digest $2; $3 are their texts `[x, ...]`, $4 now.
@@ -150,6 +151,7 @@ on conflict do nothing;
 delete from memory.embedding e
  where e.created_at < $1
    and not exists (select 1 from memory.chunk c where c.digest = e.digest)
+   and not exists (select 1 from memory.chunk c where c.name_digest = e.digest)
    and not exists (select 1 from memory.observation o where o.digest = e.digest);
 
 -- name: get_repository
@@ -176,20 +178,22 @@ select path, line, caller, callee, receiver
 
 -- name: read_chunks
 -- Chunks of repository $1 in source order, with their file's language.
-select c.path, c.qualified_name, c.name, c.kind, c.start_line, c.end_line, c.digest, c.signature,
-       c.body, f.language
+select c.path, c.qualified_name, c.name, c.kind, c.start_line, c.end_line, c.digest,
+       c.name_digest, c.signature, c.body, f.language
   from memory.chunk c
   join memory.file f on f.repository_id = c.repository_id and f.path = c.path
  where c.repository_id = $1
  order by c.path, c.start_line, c.end_line, c.qualified_name;
 
 -- name: read_chunk_vectors
--- Vectors of model $2 for the chunks of repository $1, in pgvector's binary form.
+-- Vectors of model $2 for the chunks of repository $1 and their names, in pgvector's binary form.
 select e.digest, halfvec_send(e.vector) as vector
   from memory.embedding e
  where e.model_id = $2
-   and exists (
-       select 1 from memory.chunk c where c.repository_id = $1 and c.digest = e.digest);
+   and e.digest in (
+       select digest from memory.chunk where repository_id = $1
+       union all
+       select name_digest from memory.chunk where repository_id = $1);
 
 -- name: read_vectors
 -- Vectors of model $1 for the digests $2, in pgvector's binary form.

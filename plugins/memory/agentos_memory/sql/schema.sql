@@ -11,8 +11,11 @@ CREATE TABLE memory.chunk (
     body text NOT NULL,
     embed_text text NOT NULL,
     digest text NOT NULL,
+    name_text text NOT NULL,
+    name_digest text NOT NULL,
     CONSTRAINT chunk_check CHECK ((end_line >= start_line)),
     CONSTRAINT chunk_digest_check CHECK ((length(digest) = 64)),
+    CONSTRAINT chunk_name_digest_check CHECK ((length(name_digest) = 64)),
     CONSTRAINT chunk_start_line_check CHECK ((start_line > 0))
 );
 CREATE TABLE memory.edge (
@@ -129,6 +132,7 @@ ALTER TABLE ONLY memory.repository
     ADD CONSTRAINT repository_root_key UNIQUE (root);
 CREATE INDEX chunk_digest ON memory.chunk USING btree (digest);
 CREATE INDEX chunk_file ON memory.chunk USING btree (repository_id, path);
+CREATE INDEX chunk_name_digest ON memory.chunk USING btree (name_digest);
 CREATE INDEX edge_file ON memory.edge USING btree (repository_id, path);
 CREATE INDEX edge_target_file ON memory.edge USING btree (repository_id, target_path);
 CREATE INDEX observation_digest ON memory.observation USING btree (digest);
