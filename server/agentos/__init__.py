@@ -37,7 +37,9 @@ from agentos.errors import (
 )
 from agentos.events.model import Event, EventType, NewEvent, ProjectionWriter, ReadModel
 from agentos.events.verification import AuditReport, BadEvent, verify_events
+from agentos.git import Git, GitResult, check_branch, check_object_id, without_filters
 from agentos.hookspecs import hookimpl, hookspec
+from agentos.identity.signing_key import load_or_create_signing_key
 from agentos.ids import new_id
 from agentos.kernel import Kernel, open_kernel
 from agentos.middleware import (
@@ -50,7 +52,14 @@ from agentos.middleware import (
     middleware,
 )
 from agentos.redaction import redact, redact_text
-from agentos.registry import Command, HttpRequest, HttpResponse, Route, Service
+from agentos.registry import (
+    Command,
+    HttpRequest,
+    HttpResponse,
+    PolicyCost,
+    Route,
+    Service,
+)
 from agentos.settings import Settings, load_settings
 from agentos.tools import Tool, tool
 
@@ -74,6 +83,8 @@ __all__ = [
     "Effect",
     "Event",
     "EventType",
+    "Git",
+    "GitResult",
     "HttpRequest",
     "HttpResponse",
     "InvalidArgumentError",
@@ -87,6 +98,7 @@ __all__ = [
     "NewEvent",
     "NotFoundError",
     "PluginError",
+    "PolicyCost",
     "Principal",
     "ProjectionWriter",
     "Queries",
@@ -109,10 +121,13 @@ __all__ = [
     "__version__",
     "authorizer",
     "canonical_json",
+    "check_branch",
+    "check_object_id",
     "digest_of",
     "format_time",
     "hookimpl",
     "hookspec",
+    "load_or_create_signing_key",
     "load_settings",
     "middleware",
     "new_id",
@@ -122,4 +137,5 @@ __all__ = [
     "sha256_hex",
     "tool",
     "verify_events",
+    "without_filters",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -81,10 +82,11 @@ class Verdict:
     remedy: str | None = None
     review_id: str | None = None
 
-    @classmethod
-    def allow(cls, rule: str, *, contract_version: str | None = None) -> Verdict:
+    @staticmethod
+    @lru_cache(maxsize=4_096)
+    def allow(rule: str, *, contract_version: str | None = None) -> Verdict:
         """Admit the call unless another authorizer denies or asks."""
-        return cls(Effect.ALLOW, rule, contract_version=contract_version)
+        return Verdict(Effect.ALLOW, rule, contract_version=contract_version)
 
     @classmethod
     def deny(
@@ -162,6 +164,8 @@ class ToolCall:
     """The arguments as sent, valid for the tool's input schema."""
     parameters: BaseModel
     arguments_sha256: str
+    arguments_bytes: int
+    """Size of the arguments as canonical JSON."""
     principal: Principal
     edge: str
     kernel: Kernel

@@ -21,7 +21,7 @@ from agentos.tools import Tool
 if TYPE_CHECKING:
     from agentos.database.migrations import MigrationSet
     from agentos.kernel import Kernel
-    from agentos.registry import Command, Route, Service
+    from agentos.registry import Command, PolicyCost, Route, Service
 
 PROJECT = "agentos"
 
@@ -70,6 +70,11 @@ def register_routes() -> Sequence[Route]:  # type: ignore[empty-body]
 @hookspec
 def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
     """Commands to add to the `agentos` command line."""
+
+
+@hookspec
+def register_policy_costs() -> Sequence[PolicyCost]:  # type: ignore[empty-body]
+    """What the plugin's authorizers compute for a typical call, for `agentos bench policy`."""
 
 
 @hookspec

@@ -178,6 +178,7 @@ class Kernel:
             arguments=orjson.loads(arguments_json),
             parameters=parameters,
             arguments_sha256=sha256_hex(arguments_json),
+            arguments_bytes=len(arguments_json),
             principal=principal,
             edge=request.edge,
             kernel=self,

@@ -103,15 +103,25 @@ class Pipeline:
 
     async def authorize(self, call: ToolCall) -> list[Verdict]:
         """The verdicts that admit the call; CallRefusedError where nobody allows or one denies."""
-        verdicts = [v for decide in self._authorizers if (v := await decide(call)) is not None]
-        for verdict in verdicts:
+        verdicts = []
+        denial: Verdict | None = None
+        question: Verdict | None = None
+        for decide in self._authorizers:
+            verdict = await decide(call)
+            if verdict is None:
+                continue
+            verdicts.append(verdict)
             if verdict.effect is Effect.DENY:
-                raise _refusal(verdict)
-        for verdict in verdicts:
-            if verdict.effect is Effect.ASK:
-                raise _approval(verdict)
-        if any(verdict.effect is not Effect.ALLOW for verdict in verdicts):
-            raise PluginError("an authorizer returned a verdict without a known effect")
+                denial = denial or verdict
+            elif verdict.effect is Effect.ASK:
+                question = question or verdict
+            elif verdict.effect is not Effect.ALLOW:
+                raise PluginError("an authorizer returned a verdict without a known effect")
+        # Only now: every authorizer has seen the call, and may have placed its record.
+        if denial is not None:
+            raise _refusal(denial)
+        if question is not None:
+            raise _approval(question)
         if not verdicts:
             raise CallRefusedError(
                 f"no contract admits {call.tool.name} for {call.principal.name}",

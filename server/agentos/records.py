@@ -135,7 +135,8 @@ class CallRecorder:
         )
         if row is None:
             return None
-        if (row["tool"], row["arguments_sha256"]) != (call.tool.name, call.arguments_sha256):
+        asked = (call.principal.role, call.tool.name, call.arguments_sha256)
+        if (row["role"], row["tool"], row["arguments_sha256"]) != asked:
             raise ConflictError(
                 "this idempotency key was used for another call",
                 remedy="use a fresh key for different arguments",
@@ -163,6 +164,7 @@ class CallRecorder:
             await transaction.execute(
                 _sql.insert_idempotent_result,
                 call.principal.name,
+                call.principal.role.value,
                 call.idempotency_key,
                 call.tool.name,
                 call.arguments_sha256,
@@ -187,8 +189,7 @@ def _description(call: ToolCall) -> dict[str, Any]:
     }
     if call.work_order is not None:
         data["work_order"] = call.work_order
-    encoded = orjson.dumps(call.arguments)
-    if len(encoded) <= MAX_RECORDED_ARGUMENTS_BYTES:
+    if call.arguments_bytes <= MAX_RECORDED_ARGUMENTS_BYTES:
         data["arguments"] = call.arguments
     if call.claims:
         data["claims"] = _recordable_claims(call.claims)

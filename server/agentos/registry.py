@@ -31,6 +31,14 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyCost:
+    """A plugin's part in deciding about one call; `agentos bench policy` adds it to the total."""
+
+    name: str
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What a plugin's page sees of a request; the principal is already established."""
 

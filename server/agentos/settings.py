@@ -18,6 +18,8 @@ from agentos.plugins import default_plugins
 
 CONFIG_FILE = "agentos.toml"
 PREFIX = "AGENTOS_"
+IDENTITY = frozenset({"worker", "role", "token"})
+"""Settings that a file found by chance, such as in a fresh checkout, must not make."""
 
 
 def _user_data_folder() -> Path:
@@ -90,11 +92,19 @@ def _from_file(config: Path | None) -> dict[str, Any]:
     if config is None and not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"configuration file {path} does not exist") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"configuration file {path}: {error}") from None
+    granted = sorted(IDENTITY & set(values))
+    if config is None and granted:
+        raise ConfigurationError(
+            f"{path} in the working folder sets {granted[0]!r}, which decides who you are; whoever "
+            f"made this folder may not: name the file with --config, or set "
+            f"{PREFIX}{granted[0].upper()}"
+        )
+    return values
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -228,6 +228,16 @@ async def test_a_key_of_another_principal_is_independent(kernel: Kernel) -> None
     assert await kernel.database.fetch_value(COUNT_NOTES, "one") == 2
 
 
+async def test_a_result_is_not_replayed_to_the_same_name_in_another_role(kernel: Kernel) -> None:
+    now = kernel.clock.now()
+    admin = await kernel.tokens.create("ann", Role.ADMIN, now=now)
+    worker = await kernel.tokens.create("ann", Role.WORKER, now=now)
+    first = await call_tool(kernel, "take_note", {"text": "one"}, key="k", token=admin.secret)
+    again = await call_tool(kernel, "take_note", {"text": "one"}, key="k", token=worker.secret)
+    assert not first.is_error
+    assert again.error_code == "conflict"
+
+
 async def test_a_key_on_a_read_only_tool_that_reads_in_a_transaction_changes_nothing(
     settings: Settings,
 ) -> None:

@@ -39,9 +39,10 @@ def test_lists_and_paths_are_read_from_the_environment(tmp_path: Path) -> None:
 
 
 def test_the_file_in_the_working_directory_is_read_where_none_is_named(
-    config: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(config.parent)
+    (tmp_path / "agentos.toml").write_text('host = "file"\n')
+    monkeypatch.chdir(tmp_path)
     assert load_settings(environment={}).host == "file"
 
 
@@ -87,3 +88,15 @@ def test_secrets_are_not_shown_and_not_repeated_in_errors() -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_settings({"token": ["aos_secret"]}, environment={})
     assert "aos_secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["role", "worker", "token"])
+def test_a_file_found_by_chance_does_not_decide_who_the_caller_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "agentos.toml").write_text(f'{name} = "admin"\nport = 7421\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"AGENTOS_{name.upper()}"):
+        load_settings(environment={})
+    named = load_settings(config=Path("agentos.toml"), environment={})
+    assert getattr(named, name) == "admin" and named.port == 7421

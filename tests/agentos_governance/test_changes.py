@@ -277,6 +277,7 @@ async def test_the_patch_turns_the_base_into_the_worktree(
     (workspace.path / "image").write_bytes(bytes(range(256)))
     patch = (await diff_workspace(workspace)).patch
     git(tmp_path, "clone", "--quiet", str(workspace.repo_root), "other")
+    assert patch is not None
     apply_patch(tmp_path / "other", patch)
     assert (tmp_path / "other" / "image").read_bytes() == bytes(range(256))
     assert (tmp_path / "other" / "src" / "app.py").read_text(encoding="utf-8") == "new\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentos import CallRequest, Credentials, Role, Settings, open_kernel
+from agentos.events.rebuild import check_read_models
+from agentos_governance.tools.reports import AuditQueue
 from tests.agentos_governance.lifecycle import FakeClock, open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 
@@ -284,3 +287,37 @@ async def test_without_the_governance_plugin_nothing_is_admitted(settings: Setti
 
 
 _HOOKS = ("register_tools", "register_event_types", "register_services", "_probe_of")
+
+
+async def test_whoever_holds_two_orders_must_name_one_whatever_the_role(settings: Settings) -> None:
+    async with open_office(settings, plugin=LifecyclePlugin()) as office:
+        await office.join("rex", Role.REVIEWER)
+        for _ in range(2):
+            await office.claim("rex", await office.create(contract={"allowed_tools": []}))
+        result = await office.dispatch("rex", "read_note", {})
+        assert result.error_code == "invalid_argument"
+
+
+async def test_a_budget_changed_behind_the_log_is_found(settings: Settings) -> None:
+    async with open_office(settings, plugin=LifecyclePlugin()) as office:
+        order = await office.create()
+        kernel = office.kernel
+        before = await check_read_models(kernel.database, kernel.events, kernel.read_models)
+        async with kernel.database.connection() as connection:
+            await connection.execute(
+                "update governance.budget set cap_usd = 999 where work_order = $1", order
+            )
+        after = await check_read_models(kernel.database, kernel.events, kernel.read_models)
+        assert before.ok and not after.ok
+        assert "budget" in after.differences[0].table
+
+
+async def test_verifications_take_turns(settings: Settings) -> None:
+    async with open_office(settings, plugin=LifecyclePlugin()) as office:
+        await office.join("rex", Role.REVIEWER)
+        queue = office.kernel.service(AuditQueue)
+        async with queue.turn:
+            waiting = asyncio.create_task(office.dispatch("rex", "verify_audit", {}))
+            listed = await office.dispatch("rex", "list_work_orders", {})
+            assert not listed.is_error and not waiting.done()
+        assert (await waiting).structured["ok"]

@@ -85,4 +85,6 @@ def test_a_single_huge_statement_is_cut_all_the_same() -> None:
 def test_the_digest_is_of_the_text_that_is_embedded() -> None:
     for chunk in chunks_of(SOURCE):
         assert chunk.digest == hashlib.sha256(chunk.embed_text.encode()).hexdigest()
-        assert chunk.embed_text.startswith("store")
+        assert chunk.name_digest == hashlib.sha256(chunk.name_text.encode()).hexdigest()
+        assert chunk.embed_text.startswith(chunk.name_text)
+        assert chunk.name_text.startswith("store")

@@ -113,6 +113,7 @@ def test_broken_code_still_gives_the_definitions_that_the_parser_recovers() -> N
         ("a.py", b"x = '\xff'", "encoding"),
         ("a.py", b"#" * (1024 * 1024 + 1), "too_large"),
         ("a.js", b"var a='" + b"x" * 20_001 + b"'", "minified"),
+        ("a.ts", b"let x: " + b"A<" * 3_000 + b"B" + b">" * 3_000, "too_deeply_nested"),
     ],
 )
 def test_files_that_cannot_be_read_as_source_are_skipped_with_a_reason(

@@ -40,6 +40,16 @@ async def _contents(kernel: Kernel) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+async def _unembedded(kernel: Kernel) -> int:
+    """How many bodies and names of chunks have no vector."""
+    missing: int = await kernel.database.fetch_value(
+        "select count(*) from (select digest from memory.chunk"
+        " union all select name_digest from memory.chunk) t"
+        " where digest not in (select digest from memory.embedding)"
+    )
+    return missing
+
+
 async def test_an_index_holds_files_symbols_edges_and_vectors(kernel: Kernel, shop: Path) -> None:
     run = await call(kernel, "index_repository", path=str(shop))
     assert (run["repo"], run["commit"]) == ("shop-repo", git(shop, "rev-parse", "HEAD"))
@@ -51,11 +61,7 @@ async def test_an_index_holds_files_symbols_edges_and_vectors(kernel: Kernel, sh
         edge[2:] == ("shop.basket.Basket.add", "shop.prices.parse_price", "calls")
         for edge in contents["edges"]
     )
-    missing = await kernel.database.fetch_value(
-        "select count(*) from memory.chunk c left join memory.embedding e using (digest)"
-        " where e.digest is null"
-    )
-    assert run["chunks"] > 0 and missing == 0
+    assert run["chunks"] > 0 and await _unembedded(kernel) == 0
 
 
 async def test_an_unchanged_repository_keeps_its_generation(kernel: Kernel, shop: Path) -> None:
@@ -72,8 +78,28 @@ async def test_only_changed_files_are_read_anew(kernel: Kernel, shop: Path) -> N
     again = await call(kernel, "index_repository", path=str(shop))
     assert (again["changed"], again["unchanged"], again["generation"]) == (1, 3, 2)
     assert again["symbols"] == first["symbols"] + 1
-    assert again["embedded"] == 1
     assert again["edges"] == first["edges"]
+    # The new function's body and its name.
+    assert again["embedded"] == 2
+    with (shop / "shop/prices.py").open("a") as file:
+        file.write("\n    # Twice.\n")
+    assert (await call(kernel, "index_repository", path=str(shop)))["embedded"] == 1
+
+
+async def test_a_lost_vector_is_made_again_though_no_file_changed(
+    kernel: Kernel, shop: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    for text in ("body", "name"):
+        await kernel.database.fetch(
+            "delete from memory.embedding where digest in (select case $1 when 'body' then digest"
+            " else name_digest end from memory.chunk where name = 'parse_price')",
+            text,
+        )
+        assert await _unembedded(kernel) > 0
+        again = await call(kernel, "index_repository", path=str(shop))
+        assert (again["changed"], again["embedded"]) == (0, 1)
+        assert await _unembedded(kernel) == 0
 
 
 async def test_a_refreshed_index_equals_one_built_from_nothing(
@@ -179,15 +205,33 @@ async def test_hostile_source_does_not_stop_the_run(kernel: Kernel, tmp_path: Pa
             "long.py": f"def {'a' * 10_000}() -> None: ...\n",
             "broken.py": "def broken(:\n  class (\n",
             "deep.py": "x = a" + ".b()" * 600 + "\n",
+            "tall.py": "x = " + "(\n" * 3_000 + "1" + ")" * 3_000 + "\n",
             "escapes.py": 'def f() -> None:\n    "\\ud800 \\0 \\N{DIGIT ONE}"\n',
             "control.py": "def g() -> None:\n    'bell \x07 and \u202e'\n",
             "empty.py": "",
         },
     )
     run = await call(kernel, "index_repository", path=str(root))
-    assert run["files"] == 6
+    assert run["files"] == 7
     again = await call(kernel, "index_repository", path=str(root))
-    assert again["files"] == 6
+    assert again["files"] == 7
+
+
+async def test_a_file_nested_too_deeply_is_listed_and_the_others_are_indexed(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    root = make_repository(
+        tmp_path / "r",
+        {
+            "deep.ts": "let x: " + "A<" * 3_000 + "B" + ">" * 3_000 + ";\n",
+            "fine.py": "def fine() -> None: ...\n",
+        },
+    )
+    run = await call(kernel, "index_repository", path=str(root))
+    assert [(s["path"], s["reason"]) for s in run["skipped_files"]] == [
+        ("deep.ts", "too_deeply_nested")
+    ]
+    assert run["skipped"] == {"too_deeply_nested": 1} and run["symbols"] == 2
 
 
 async def test_an_empty_repository_is_indexed_without_a_commit(
@@ -209,22 +253,48 @@ async def test_what_is_not_a_working_tree_is_refused_with_a_remedy(
     bare = tmp_path / "bare"
     bare.mkdir()
     git(bare, "init", "--quiet", "--bare")
-    for path, said in ((plain, "not a git"), (bare, "bare"), (tmp_path / "no", "not a folder")):
+    for path in (plain, bare, plain.relative_to("/")):
         error = await refusal(kernel, "index_repository", path=str(path))
-        assert error["code"] == "invalid_argument"
-        assert said in error["message"] and error["remedy"]
+        assert error["code"] == "invalid_argument" and error["remedy"]
 
 
-async def test_a_repository_cannot_run_programs_through_its_configuration(
+async def test_a_refusal_does_not_tell_whether_a_folder_is_there(
     kernel: Kernel, tmp_path: Path
 ) -> None:
-    root = make_repository(tmp_path / "r", {"a.py": "x = 1\n"})
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    program.chmod(0o755)
-    git(root, "config", "core.fsmonitor", str(program))
-    await call(kernel, "index_repository", path=str(root))
-    assert not (tmp_path / "ran").exists()
+    inside = make_repository(tmp_path / "r", {"pkg/a.py": "x = 1\n"}) / "pkg"
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "file").write_text("")
+    said = set()
+    for path in (
+        tmp_path / "no",
+        tmp_path / "plain",
+        tmp_path / "file",
+        inside,
+        inside / "../.git",
+    ):
+        error = await refusal(kernel, "index_repository", path=str(path))
+        said.add((error["code"], error["message"].replace(str(path), ""), error["remedy"]))
+    assert len(said) == 1
+
+
+async def test_the_root_that_a_configuration_names_is_not_indexed(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    make_repository(tmp_path / "private", {"keys.py": "def crown_jewels() -> None: ...\n"})
+    root = make_repository(tmp_path / "private" / "r", {"a.py": "x = 1\n"})
+    for moved in (tmp_path / "private", Path("/")):
+        git(root, "config", "core.worktree", str(moved))
+        error = await refusal(kernel, "index_repository", path=str(root))
+        assert error["code"] == "invalid_argument"
+    assert await kernel.database.fetch_value("select count(*) from memory.file") == 0
+
+
+async def test_an_unfinished_checkout_does_not_stand_for_the_repository_above_it(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    outer = make_repository(tmp_path / "outer", {"keys.py": "x = 1\n", "inner/a.py": "y = 1\n"})
+    error = await refusal(kernel, "index_repository", path=str(outer / "inner"))
+    assert error["code"] == "invalid_argument"
 
 
 async def test_two_repositories_cannot_share_a_name(kernel: Kernel, tmp_path: Path) -> None:
@@ -233,6 +303,7 @@ async def test_two_repositories_cannot_share_a_name(kernel: Kernel, tmp_path: Pa
     await call(kernel, "index_repository", path=str(one))
     error = await refusal(kernel, "index_repository", path=str(two))
     assert error["code"] == "conflict" and "name" in error["remedy"]
+    assert str(one) not in str(error)
     assert (await call(kernel, "index_repository", path=str(two), name="app-2"))["repo"] == "app-2"
 
 
@@ -332,3 +403,18 @@ async def test_the_kernel_itself_is_indexed_and_found(kernel: Kernel, tmp_path: 
 async def _execute(kernel: Kernel, statement: str) -> None:
     async with kernel.database.connection() as connection:
         await connection.execute(statement)
+
+
+async def test_old_vectors_go_once_neither_a_body_nor_a_name_needs_them(
+    kernel: Kernel, shop: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    (shop / "shop/checkout.py").unlink()
+    await kernel.database.fetch(
+        "update memory.embedding set created_at = created_at - interval '2 days'"
+    )
+    before = await kernel.database.fetch_value("select count(*) from memory.embedding")
+    again = await call(kernel, "index_repository", path=str(shop))
+    after = await kernel.database.fetch_value("select count(*) from memory.embedding")
+    assert (again["removed"], again["embedded"], await _unembedded(kernel)) == (1, 0, 0)
+    assert after < before

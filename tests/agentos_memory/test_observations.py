@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.agentos_memory.repositories import (
     LIBRARY,
     call,
     commit_all,
+    git,
     make_repository,
     refusal,
     write_files,
@@ -159,6 +162,7 @@ async def test_references_outside_of_every_index_are_kept_without_a_digest(
         {"path": "../outside.py"},
         {"path": "/etc/passwd"},
         {"path": "shop//prices.py"},
+        {"path": "shop/prices.py\nHEAD:shop/basket.py", "commit": "abcd"},
         {"path": "shop/prices.py", "start_line": 9, "end_line": 2},
         {"path": "shop/prices.py", "end_line": 2},
         {"path": "shop/prices.py", "start_line": 5_000},
@@ -190,6 +194,65 @@ async def test_a_reference_never_reads_through_a_link(
         assert observation["refs"][0]["sha256"] is None
 
 
+async def test_a_reference_to_more_than_a_file_of_source_is_kept_without_a_digest(
+    kernel: Kernel, shop: Path
+) -> None:
+    """Ten thousand times as large unpacked as in git: its content must never be read."""
+    await call(kernel, "index_repository", path=str(shop))
+    write_files(shop, {"large.txt": b"a\n" * 30_000_000})
+    commit = commit_all(shop)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for ref in ({"path": "large.txt", "commit": commit}, {"path": "large.txt"}):
+        observation = await _note(kernel, "Large", refs=[ref | {"start_line": 1}])
+        assert observation["refs"][0]["sha256"] is None
+    await _titles(kernel, "large")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
+
+
+async def test_only_the_first_references_of_a_hit_are_checked(kernel: Kernel, shop: Path) -> None:
+    run = await call(kernel, "index_repository", path=str(shop))
+    refs = [{"path": path, "commit": run["commit"]} for path in sorted(LIBRARY)] * 2
+    await _note(kernel, "Many places", refs=refs)
+    found = await call(kernel, "search_observations", query="places")
+    stale = [ref["stale"] for ref in found["hits"][0]["refs"]]
+    assert stale == [False] * 3 + [None] * 5
+
+
+async def test_what_a_commit_says_is_not_read_again(kernel: Kernel, shop: Path) -> None:
+    """Its objects are gone after the first search, and the second still knows."""
+    run = await call(kernel, "index_repository", path=str(shop))
+    await _note(kernel, "Then", refs=[{"path": "shop/prices.py", "commit": run["commit"]}])
+    shutil.rmtree(shop / ".git/objects")
+    found = await call(kernel, "search_observations", query="then")
+    assert found["hits"][0]["refs"][0]["stale"] is False
+
+
+async def test_references_to_many_commits_and_repositories_are_each_pinned_right(
+    kernel: Kernel, shop: Path, tmp_path: Path
+) -> None:
+    other = make_repository(tmp_path / "other", {"a b.py": "x = 1\r\ny = 2\n", "empty.py": ""})
+    (other / "link.py").symlink_to("a b.py")
+    first = git(other, "rev-parse", "HEAD")
+    write_files(other, {"a b.py": "x = 2\n"})
+    second = commit_all(other)
+    for root in (shop, other):
+        await call(kernel, "index_repository", path=str(root))
+    refs: list[dict[str, Any]] = [
+        {"path": "a b.py", "commit": first[:12], "start_line": 2},
+        {"path": "a b.py", "commit": second},
+        {"path": "empty.py", "commit": second},
+        {"path": "missing.py", "commit": second},
+        {"path": "a b.py"},
+        {"path": "shop/prices.py", "commit": git(shop, "rev-parse", "HEAD")},
+    ]
+    pinned = (await _note(kernel, "Places", refs=refs))["refs"]
+    contents = [b"y = 2\n", b"x = 2\n", b"", None, b"x = 2\n", LIBRARY["shop/prices.py"].encode()]
+    assert [ref["sha256"] for ref in pinned] == [
+        None if content is None else hashlib.sha256(content).hexdigest() for content in contents
+    ]
+    assert [ref["repo"] for ref in pinned] == ["other"] * 3 + [None, "other", "shop-repo"]
+
+
 async def test_limits_are_enforced(kernel: Kernel) -> None:
     good: dict[str, Any] = {"title": "t", "body": "b", "kind": "fix"}
     for bad in (
@@ -200,7 +263,7 @@ async def test_limits_are_enforced(kernel: Kernel) -> None:
         {"kind": "rumour"},
         {"tags": ["x"] * 21},
         {"tags": ["x" * 51]},
-        {"refs": [{"path": "a"}] * 51},
+        {"refs": [{"path": "a"}] * 11},
     ):
         error = await refusal(kernel, "create_observation", **(good | bad))
         assert error["code"] == "invalid_argument", bad

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agentos import Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
 from agentos_memory import plugin
+from agentos_memory.generations import Repository
 from agentos_memory.path_filters import path_filter
+from agentos_memory.ranking import Bm25fIndex
+from agentos_memory.shards import CodeChunk, Shard
+from agentos_memory.vectors import DIMENSIONS
 from tests.agentos_memory.repositories import (
     LIBRARY,
     call,
@@ -55,6 +60,19 @@ async def test_a_symbol_that_the_query_names_comes_first(
     hits = (await call(kernel, "search_code", query=query, mode=mode))["hits"]
     assert hits[0]["symbol"] == symbol
     assert [hit["score"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
+
+
+def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> None:
+    chunks = [
+        CodeChunk("a.py", "python", f"a.{name}", name, "function", 1, 2, "", "")
+        for name in ("erase", "paint")
+    ]
+    bodies, names = np.zeros((2, DIMENSIONS), np.float32), np.eye(2, DIMENSIONS, dtype=np.float32)
+    lexical = Bm25fIndex.build([{"name": chunk.name} for chunk in chunks])
+    repository = Repository(1, "a", Path("/a"), None, 1)
+    shard = Shard(repository, chunks, lexical, bodies, names, {}, {})
+    for position in (0, 1):
+        assert shard.scores("remove", names[position], "hybrid").argmax() == position
 
 
 async def test_a_hit_says_where_and_what(kernel: Kernel, shop: Path) -> None:

@@ -114,7 +114,7 @@ async def test_the_command_says_in_one_line_why_it_failed(
     process = await _agentos(settings, "index", str(tmp_path))
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 1 and out == b""
-    assert b"not a git repository" in err and b"Traceback" not in err
+    assert b"not the top folder of a git working tree" in err and b"Traceback" not in err
 
 
 async def test_the_watching_command_indexes_again_after_a_change(

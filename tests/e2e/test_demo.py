@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -117,3 +118,18 @@ def test_a_bare_repository_works_too(tmp_path: Path) -> None:
     _git(tmp_path, "clone", "--quiet", "--bare", str(source), str(tmp_path / "bare.git"))
     code, document, errors = _demo("--repo", str(tmp_path / "bare.git"))
     assert code == 0, (document.get("error"), errors[-3000:])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("package", ["starlette", "rich", "mcp", "pydantic"])
+def test_every_step_holds_on_packages_that_others_wrote(tmp_path: Path, package: str) -> None:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent
+    files = {
+        os.fsencode(f"{package}/{path.relative_to(folder)}"): path.read_bytes()
+        for path in folder.rglob("*.py")
+    }
+    code, document, errors = _demo("--repo", str(_repository(tmp_path / package, files)))
+    assert code == 0, (document.get("error"), errors[-3000:])
+    assert document["seconds"] < 300 and document["index"]["files"] == len(files)

@@ -78,7 +78,7 @@ KNOWN_TOOLS: Mapping[str, KnownTool] = {
 }
 
 _PATCH_PATH = re.compile(
-    r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+?)\s*$", re.MULTILINE
+    r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$", re.MULTILINE
 )
 _GLOB_MAGIC = re.compile(r"[*?\[{]")
 
@@ -117,9 +117,9 @@ def paths_of(action: Action) -> list[str]:
         paths += [arguments[name] for name in known.path_arguments if _is_text(arguments, name)]
         for name in known.patch_arguments:
             if _is_text(arguments, name):
-                paths += _PATCH_PATH.findall(arguments[name])
+                paths += _patched_paths(arguments[name])
         if known.patch_arguments and action.command is not None:
-            paths += _PATCH_PATH.findall(action.command)
+            paths += _patched_paths(action.command)
     if action.tool == "Glob" and _is_text(arguments, "pattern"):
         paths.append(_folder_before_magic(arguments["pattern"]))
     return list(dict.fromkeys(paths))
@@ -139,6 +139,11 @@ def command_of(action: Action) -> str | None:
         if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
             return shlex.join(value)
     return None
+
+
+def _patched_paths(patch: str) -> list[str]:
+    # Stripped afterwards: an expression that skips trailing space is quadratic in its length.
+    return [path.rstrip() for path in _PATCH_PATH.findall(patch)]
 
 
 def _is_text(arguments: Mapping[str, Any], name: str) -> bool:

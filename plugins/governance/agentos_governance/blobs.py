@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from agentos import LimitExceededError, NotFoundError
-from agentos_governance.durable_files import sync_folder, write_durable
+from agentos_governance.durable_files import make_private_folder, sync_folder, write_durable
 
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 
@@ -31,7 +31,8 @@ class BlobStore:
         sha256 = hashlib.sha256(content).hexdigest()
         target = self.path(sha256)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
+            make_private_folder(target.parent)
             write_durable(target, content)
             sync_folder(target.parent)
             sync_folder(self._folder)

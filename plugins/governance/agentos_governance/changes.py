@@ -1,8 +1,8 @@
 """What a worker really changed: a worktree's files against its base commit.
 
-Above: gates, packets, scope. Below: git, worktree_files. The worktree's own git data are not
-believed: its index (assume-unchanged, skip-worktree), branches, configuration, filters and
-exclude files may all be a worker's work. The comparison happens in a private git folder that
+Above: gates, packets, scope. Below: git, snapshots. The worktree's own git data are not
+believed: its index (assume-unchanged, skip-worktree), branches, configuration, filters, exclude
+files and even the objects of the base commit may all be a worker's work. The comparison happens in a private git folder that
 knows only the base commit, and every file is read again.
 
 Left out: files that the ignore rules *of the base commit* ignore. Rules that the worker added or
@@ -11,15 +11,18 @@ changed hide nothing.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agentos import NotFoundError, digest_of
-from agentos_governance.git import Git, check_object_id
+from agentos import Git, NotFoundError, UnavailableError, check_object_id, digest_of
 from agentos_governance.snapshots import Snapshot, take_snapshot
 from agentos_governance.workspaces import Workspace, inspect_repository
+
+MAX_PATCH_BYTES = 8 * 1024 * 1024
+_LABEL_TIMEOUT_S = 10.0
 
 Status = Literal[
     "added", "modified", "deleted", "renamed", "mode_changed", "type_changed", "untracked"
@@ -56,7 +59,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DiffStatistics:
-    """Sizes of a diff; binary files count as files without lines."""
+    """Sizes of a diff; files that are binary, or too large to compare, count without lines."""
 
     files: int
     insertions: int
@@ -68,19 +71,21 @@ class WorkspaceDiff:
     """A worktree's difference to its base: changes in path order, sizes, patch, and a digest.
 
     `digest` is the SHA-256 of the canonical JSON of base commit and changes, blob ids included,
-    so equal digests mean equal content. `patch` is git's binary-safe patch text.
+    so equal digests mean equal content. `patch` is git's binary-safe patch text; None where the
+    changed content, old and new, or the patch has more than MAX_PATCH_BYTES.
     """
 
     changes: list[Change]
     statistics: DiffStatistics
     digest: str
-    patch: bytes
+    patch: bytes | None
 
 
 async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
     """Everything that differs from the base commit: committed, staged, unstaged, untracked.
 
-    Raises NotFoundError when the worktree is gone, InvalidStateError when a file cannot be read.
+    Raises NotFoundError when the worktree is gone; InvalidStateError when a file cannot be read or
+    the base commit's objects were changed; LimitExceededError when too much changed to be read.
     """
     check_object_id(workspace.base_commit)
     if not workspace.path.is_dir():
@@ -92,8 +97,8 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
             Path(private), repository.git_folder, workspace.path, workspace.base_commit
         )
         changes = _changes(await snapshot.raw_diff(), snapshot, tracked)
-        statistics = _statistics(await snapshot.numbers())
-        patch = await snapshot.patch()
+        statistics = await _statistics(snapshot, len(changes))
+        patch = await _patch(snapshot)
     changes += [
         Change(_shown(path), "untracked", is_symlink=False, escapes=False)
         for path in snapshot.unstorable
@@ -132,8 +137,12 @@ def _is_label(key: str, value: object) -> bool:
 
 async def _tracked_by_worker(workspace: Workspace) -> frozenset[bytes]:
     """Paths in the worker's own index: only a label, so an unreadable index is an empty one."""
-    listed = await Git(workspace.path).run("ls-files", "-z", "--cached")
-    return frozenset(listed.output.split(b"\0")) if listed.status == 0 else frozenset()
+    with contextlib.suppress(UnavailableError):
+        git = Git(workspace.path, timeout_s=_LABEL_TIMEOUT_S)
+        listed = await git.run("ls-files", "-z", "--cached")
+        if listed.status == 0:
+            return frozenset(listed.output.split(b"\0"))
+    return frozenset()
 
 
 def _changes(raw: bytes, snapshot: Snapshot, tracked: frozenset[bytes]) -> list[Change]:
@@ -196,10 +205,19 @@ def _shown_character(character: str) -> str:
     return character
 
 
-def _statistics(numbers: bytes) -> DiffStatistics:
+async def _patch(snapshot: Snapshot) -> bytes | None:
+    if snapshot.changed_bytes > MAX_PATCH_BYTES:
+        return None
+    patch = await snapshot.patch()
+    return patch if len(patch) <= MAX_PATCH_BYTES else None
+
+
+async def _statistics(snapshot: Snapshot, n_changes: int) -> DiffStatistics:
     """Sums `--numstat -z`: `added TAB deleted TAB path`, dashes for binary files."""
+    if not snapshot.is_compared:
+        return DiffStatistics(n_changes, 0, 0)
     files = insertions = deletions = 0
-    for line in numbers.split(b"\0"):
+    for line in (await snapshot.numbers()).split(b"\0"):
         columns = line.split(b"\t", 2)
         if len(columns) != 3:
             continue

@@ -1,7 +1,6 @@
-"""What well-known programs do beyond running: files they write, and whether they use the network.
+"""What commands do beyond running: how a use of a file is told, and who uses the network.
 
-Above: command_judgement, commands. Below: command_words. A program missing here is judged by its
-name and arguments alone.
+Above: command_judgement, command_files, commands. Below: command_words.
 """
 
 from __future__ import annotations
@@ -18,38 +17,17 @@ Folders = frozenset[str | None]
 class FileUse:
     """A path a command names: written, read, or (`is_folder`) entered.
 
-    `path` is None where it cannot be known; it is relative to each of `folders`.
+    `path` is None where it cannot be known; it is relative to each of `folders`. `is_data` marks
+    what is only read and shown: it is judged as far as it can be known. `is_folder` with
+    `is_write` stands for something new below the folder.
     """
 
     path: str | None
     folders: Folders
     is_write: bool
     is_folder: bool = False
+    is_data: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """How to find what a program writes: all operands, or only the last (`cp`)."""
-
-    valued_options: frozenset[str]
-    only_last: bool = False
-    target_option: str | None = None
-
-
-_WRITERS: Mapping[str, _Writer] = {
-    "tee": _Writer(frozenset({"--output-error"})),
-    "touch": _Writer(frozenset({"-d", "-t", "-r", "--date", "--reference"})),
-    "mkdir": _Writer(frozenset({"-m", "--mode"})),
-    "rmdir": _Writer(frozenset()),
-    "rm": _Writer(frozenset()),
-    "unlink": _Writer(frozenset()),
-    "shred": _Writer(frozenset({"-n", "-s"})),
-    "truncate": _Writer(frozenset({"-s", "-r", "--size", "--reference"})),
-    "mv": _Writer(frozenset({"-S", "-t"}), target_option="-t"),
-    "cp": _Writer(frozenset({"-S", "-t"}), only_last=True, target_option="-t"),
-    "ln": _Writer(frozenset({"-S", "-t"}), only_last=True, target_option="-t"),
-    "install": _Writer(frozenset({"-m", "-o", "-g", "-S", "-t"}), True, "-t"),
-}
 
 _NETWORK_PROGRAMS = words(
     "curl wget ssh scp sftp ftp tftp telnet nc ncat netcat socat rsync ping dig nslookup aria2c "
@@ -84,60 +62,3 @@ def needs_network(argv: tuple[Word, ...]) -> bool:
     subcommands = _NETWORK_SUBCOMMANDS.get(program, frozenset())
     operands = [word.text for word in argv[1:] if not word.text.startswith("-")]
     return bool(operands) and operands[0] in subcommands
-
-
-def file_uses(argv: tuple[Word, ...], folders: Folders) -> list[FileUse]:
-    """Files that a well-known program writes, or reads while it writes others."""
-    program = program_of(argv)
-    if program == "dd":
-        return [
-            _use(Word(word.text[3:], word.is_literal), folders, is_write=word.text[:2] == "of")
-            for word in argv[1:]
-            if word.text.startswith(("of=", "if="))
-        ]
-    if program == "git":
-        return _git_output(argv, folders)
-    writer = _WRITERS.get(program)
-    if writer is None:
-        return []
-    operands, target = _operands(argv, writer)
-    if target is not None:
-        return [_use(word, folders, is_write=word is target) for word in (*operands, target)]
-    if writer.only_last:
-        return [
-            _use(word, folders, is_write=index == len(operands) - 1)
-            for index, word in enumerate(operands)
-        ]
-    return [_use(word, folders, is_write=True) for word in operands]
-
-
-def _use(word: Word, folders: Folders, *, is_write: bool) -> FileUse:
-    return FileUse(word.text if word.is_literal else None, folders, is_write)
-
-
-def _git_output(argv: tuple[Word, ...], folders: Folders) -> list[FileUse]:
-    uses = []
-    for index, word in enumerate(argv):
-        if word.text.startswith("--output="):
-            value = word.text.removeprefix("--output=")
-            uses.append(_use(Word(value, word.is_literal), folders, is_write=True))
-        elif word.text == "--output" and index + 1 < len(argv):
-            uses.append(_use(argv[index + 1], folders, is_write=True))
-    return uses
-
-
-def _operands(argv: tuple[Word, ...], writer: _Writer) -> tuple[list[Word], Word | None]:
-    operands: list[Word] = []
-    target: Word | None = None
-    remaining = iter(argv[1:])
-    for word in remaining:
-        if word.text == "--":
-            operands += remaining
-        elif word.text.startswith("--target-directory="):
-            target = Word(word.text.partition("=")[2], word.is_literal)
-        elif word.text in writer.valued_options:
-            value = next(remaining, None)
-            target = value if word.text == writer.target_option else target
-        elif word.text == "-" or not word.text.startswith("-"):
-            operands.append(word)
-    return operands, target

@@ -5,13 +5,15 @@ Above: judgement. Below: commands (parses), forbidden, globs, paths.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from agentos_governance.actions import Action, tool_names
-from agentos_governance.command_effects import FileUse, file_uses, needs_network
+from agentos_governance.command_effects import FileUse, needs_network
+from agentos_governance.command_files import file_uses
 from agentos_governance.commands import (
+    MAX_COMMAND_CHARACTERS,
     CommandAnalysis,
     SimpleCommand,
     UnanalysableCommand,
@@ -20,10 +22,13 @@ from agentos_governance.commands import (
 from agentos_governance.contracts import Contract
 from agentos_governance.forbidden import ForbiddenActions
 from agentos_governance.globs import compile_globs
-from agentos_governance.paths import resolve_path
+from agentos_governance.paths import Place
 
 # Devices that swallow or show output; nothing is stored there.
 _HARMLESS_TARGETS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
+_HARMLESS_SOURCES = _HARMLESS_TARGETS | {"/dev/stdin", "/dev/zero", "/dev/random", "/dev/urandom"}
+# Stands for what a command will create in a folder.
+_NEW_FILE = "new"
 
 CheckWrite = Callable[[str], None]
 
@@ -57,7 +62,7 @@ class CommandRules:
         self,
         action: Action,
         command: str | None,
-        workspace: Path | None,
+        place: Place,
         check_write: CheckWrite,
     ) -> Refusal | None:
         """Why `command` may not run, or None.
@@ -66,6 +71,12 @@ class CommandRules:
         """
         if command is None or not command.strip():
             return Refusal("commands_allowed", "an execute action must say its command")
+        if len(command) > MAX_COMMAND_CHARACTERS:
+            return Refusal(
+                "command_analysis",
+                f"the command has more than {MAX_COMMAND_CHARACTERS} characters",
+                "put it into a script inside the workspace, or run it in parts",
+            )
         tools = tool_names(action.tool, action.server)
         hit = self._forbidden.find_command({command, " ".join(command.split())}, tools)
         if hit is not None:
@@ -77,7 +88,7 @@ class CommandRules:
             refusal = self._find_command_refusal(each, tools)
             if refusal is not None:
                 return refusal
-        return self._find_file_refusal(analysis, workspace, check_write)
+        return self._find_file_refusal(analysis, place, check_write)
 
     def _refuse_unanalysable(self, analysis: UnanalysableCommand) -> Refusal | None:
         if not self._is_restricted:
@@ -109,38 +120,40 @@ class CommandRules:
         return None
 
     def _find_file_refusal(
-        self, analysis: CommandAnalysis, workspace: Path | None, check_write: CheckWrite
+        self, analysis: CommandAnalysis, place: Place, check_write: CheckWrite
     ) -> Refusal | None:
         uses = [*analysis.file_uses]
         for command in analysis.commands:
             uses += file_uses(command.argv, command.folders)
         for use in uses:
-            refusal = self._find_use_refusal(use, workspace, check_write)
+            refusal = self._find_use_refusal(use, place, check_write)
             if refusal is not None:
                 return refusal
         return None
 
     def _find_use_refusal(
-        self, use: FileUse, workspace: Path | None, check_write: CheckWrite
+        self, use: FileUse, place: Place, check_write: CheckWrite
     ) -> Refusal | None:
-        if use.path in _HARMLESS_TARGETS:
+        if use.path in (_HARMLESS_TARGETS if use.is_write else _HARMLESS_SOURCES):
             return None
-        if use.path is None or (None in use.folders and not use.path.startswith("/")):
-            if not self._is_restricted:
+        is_absolute = use.path is not None and use.path.startswith("/")
+        folders = use.folders
+        if use.is_data:
+            folders = frozenset(folder for folder in folders if is_absolute or folder is not None)
+        if use.path is None or (None in folders and not is_absolute):
+            if use.is_data or not self._is_restricted:
                 return None
             return Refusal(
                 "command_analysis",
                 "a file or folder that the command uses cannot be known beforehand",
                 "write the path out, relative to the workspace",
             )
-        if workspace is None:
+        if place.workspace is None and not use.is_data:
             return Refusal("workspace", "there is no workspace for the command's files")
-        for folder in use.folders:
-            relative = resolve_path(
-                workspace, use.path, for_write=use.is_write, cwd="." if folder is None else folder
-            )
+        for folder in folders:
+            relative = place.resolve(use.path, for_write=use.is_write, cwd=folder or ".")
             if use.is_write:
-                check_write(relative)
+                check_write(posixpath.join(relative, _NEW_FILE) if use.is_folder else relative)
         return None
 
 

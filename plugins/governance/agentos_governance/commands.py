@@ -22,13 +22,19 @@ from agentos_governance.command_words import Word, word_of
 from agentos_governance.command_wrappers import SHADOW_PROOF, Unwrapped, unwrap
 from agentos_governance.shell_variables import is_dangerous_variable
 
-MAX_COMMAND_CHARACTERS = 32_768
+MAX_COMMAND_CHARACTERS = 8_000
+MAX_SIMPLE_COMMANDS = 200
+MAX_OPERATORS = 600
+"""Characters that the shell may read as more than text, quoted ones and data included."""
 MAX_NESTED_SCRIPTS = 8
 MAX_NESTING = 150
 
 _BASH = Language(tree_sitter_bash.language())
 # Bash reads these as part of a word, or not at all; a parser may take them for space.
 _STRANGE_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\xa0\u1680\u2000-\u200f\u2028-\u202f]")
+
+# The parser's recovery from errors is quadratic in these, and holds the interpreter's lock.
+_OPERATOR = re.compile(r"[|&;()<>`$?\[{}]")
 
 # Bash joins the lines before it reads words; the parser sees two words, or one command too few.
 _MISREAD_LINE_BREAK = re.compile(r"\S\\\n|^[ \t]*\\\n", re.MULTILINE)
@@ -127,12 +133,15 @@ class _Walk:
     function_folders: Folders | None = None
     has_functions: bool = False
     has_moves: bool = False
+    n_commands: int = 0
     scripts: int = 0
     nesting: int = 0
 
     def script(self, text: str, folders: Folders, depth: int) -> _After:
         if len(text) > MAX_COMMAND_CHARACTERS:
             raise InvalidArgumentError(f"it has more than {MAX_COMMAND_CHARACTERS} characters")
+        if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
+            raise InvalidArgumentError(f"it has more than {MAX_OPERATORS} shell operators")
         if depth > MAX_NESTED_SCRIPTS:
             raise InvalidArgumentError(f"more than {MAX_NESTED_SCRIPTS} scripts inside each other")
         if _STRANGE_CHARACTER.search(text):
@@ -315,6 +324,9 @@ class _Walk:
         """One simple command whose words are known as far as they can be."""
         if not argv:
             return _After(folders, folders)
+        self.n_commands += 1
+        if self.n_commands > MAX_SIMPLE_COMMANDS:
+            raise InvalidArgumentError(f"it runs more than {MAX_SIMPLE_COMMANDS} commands")
         unwrapped = unwrap(argv)
         self.commands.append(SimpleCommand(unwrapped.argv, argv, unwrapped.is_transparent, folders))
         self.file_uses += [

@@ -21,12 +21,17 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from agentos import InvalidArgumentError, canonical_json, sha256_hex
 
 MAX_ENTRIES = 200
 MAX_ENTRY_CHARACTERS = 500
+MAX_GLOB_BYTES = 32 * 1024
+"""Of all globs of a contract together, in UTF-8."""
+MAX_WILDCARDS = 1_000
+"""`*`, `?` and `[` in all globs of a contract together."""
 MAX_USD_DECIMALS = 10
 MAX_USD = Decimal(10) ** 9
 VERSION_HEX_DIGITS = 16
@@ -157,6 +162,25 @@ class Contract(BaseModel):
         if value:
             raise ValueError("constraints are not evaluated by this version; leave the list empty")
         return value
+
+    @model_validator(mode="after")
+    def _bound_globs(self) -> Contract:
+        # Every glob may be compared with every path and command of an action.
+        text = "\n".join(self.globs())
+        if len(text.encode("utf-8")) > MAX_GLOB_BYTES:
+            raise ValueError(f"its globs have more than {MAX_GLOB_BYTES} bytes together")
+        if sum(map(text.count, "*?[")) > MAX_WILDCARDS:
+            raise ValueError(f"its globs have more than {MAX_WILDCARDS} wildcards together")
+        return self
+
+    def globs(self) -> list[str]:
+        """Every glob of the contract."""
+        return [
+            *self.allowed_roots,
+            *self.allowed_tools,
+            *self.forbidden_actions,
+            *(self.commands_allowed or []),
+        ]
 
 
 def parse_contract(value: Mapping[str, Any] | str | bytes | Contract) -> Contract:

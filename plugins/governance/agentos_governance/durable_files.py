@@ -18,7 +18,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write_durable(path: Path, content: bytes) -> None:
-    """Puts `content` at `path` in one step; the caller syncs the folder when all are written."""
+    """Puts `content` at `path`, mode 0600, in one step; the caller syncs the folder at the end."""
     write_durable_chunks(path, iter([content]))
 
 
@@ -26,7 +26,8 @@ def write_durable_chunks(path: Path, chunks: Iterator[bytes]) -> None:
     """As `write_durable`, for content that is read piece by piece."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        with part.open("xb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
@@ -34,6 +35,13 @@ def write_durable_chunks(path: Path, chunks: Iterator[bytes]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder and what is above it, where missing; only its owner may enter it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+        folder.chmod(0o700)
 
 
 def sync_folder(folder: Path) -> None:

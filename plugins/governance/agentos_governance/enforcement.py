@@ -159,7 +159,7 @@ async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
         return _held(call, living[0])
     if protocol:
         return None
-    if living and call.principal.role is Role.WORKER:
+    if living:
         raise InvalidArgumentError(
             f"{call.principal.name} holds several work orders; the call must name one",
             remedy='set _meta["agentos/work_order"]',

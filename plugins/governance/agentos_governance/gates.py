@@ -1,36 +1,46 @@
 """What a submission must pass: evidence, digests, scope, and whatever plugins add.
 
-Above: submit_work_order. Below: changes, scope, git. Gates look at what is there, not at what the
+Above: submit_work_order. Below: changes, scope, file_reading, verified_objects. Gates look at what is there, not at what the
 worker says: files are hashed again and the worktree is compared with its base commit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
-from agentos import CallRefusedError, InvalidArgumentError
+from agentos import (
+    CallRefusedError,
+    Git,
+    InvalidArgumentError,
+    InvalidStateError,
+    NotFoundError,
+    sha256_hex,
+)
+from agentos_governance.blobs import MAX_BLOB_BYTES
 from agentos_governance.changes import WorkspaceDiff
 from agentos_governance.contracts import Contract
-from agentos_governance.git import Git
-from agentos_governance.paths import resolve_path
+from agentos_governance.file_reading import read_workspace_file
 from agentos_governance.scope import findings_outside_roots
+from agentos_governance.verified_objects import read_file_at
 from agentos_governance.views import EvidenceView, GateView
 from agentos_governance.workspaces import Workspace
 
 MAX_FINDINGS = 200
+MAX_FINDING_CHARS = 1_000
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What gates judge: one work order at the moment it is submitted."""
+    """What gates judge: one work order at the moment it is submitted.
+
+    `diff` is None without a workspace, and where it cannot be made; `not_compared` says why.
+    """
 
     work_order: str
     contract: Contract
@@ -38,6 +48,7 @@ class Submission:
     workspace: Workspace | None
     diff: WorkspaceDiff | None
     summary: str
+    not_compared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +68,15 @@ async def run_gates(submission: Submission, further: Sequence[Gate] = ()) -> lis
         except Exception as error:  # a broken gate must not let work through
             _log.error("gate_failed", gate=gate.name, exc_info=error)
             findings = [f"the gate itself failed: {type(error).__name__}"]
-        shown = findings[:MAX_FINDINGS]
+        shown = [_shortened(finding) for finding in findings[:MAX_FINDINGS]]
         if len(findings) > MAX_FINDINGS:
             shown.append(f"... and {len(findings) - MAX_FINDINGS} more")
         views.append(GateView(name=gate.name, passed=not findings, findings=shown))
     return views
+
+
+def _shortened(finding: str) -> str:
+    return finding if len(finding) <= MAX_FINDING_CHARS else finding[:MAX_FINDING_CHARS] + "..."
 
 
 async def _required_evidence(submission: Submission) -> list[str]:
@@ -89,30 +104,31 @@ async def _evidence_digests(submission: Submission) -> list[str]:
 
 async def _check_claim(workspace: Workspace, item: EvidenceView, path: str) -> str | None:
     """Why a claim's file is not what was recorded; it may be the version of the base commit."""
-    current = await asyncio.to_thread(_digest_of_file, workspace.path, path)
-    if current == item.sha256 or await _digest_at_base(workspace, path) == item.sha256:
-        return None
-    if current is None:
-        return f"{item.id}: {path} does not exist; its digest was {item.sha256}"
-    return f"{item.id}: {path} has changed since it was recorded; record it again"
-
-
-def _digest_of_file(root: Path, path: str) -> str | None:
     try:
-        target = root / resolve_path(root, path, for_write=False)
-        with target.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, CallRefusedError, InvalidArgumentError):
+        _, content = await asyncio.to_thread(
+            read_workspace_file, workspace.path, path, MAX_BLOB_BYTES
+        )
+        now = "has changed since it was recorded; record it again"
+        if sha256_hex(content) == item.sha256:
+            return None
+    except NotFoundError:
+        now = f"does not exist; its digest was {item.sha256}"
+    except (CallRefusedError, InvalidArgumentError) as error:
+        now = f"cannot be read again: {error.message}"
+    try:
+        base = await read_file_at(
+            Git(workspace.repo_root), workspace.base_commit, path, MAX_BLOB_BYTES
+        )
+    except InvalidStateError as error:
+        return f"{item.id}: {path}: {error.message}"
+    if base is not None and sha256_hex(base) == item.sha256:
         return None
-
-
-async def _digest_at_base(workspace: Workspace, path: str) -> str | None:
-    git = Git(workspace.repo_root)
-    found = await git.run("cat-file", "blob", f"{workspace.base_commit}:{path}")
-    return hashlib.sha256(found.output).hexdigest() if found.status == 0 else None
+    return f"{item.id}: {path} {now}"
 
 
 async def _diff_in_roots(submission: Submission) -> list[str]:
+    if submission.not_compared is not None:
+        return [submission.not_compared]
     if submission.diff is None:
         return []
     return findings_outside_roots(submission.diff.changes, submission.contract)

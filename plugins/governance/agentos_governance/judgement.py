@@ -8,7 +8,6 @@ submitted work is judged again by its real diff (`scope`), and why commands belo
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,9 +26,11 @@ from agentos_governance.command_judgement import CommandRules
 from agentos_governance.contracts import Contract, contract_digest
 from agentos_governance.forbidden import ForbiddenActions
 from agentos_governance.globs import compile_globs, compile_roots
-from agentos_governance.paths import normalise_path, refuse_git_internals, resolve_path
+from agentos_governance.paths import Place
 
-MAX_PATHS = 1000
+MAX_PATHS = 200
+MAX_PATH_CHARACTERS = 32 * 1024
+"""Of all paths of one action together."""
 _CACHED_TOOL_JUDGEMENTS = 4096
 
 
@@ -47,38 +48,13 @@ class Judgement:
         return self.verdict == "allow"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the paths of an action lead: a workspace, or nowhere but their own text."""
-
-    workspace: Path | None
-    is_strict: bool
-    """Refuse writes where there is no workspace."""
-
-    def resolve(self, path: str, *, for_write: bool, cwd: str) -> str:
-        if self.workspace is not None:
-            return resolve_path(self.workspace, path, for_write=for_write, cwd=cwd)
-        if for_write and self.is_strict:
-            raise CallRefusedError(
-                "there is no workspace to write in",
-                rule="workspace",
-                remedy="claim the work order first; the claim returns its workspace",
-            )
-        # The path by itself first: joining would hide that it is empty or names a home directory.
-        relative = normalise_path(path)
-        if cwd != ".":
-            relative = normalise_path(os.path.join(cwd, path))
-        if for_write:
-            refuse_git_internals(relative)
-        return relative
-
-
 class CompiledContract:
     """A contract ready to judge; build it with `compile_contract` and keep it."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.version = contract_digest(contract)
+        self.glob_bytes = sum(len(glob.encode()) for glob in contract.globs())
         self._allowed = compile_globs(contract.allowed_tools)
         self._forbidden = ForbiddenActions(contract.forbidden_actions)
         self._is_inside_roots = compile_roots(contract.allowed_roots)
@@ -102,7 +78,7 @@ class CompiledContract:
         if not paths and "execute" not in capabilities and "write" not in capabilities:
             return on_tool
         try:
-            place = _Place(workspace, is_strict=has_repository)
+            place = Place(workspace, is_strict=has_repository)
             return self._judge_targets(action, capabilities, paths, place) or on_tool
         except CallRefusedError as refusal:
             return Judgement("deny", refusal.rule, refusal.message, refusal.remedy)
@@ -134,30 +110,37 @@ class CompiledContract:
         action: Action,
         capabilities: frozenset[Capability],
         paths: list[str],
-        place: _Place,
+        place: Place,
     ) -> Judgement | None:
         judgement: Judgement | None = None
         if "write" in capabilities and not paths:
             return Judgement("deny", "allowed_roots", "a write must name its paths")
-        if len(paths) > MAX_PATHS:
-            return Judgement("deny", "workspace", f"more than {MAX_PATHS} paths in one action")
-        for path in paths:
-            judgement = self._judge_path(action, "write" in capabilities, path, place)
+        if len(paths) > MAX_PATHS or sum(map(len, paths)) > MAX_PATH_CHARACTERS:
+            return Judgement(
+                "deny",
+                "workspace",
+                f"more than {MAX_PATHS} paths, or {MAX_PATH_CHARACTERS} characters of paths, "
+                "in one action",
+                "ask for fewer paths at a time",
+            )
+        for_write = "write" in capabilities
+        # Apart from the matching: system calls between, which release the interpreter's lock for
+        # a moment, keep the event loop from getting it.
+        resolved = [place.resolve(path, for_write=for_write, cwd=action.cwd) for path in paths]
+        for path, relative in zip(paths, resolved, strict=True):
+            judgement = self._judge_path(action, for_write, path, relative)
             if not judgement.is_allowed:
                 return judgement
         if "execute" in capabilities:
             command = command_of(action)
-            refusal = self._commands.find_refusal(
-                action, command, place.workspace, self._check_write
-            )
+            refusal = self._commands.find_refusal(action, command, place, self._check_write)
             if refusal is not None:
                 return Judgement("deny", refusal.rule, refusal.reason, refusal.remedy)
             rule = "allowed_tools" if self._commands.allows_any else "commands_allowed"
             judgement = Judgement("allow", rule, "every command in it is allowed")
         return judgement
 
-    def _judge_path(self, action: Action, for_write: bool, path: str, place: _Place) -> Judgement:
-        relative = place.resolve(path, for_write=for_write, cwd=action.cwd)
+    def _judge_path(self, action: Action, for_write: bool, path: str, relative: str) -> Judgement:
         names = tool_names(action.tool, action.server)
         capability = "write" if for_write else "read"
         spellings = {relative, path}

@@ -18,10 +18,12 @@ from agentos import (
     Transaction,
     format_time,
 )
+from agentos_governance.bounds import newest_within
 from agentos_governance.contracts import Contract, parse_contract, usd_text
 from agentos_governance.projections import work_order_stream
 from agentos_governance.views import (
     CostView,
+    DetailCounts,
     EvidenceView,
     LeaseView,
     VoteView,
@@ -33,6 +35,13 @@ from agentos_governance.views import (
 sql = Queries("agentos_governance")
 
 MAX_PRIORITY = 1_000
+MAX_EVIDENCE = 50
+MAX_VOTES = 50
+MAX_FINDINGS = 100
+MAX_LIST_BYTES = 256 * 1024
+MAX_FINDINGS_BYTES = 128 * 1024
+# Contract, objective, summary and title of up to 6 bytes a character, and the lists above.
+MAX_DETAILS_BYTES = 2 * 1024 * 1024
 OPEN_STATES = ("blocked", "ready", "active", "suspended", "in_review")
 
 
@@ -162,10 +171,14 @@ def evidence_view(row: Any) -> EvidenceView:
 
 
 async def list_votes(
-    reader: Reader, work_order: str, packet_sha256: str | None = None
+    reader: Reader,
+    work_order: str,
+    packet_sha256: str | None = None,
+    *,
+    newest: int | None = None,
 ) -> list[VoteView]:
-    """Votes on a work order, or on one packet of it, oldest first."""
-    rows = await reader.fetch(sql.list_votes, work_order, packet_sha256)
+    """Votes on a work order, or on one packet of it, oldest first; all, or the newest ones."""
+    rows = await reader.fetch(sql.list_votes, work_order, packet_sha256, newest)
     return [
         VoteView(
             reviewer=row["reviewer"],
@@ -180,18 +193,39 @@ async def list_votes(
     ]
 
 
+def shown_votes(votes: list[VoteView]) -> list[VoteView]:
+    """The newest votes with their newest findings, as many as an answer has room for."""
+    shown = [
+        vote.model_copy(
+            update={"findings": newest_within(vote.findings, MAX_FINDINGS, MAX_FINDINGS_BYTES)}
+        )
+        for vote in votes[-MAX_VOTES:]
+    ]
+    return newest_within(shown, MAX_VOTES, MAX_LIST_BYTES)
+
+
 async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkOrderDetails:
-    """Everything known of a work order."""
+    """What is known of a work order, in at most MAX_DETAILS_BYTES."""
     row = await get_order(reader, work_order)
-    votes = await list_votes(reader, work_order)
     depends_on = await list_depends_on(reader, [work_order])
+    all_evidence = await list_evidence(reader, work_order)
+    evidence = newest_within(all_evidence, MAX_EVIDENCE, MAX_LIST_BYTES)
+    all_votes = await list_votes(reader, work_order, newest=MAX_VOTES)
+    votes = shown_votes(all_votes)
+    said = [finding for vote in all_votes for finding in vote.findings]
+    findings = newest_within(said, MAX_FINDINGS, MAX_FINDINGS_BYTES)
+    n_votes, n_findings = await reader.fetch_row(sql.count_votes, work_order)
+    counts = DetailCounts(evidence=len(all_evidence), votes=n_votes, findings=n_findings)
+    shown = DetailCounts(evidence=len(evidence), votes=len(votes), findings=len(findings))
     return WorkOrderDetails(
         **_fields(row, depends_on.get(work_order, []), now),
         contract=dict(row["contract"]),
         workspace=workspace_view(row),
-        evidence=await list_evidence(reader, work_order),
+        evidence=evidence,
         votes=votes,
-        findings=[finding for vote in votes for finding in vote.findings],
+        findings=findings,
+        counts=counts,
+        truncated=shown != counts,
         summary=row["summary"],
         history_length=await reader.fetch_value(sql.history_length, work_order_stream(work_order)),
     )

@@ -28,6 +28,7 @@ from agentos_governance.dsse import sign_envelope
 from agentos_governance.durable_files import (
     file_sha256,
     iter_file,
+    make_private_folder,
     sync_folder,
     write_durable,
     write_durable_chunks,
@@ -71,7 +72,8 @@ def write_packet(
     Raises InvalidArgumentError for content that is not what its digest says.
     """
     store = directory / FILES_FOLDER
-    store.mkdir(parents=True, exist_ok=True)
+    make_private_folder(directory)
+    make_private_folder(store)
     for digest, content in sorted(files.items()):
         _store(store, digest, content)
     claims_bytes = b"".join(_claim_line(claim, files) for claim in claims)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentos import Event, Kernel, Settings
+from agentos import Event, Kernel, Settings, load_or_create_signing_key
 from agentos_governance.blobs import BlobStore
-from agentos_governance.keys import load_or_create_signing_key
+from agentos_governance.durable_files import make_private_folder
 from agentos_governance.orders import (
     Reader,
     cost_view,
@@ -54,6 +54,8 @@ def store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
     blobs = BlobStore(settings.home / "blobs")
     files = {d: blobs.path(d) for d in content.digests if blobs.path(d).is_file()}
     with _only_writer(settings.home / "locks" / f"packet-{content.work_order}"):
+        for folder in ("evidence", "keys"):
+            make_private_folder(settings.home / folder)
         return write_packet(
             packet_folder(settings, content.work_order),
             work_order=content.work_order,

@@ -13,6 +13,10 @@ from pathlib import Path
 from agentos import CallRefusedError, InvalidArgumentError
 
 MAX_PATH_CHARACTERS = 4096
+MAX_LINKS_IN_LINKS = 40
+"""Links whose targets lead through links, as deep as Linux follows them."""
+MAX_STEPS = 20_000
+"""Names that one resolver reads, those in links included."""
 
 # Characters that HFS+ ignores in names; git guards `.git` against the same list.
 _IGNORABLE = dict.fromkeys(
@@ -20,40 +24,135 @@ _IGNORABLE = dict.fromkeys(
 )
 
 
-def resolve_path(workspace: Path, path: str, *, for_write: bool, cwd: str = ".") -> str:
-    """The repository-relative path, with `/`, that `path` leads to; `.` is the workspace itself.
+class PathResolver:
+    """Resolves paths in one workspace; links and folders that it has seen are not read again.
 
-    Relative paths start at `cwd` (inside the workspace); absolute ones must lie inside. The file
-    need not exist; every existing part is resolved. Raises InvalidArgumentError for text that is
-    no path, CallRefusedError (rule `workspace` or `git_internals`) for a path that leads out or,
-    `for_write`, into `.git`.
+    Keep it for one judgement, not longer: the workspace changes. Not safe for several threads.
     """
-    _check_text(path)
-    root = os.path.realpath(workspace)
-    lexical = os.path.join(root, cwd, path)
-    real = os.path.realpath(lexical)
-    if real != root and not real.startswith(root.rstrip("/") + "/"):
+
+    def __init__(self, workspace: Path) -> None:
+        self._root = os.path.realpath(workspace)
+        self._bases = (self._root, os.path.abspath(workspace))
+        self._real: dict[tuple[str, str], str] = {}
+        self._being_followed: set[tuple[str, str]] = set()
+        self._n_steps = 0
+
+    def resolve(self, path: str, *, for_write: bool, cwd: str = ".") -> str:
+        """The repository-relative path, with `/`, that `path` leads to; `.` is the workspace.
+
+        Relative paths start at `cwd` (inside the workspace); absolute ones must lie inside. The
+        file need not exist; every existing part is resolved. Raises InvalidArgumentError for text
+        that is no path, CallRefusedError (rule `workspace` or `git_internals`) for a path that
+        leads out or, `for_write`, into `.git`.
+        """
+        _check_text(path)
+        start = self._root if path.startswith("/") else self._walk(self._root, cwd, path)
+        real = self._walk(start, path, path)
+        if not _is_below(real, self._root):
+            raise CallRefusedError(
+                f"{path!r} leads outside the workspace",
+                rule="workspace",
+                remedy="use a path inside the workspace",
+            )
+        relative = _relative_to(real, self._root)
+        if for_write:
+            refuse_git_internals(relative)
+            # A link named `.git` may lead anywhere inside; replacing it is as bad as writing in it.
+            refuse_git_internals(self._written_form(os.path.join(self._root, cwd, path)))
+        return relative
+
+    def _walk(self, start: str, text: str, path: str) -> str:
+        """Where `text`, read from the resolved folder `start`, leads; `path` is for messages."""
+        current = "/" if text.startswith("/") else start
+        for name in text.split("/"):
+            self._n_steps += 1
+            if self._n_steps > MAX_STEPS:
+                raise CallRefusedError(
+                    f"{path!r} leads through more than {MAX_STEPS} folders and links",
+                    rule="workspace",
+                    remedy="write paths without detours, and fewer of them in one action",
+                )
+            if name == "..":
+                current = os.path.dirname(current)
+            elif name not in {"", "."}:
+                current = self._real.get((current, name)) or self._step(current, name, path)
+        return current
+
+    def _step(self, folder: str, name: str, path: str) -> str:
+        key = (folder, name)
+        if key in self._being_followed or len(self._being_followed) >= MAX_LINKS_IN_LINKS:
+            raise CallRefusedError(f"{path!r} runs in a circle of links", rule="workspace")
+        real = f"{folder.rstrip('/')}/{name}"
+        target = _link_target(real, path)
+        if target is not None:
+            self._being_followed.add(key)
+            try:
+                real = self._walk(folder, target, path)
+            finally:
+                self._being_followed.remove(key)
+        self._real[key] = real
+        return real
+
+    def _written_form(self, lexical: str) -> str:
+        """The path as written, without the part that leads to the workspace itself."""
+        written = os.path.normpath(lexical)
+        base = next((base for base in self._bases if _is_below(written, base)), written)
+        return _relative_to(written, base)
+
+
+class Place:
+    """Where the paths of one action lead: into a workspace, or nowhere but their own text.
+
+    `is_strict` refuses writes where there is no workspace. Keep it for one judgement.
+    """
+
+    def __init__(self, workspace: Path | None, *, is_strict: bool) -> None:
+        self.workspace = workspace
+        self._is_strict = is_strict
+        self._resolver = PathResolver(workspace) if workspace is not None else None
+
+    def resolve(self, path: str, *, for_write: bool, cwd: str) -> str:
+        """The repository-relative path; raises as `PathResolver.resolve` does."""
+        if self._resolver is not None:
+            return self._resolver.resolve(path, for_write=for_write, cwd=cwd)
+        if for_write and self._is_strict:
+            raise CallRefusedError(
+                "there is no workspace to write in",
+                rule="workspace",
+                remedy="claim the work order first; the claim returns its workspace",
+            )
+        # The path by itself first: joining would hide that it is empty or names a home directory.
+        relative = normalise_path(path)
+        if cwd != ".":
+            relative = normalise_path(os.path.join(cwd, path))
+        if for_write:
+            refuse_git_internals(relative)
+        return relative
+
+
+def resolve_path(workspace: Path, path: str, *, for_write: bool, cwd: str = ".") -> str:
+    """One path, as `PathResolver.resolve` gives it."""
+    return PathResolver(workspace).resolve(path, for_write=for_write, cwd=cwd)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _relative_to(path: str, folder: str) -> str:
+    return path[len(folder) :].lstrip("/") or "."
+
+
+def _link_target(path: str, asked: str) -> str | None:
+    """What the link at `path` holds; None for what is no link, or not there."""
+    try:
+        return os.readlink(path) if stat.S_ISLNK(os.lstat(path).st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
         raise CallRefusedError(
-            f"{path!r} leads outside the workspace",
-            rule="workspace",
-            remedy="use a path inside the workspace",
-        )
-    relative = os.path.relpath(real, root)
-    _refuse_link_loop(root, relative, path)
-    if for_write:
-        refuse_git_internals(relative)
-        # A link named `.git` may lead anywhere inside; replacing it is as bad as writing in it.
-        refuse_git_internals(_written_form(lexical, workspace, root))
-    return relative
-
-
-def _written_form(lexical: str, workspace: Path, root: str) -> str:
-    """The path as written, without the part that leads to the workspace itself."""
-    written = os.path.normpath(lexical)
-    for base in (root, os.path.abspath(workspace)):
-        if written.startswith(base.rstrip("/") + "/"):
-            return os.path.relpath(written, base)
-    return "."
+            f"{asked!r} cannot be resolved: {error.strerror}", rule="workspace"
+        ) from error
 
 
 def normalise_path(path: str) -> str:
@@ -102,20 +201,3 @@ def _check_text(path: str) -> None:
         raise CallRefusedError(
             f"{path!r} names a home directory", rule="workspace", remedy="use a relative path"
         )
-
-
-def _refuse_link_loop(root: str, relative: str, path: str) -> None:
-    """Realpath leaves links of a loop in place; nothing behind them can be judged."""
-    current = root
-    for part in relative.split("/"):
-        current = os.path.join(current, part)
-        try:
-            mode = os.lstat(current).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise CallRefusedError(
-                f"{path!r} cannot be resolved: {error.strerror}", rule="workspace"
-            ) from error
-        if stat.S_ISLNK(mode):
-            raise CallRefusedError(f"{path!r} runs in a circle of links", rule="workspace")

@@ -14,6 +14,7 @@ from agentos import (
     EventType,
     Kernel,
     MigrationSet,
+    PolicyCost,
     ReadModel,
     Service,
     Tool,
@@ -23,6 +24,7 @@ from agentos import (
 from agentos_governance import command_line, hookspecs
 from agentos_governance.enforcement import authorizer_for
 from agentos_governance.packets import ENDED, ensure_final_packet
+from agentos_governance.policy_cost import judge_a_contract
 from agentos_governance.prices import PriceTable, default_price_table, parse_price_table
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
 from agentos_governance.reserve import reserve_up_to
@@ -84,6 +86,7 @@ def register_services() -> Sequence[Service]:
     return [
         Service(PriceTable, _merge_price_tables),
         Service(reviews.GateRegistry, _collect_gates),
+        Service(reports.AuditQueue, lambda kernel: reports.AuditQueue()),
         Service(leases.ClaimsUnderWay, lambda kernel: leases.ClaimsUnderWay()),
     ]
 
@@ -93,6 +96,11 @@ def wrap_tool_call(tool: Tool) -> Sequence[Wrapper]:
     if not tool.max_cost_usd:
         return [authorizer_for(tool)]
     return [authorizer_for(tool), reserve_up_to(tool.max_cost_usd)]
+
+
+@hookimpl
+def register_policy_costs() -> Sequence[PolicyCost]:
+    return [judge_a_contract()]
 
 
 @hookimpl

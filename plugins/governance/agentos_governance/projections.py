@@ -13,7 +13,9 @@ from agentos import Event, EventType, ProjectionWriter, Queries, ReadModel
 _sql = Queries("agentos_governance", "sql/projections.sql")
 
 READ_MODEL = ReadModel(
-    "governance", ("work_order", "dependency", "claim", "evidence", "vote", "ledger")
+    "governance",
+    ("work_order", "dependency", "claim", "evidence", "vote", "ledger"),
+    {"budget differs from contract, ledger or holds": _sql.wrong_budgets},
 )
 
 

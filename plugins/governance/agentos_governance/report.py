@@ -13,13 +13,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from agentos import Event, Kernel, format_time
+from agentos_governance.bounds import newest_within
 from agentos_governance.contracts import contract_document, parse_contract, usd_text
 from agentos_governance.orders import (
+    MAX_EVIDENCE,
+    MAX_LIST_BYTES,
     cost_view,
     get_order,
     list_evidence,
     list_votes,
     read_history,
+    shown_votes,
     sql,
 )
 from agentos_governance.packets import packet_folder
@@ -36,6 +40,8 @@ GROUNDING_TOOLS = frozenset(
 )
 MAX_REFUSALS = 20
 MAX_GROUNDING = 50
+MAX_OBSERVATIONS = 200
+MAX_DENIALS = 500
 
 
 class Answer(BaseModel):
@@ -117,7 +123,11 @@ async def _why_allowed(kernel: Kernel, row: Any) -> Answer:
             "contract": contract_document(contract),
             "calls_allowed": n_allowed,
             "calls_refused": n_refused,
-            "refusals": [_refusal(event) for event in refused] + [_denial(e) for e in denied],
+            "refusals": newest_within(
+                [_refusal(event) for event in refused] + [_denial(e) for e in denied],
+                MAX_DENIALS,
+                MAX_LIST_BYTES,
+            ),
         },
     )
 
@@ -148,6 +158,17 @@ async def _grounding(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
         sql.list_calls, work_order_stream(row["id"]), "call.allowed", 2_000
     )
     lookups = [c for c in reversed(calls) if c["data"]["tool"] in GROUNDING_TOOLS]
+    observations = [
+        {
+            "observation": event.data["observation"],
+            "kind": event.data["kind"],
+            "title": event.data["title"],
+            "worker": event.actor,
+            "at": format_time(event.at),
+        }
+        for event in history
+        if event.type == "observation.recorded"
+    ]
     return Answer(
         summary=f"{len(lookups)} look-ups in the code and its history."
         if lookups
@@ -163,17 +184,8 @@ async def _grounding(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
                 for call in lookups[:MAX_GROUNDING]
             ],
             "n_lookups": len(lookups),
-            "observations": [
-                {
-                    "observation": event.data["observation"],
-                    "kind": event.data["kind"],
-                    "title": event.data["title"],
-                    "worker": event.actor,
-                    "at": format_time(event.at),
-                }
-                for event in history
-                if event.type == "observation.recorded"
-            ],
+            "observations": newest_within(observations, MAX_OBSERVATIONS, MAX_LIST_BYTES),
+            "n_observations": len(observations),
         },
     )
 
@@ -191,7 +203,11 @@ async def _correctness(kernel: Kernel, row: Any, history: list[Event]) -> Answer
         if gates
         else f"{len(evidence)} pieces of evidence; not submitted yet.",
         facts={
-            "evidence": [item.model_dump(mode="json") for item in evidence],
+            "evidence": [
+                item.model_dump(mode="json")
+                for item in newest_within(evidence, MAX_EVIDENCE, MAX_LIST_BYTES)
+            ],
+            "n_evidence": len(evidence),
             "gates": gates,
             "diff": submitted.data["diff"] if submitted else None,
             "packet_sha256": row["packet_sha256"],
@@ -235,7 +251,8 @@ async def _reviewed_by(kernel: Kernel, row: Any) -> Answer:
         summary=summary,
         facts={
             "policy": policy.model_dump(mode="json"),
-            "votes": [vote.model_dump(mode="json") for vote in votes],
+            "votes": [vote.model_dump(mode="json") for vote in shown_votes(votes)],
+            "n_votes": len(votes),
         },
     )
 

@@ -9,6 +9,7 @@ events give the same bytes, in any process, so its SHA-256 can be checked by any
      "evidence": [...], "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
      "findings": [...],  of the last failed gates and reviews since the last submission
      "cost": {...}, "steps": [...], "refusals": [...], "observations": [...],
+     "counts": {list: how many there are in all}, since every list holds its newest entries only,
      "events": {"count", "unknown", "head": {"seq", "type", "at", "hash"}}}
 
 Steps and refusals come from call records where the caller passes them: `steps` are finished
@@ -25,11 +26,23 @@ from itertools import pairwise
 from typing import Any
 
 from agentos import InvalidArgumentError, canonical_json, format_time, sha256_hex
+from agentos_governance.bounds import newest_within
 from agentos_governance.contracts import usd_text
 
 FORMAT = 1
-MAX_STEPS = 200
-MAX_REFUSALS = 50
+MAX_PHASES = 50
+
+# How many of the newest entries a packet holds, and in how many bytes.
+_LIMITS = {
+    "attempts": (50, 128 * 1024),
+    "evidence": (100, 256 * 1024),
+    "submissions": (10, 128 * 1024),
+    "reviews": (50, 256 * 1024),
+    "findings": (100, 128 * 1024),
+    "steps": (200, 128 * 1024),
+    "refusals": (50, 64 * 1024),
+    "observations": (100, 128 * 1024),
+}
 
 Data = Mapping[str, Any]
 
@@ -96,13 +109,9 @@ def _document(replay: _Replay, events: Sequence[Mapping[str, Any]]) -> dict[str,
         "evidence_missing": [
             kind for kind in replay.contract.get("evidence_required", []) if kind not in recorded
         ],
-        "submissions": replay.submissions,
-        "reviews": replay.reviews,
-        "findings": replay.findings,
         "cost": _cost(replay),
-        "steps": replay.steps[-MAX_STEPS:],
-        "refusals": replay.refusals[-MAX_REFUSALS:],
-        "observations": replay.observations,
+        **{name: newest_within(getattr(replay, name), *_LIMITS[name]) for name in _LIMITS},
+        "counts": {name: len(getattr(replay, name)) for name in _LIMITS},
         "events": {
             "count": len(events),
             "unknown": replay.unknown,
@@ -125,6 +134,7 @@ def _cost(replay: _Replay) -> dict[str, Any]:
     for entry in entries:
         phase = str(entry.get("phase"))
         by_phase[phase] = by_phase.get(phase, Decimal(0)) + Decimal(entry["usd"])
+    dearest = sorted(by_phase, key=lambda phase: (-by_phase[phase], phase))
     tokens = {
         name: sum(entry.get(name) or 0 for entry in entries)
         for name in ("input_tokens", "output_tokens", "cached_input_tokens")
@@ -133,7 +143,8 @@ def _cost(replay: _Replay) -> dict[str, Any]:
         "spent_usd": usd_text(spent),
         "budget_usd": usd_text(budget),
         "remaining_usd": usd_text(max(budget - spent, Decimal(0))),
-        "by_phase_usd": {phase: usd_text(amount) for phase, amount in by_phase.items()},
+        "by_phase_usd": {phase: usd_text(by_phase[phase]) for phase in dearest[:MAX_PHASES]},
+        "phases": len(by_phase),
         "requests": len(entries),
         **tokens,
     }
@@ -202,7 +213,8 @@ def _gate_findings(data: Data) -> list[str]:
 def _reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     review = _picked(data, "reviewer", "verdict", "reason", "packet_sha256")
     findings = list(data.get("findings") or [])
-    replay.reviews.append({**review, "findings": findings})
+    shown = newest_within(findings, *_LIMITS["findings"])
+    replay.reviews.append({**review, "findings": shown})
     replay.findings += findings
 
 

@@ -86,14 +86,24 @@ class WorkOrderView(BaseModel):
     )
 
 
+class DetailCounts(BaseModel):
+    """How many there are of what details show the newest of."""
+
+    evidence: int
+    votes: int
+    findings: int
+
+
 class WorkOrderDetails(WorkOrderView):
-    """A work order with everything known of it."""
+    """A work order with what is known of it: the newest evidence, votes and findings."""
 
     contract: dict[str, Any]
     workspace: WorkspaceView | None
     evidence: list[EvidenceView]
     votes: list[VoteView]
     findings: list[str]
+    counts: DetailCounts
+    truncated: bool = Field(description="Whether lists leave out older items; see `counts`")
     summary: str | None
     history_length: int
 

@@ -17,12 +17,15 @@ from pathlib import Path
 
 from agentos import (
     ConflictError,
+    Git,
     InvalidArgumentError,
     InvalidStateError,
     NotFoundError,
     UnavailableError,
+    check_branch,
+    check_object_id,
+    without_filters,
 )
-from agentos_governance.git import Git, check_branch, check_object_id, without_filters
 
 LOCK_TIMEOUT_S = 60.0
 _LOCK_POLL_S = 0.05

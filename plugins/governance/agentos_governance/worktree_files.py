@@ -23,11 +23,12 @@ class WorktreeFiles:
     """What lies in a worktree.
 
     `files` are regular files and symbolic links; `link_targets` and `escaping_links` speak of the
-    latter; `unstorable` are paths git cannot hold (nested `.git`, devices, pipes); `folders`
-    are all folders.
+    latter; `sizes` are the bytes of both as lstat says; `unstorable` are paths git cannot hold
+    (nested `.git`, devices, pipes); `folders` are all folders.
     """
 
     files: list[bytes] = field(default_factory=list)
+    sizes: dict[bytes, int] = field(default_factory=dict)
     link_targets: dict[bytes, bytes] = field(default_factory=dict)
     escaping_links: set[bytes] = field(default_factory=set)
     unstorable: list[bytes] = field(default_factory=list)
@@ -41,15 +42,18 @@ def list_worktree_files(worktree: Path, skip: frozenset[bytes]) -> WorktreeFiles
     """
     found = WorktreeFiles()
     root = os.fsencode(os.path.realpath(worktree))
-    for path, mode in _walk(root, b"", skip, found):
+    for path, status in _walk(root, b"", skip, found):
+        mode = status.st_mode
         if stat.S_ISLNK(mode):
             target = os.readlink(os.path.join(root, path))
             found.link_targets[path] = target
             if _escapes(root, path, target):
                 found.escaping_links.add(path)
             found.files.append(path)
+            found.sizes[path] = status.st_size
         elif stat.S_ISREG(mode):
             found.files.append(path)
+            found.sizes[path] = status.st_size
         else:
             found.unstorable.append(path)
         if len(found.files) > MAX_FILES:
@@ -59,27 +63,27 @@ def list_worktree_files(worktree: Path, skip: frozenset[bytes]) -> WorktreeFiles
 
 def _walk(
     root: bytes, folder: bytes, skip: frozenset[bytes], found: WorktreeFiles
-) -> Iterator[tuple[bytes, int]]:
+) -> Iterator[tuple[bytes, os.stat_result]]:
     pending = [folder]
     while pending:
         current = pending.pop()
-        for name, mode in _entries(os.path.join(root, current)):
+        for name, status in _entries(os.path.join(root, current)):
             path = current + b"/" + name if current else name
             if name == b".git":
                 if current:
                     found.unstorable.append(path)
-            elif stat.S_ISDIR(mode):
+            elif stat.S_ISDIR(status.st_mode):
                 found.folders.add(path)
                 if path not in skip:
                     pending.append(path)
             else:
-                yield path, mode
+                yield path, status
 
 
-def _entries(folder: bytes) -> list[tuple[bytes, int]]:
+def _entries(folder: bytes) -> list[tuple[bytes, os.stat_result]]:
     try:
         with os.scandir(folder) as entries:
-            return [(entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in entries]
+            return [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
     except OSError as error:
         raise InvalidStateError(
             f"{os.fsdecode(folder)!r} cannot be read: {error.strerror}"

@@ -31,7 +31,10 @@ def analyse_file(
     language = find_language(path)
     if language is None:
         return SkippedFile(path, "unsupported", "no language claims this file suffix")
-    return _unreadable(path, source) or _extract(path, source, language, package_dirs)
+    try:
+        return _unreadable(path, source) or _extract(path, source, language, package_dirs)
+    except RecursionError:
+        return SkippedFile(path, "too_deeply_nested", "nested deeper than the analysis can follow")
 
 
 def _unreadable(path: str, source: bytes) -> SkippedFile | None:

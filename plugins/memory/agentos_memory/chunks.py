@@ -173,8 +173,11 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
     yield start, previous
 
 
-def _starts_in(node: Node) -> Iterator[int]:
-    for child in node.named_children:
-        yield child.start_point.row + 1
-        if child.end_point.row - child.start_point.row >= MAX_CHUNK_LINES:
-            yield from _starts_in(child)
+def _starts_in(root: Node) -> Iterator[int]:
+    # Without recursion, since a tree may be thousands of nodes deep.
+    pending = [root]
+    while pending:
+        for child in pending.pop().named_children:
+            yield child.start_point.row + 1
+            if child.end_point.row - child.start_point.row >= MAX_CHUNK_LINES:
+                pending.append(child)

@@ -1,7 +1,7 @@
 """The files of a git working tree, as git sees them, read without running anything of theirs.
 
-Above: the indexer and the search's freshness check. Below: the `git` executable, run without a
-shell, with the caller's `GIT_*` variables removed and the repository's own hooks switched off.
+Above: the indexer, references of observations, and the search's freshness check. Below: the
+kernel's `Git`, which runs nothing that a repository names.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from agentos import InvalidArgumentError, UnavailableError
+from agentos import Git, InvalidArgumentError, UnavailableError
 
 GIT_TIMEOUT_S = 60.0
 MAX_PATH_BYTES = 1_000
 
 _SUBMODULE = b"160000"
 _SYMLINK = b"120000"
-# A repository's configuration may name programs to run; these settings are the ones that
-# listing and reading would start.
-_SAFE_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +40,59 @@ class Listing:
 
 
 async def open_work_tree(path: str) -> WorkTree:
-    """The working tree that holds `path`; InvalidArgumentError says what to give instead."""
+    """The working tree whose top folder `path` is, by its absolute path.
+
+    Raises InvalidArgumentError for anything else, with the same words whatever is there, so that
+    a refusal says nothing about folders that the caller may not see.
+    """
     folder = Path(path)
-    if not await asyncio.to_thread(folder.is_dir):
+    if not folder.is_absolute():
         raise InvalidArgumentError(
-            f"{path!r} is not a folder on the server's machine",
-            remedy="give the absolute path of a git repository there",
+            f"{path!r} is not an absolute path",
+            remedy="give the absolute path of a git repository on the server's machine",
         )
-    code, out, err = await _git(folder, "rev-parse", "--is-inside-work-tree")
-    if code != 0:
+    root = await asyncio.to_thread(_existing_folder, folder)
+    # The repository's configuration can move its root anywhere (core.worktree), and git looks
+    # for one in the folders above; what was asked for, and judged, is this folder.
+    if root is None or await _find_root(root) != root:
         raise InvalidArgumentError(
-            f"{path!r} is not a git repository: {_first_line(err)}",
-            remedy="give the path of a git repository, or make it one with `git init`",
+            f"{path!r} is not the top folder of a git working tree",
+            remedy="give the top folder of a repository on the server's machine; `git init` makes "
+            "one, and `git worktree add DIR` checks a bare one out",
         )
-    if out.strip() != b"true":
-        raise InvalidArgumentError(
-            f"{path!r} is a bare repository or lies inside .git, so it has no files to index",
-            remedy="check it out with `git worktree add DIR` or `git clone`, and index that folder",
-        )
-    code, out, err = await _git(folder, "rev-parse", "--show-toplevel")
-    if code != 0:
-        raise InvalidArgumentError(f"{path!r}: {_first_line(err)}")
-    root = await asyncio.to_thread(Path(os.fsdecode(out.rstrip(b"\n"))).resolve)
     return WorkTree(root, await read_head(root))
+
+
+def _existing_folder(path: Path) -> Path | None:
+    try:
+        real = os.path.realpath(path)
+    except ValueError:
+        return None
+    return Path(real) if os.path.isdir(real) and os.access(real, os.X_OK) else None
+
+
+async def _find_root(folder: Path) -> Path | None:
+    found = await _git(folder).run("rev-parse", "--show-toplevel")
+    if found.status != 0 or not found.output.strip():
+        return None
+    root = os.fsdecode(found.output.removesuffix(b"\n"))
+    return await asyncio.to_thread(lambda: Path(os.path.realpath(root)))
 
 
 async def read_head(root: Path) -> str | None:
     """The commit that is checked out at `root`; None without one, or where no tree is there."""
     if not await asyncio.to_thread(root.is_dir):
         return None
-    code, out, _ = await _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    return out.decode("ascii").strip() if code == 0 else None
+    found = await _git(root).run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return found.output.decode("ascii").strip() if found.status == 0 else None
 
 
 async def find_git_folder(root: Path) -> Path | None:
     """The folder with the HEAD of the working tree at `root`; None where no tree is there."""
     if not await asyncio.to_thread(root.is_dir):
         return None
-    code, out, _ = await _git(root, "rev-parse", "--absolute-git-dir")
-    return Path(os.fsdecode(out.rstrip(b"\n"))) if code == 0 else None
+    found = await _git(root).run("rev-parse", "--absolute-git-dir")
+    return Path(os.fsdecode(found.output.removesuffix(b"\n"))) if found.status == 0 else None
 
 
 async def list_files(tree: WorkTree) -> Listing:
@@ -107,12 +118,6 @@ async def list_files(tree: WorkTree) -> Listing:
     paths = sorted(_decodable(names))
     left_out["path"] = len(names) - len(paths)
     return Listing(tuple(paths), {reason: n for reason, n in left_out.items() if n})
-
-
-async def read_committed(root: Path, commit: str, path: str) -> bytes | None:
-    """The content of `path` in `commit` (hexadecimal); None where that does not exist."""
-    code, out, _ = await _git(root, "cat-file", "blob", f"{commit}:{path}")
-    return out if code == 0 else None
 
 
 def read_file(root: Path, path: str, *, max_bytes: int) -> bytes | int | None:
@@ -163,45 +168,12 @@ def _decodable(names: Iterable[bytes]) -> list[str]:
 
 
 async def _list(root: Path, *options: str) -> list[bytes]:
-    code, out, err = await _git(root, "ls-files", "-z", *options)
-    if code != 0:
-        raise UnavailableError(f"git could not list the files: {_first_line(err)}")
-    return [entry for entry in out.split(b"\0") if entry]
+    found = await _git(root).run("ls-files", "-z", *options)
+    if found.status != 0:
+        said = found.errors.strip().splitlines() or ["git gave no reason"]
+        raise UnavailableError(f"git could not list the files: {said[0][:300]}")
+    return [entry for entry in found.output.split(b"\0") if entry]
 
 
-async def _git(folder: Path, *arguments: str) -> tuple[int, bytes, bytes]:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *_SAFE_OPTIONS,
-            *arguments,
-            cwd=folder,
-            env=_environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except FileNotFoundError:
-        raise UnavailableError(
-            "the git executable is not on the server's PATH", remedy="install git"
-        ) from None
-    try:
-        async with asyncio.timeout(GIT_TIMEOUT_S):
-            out, err = await process.communicate()
-    except TimeoutError:
-        raise UnavailableError(f"git did not answer within {GIT_TIMEOUT_S:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, out, err
-
-
-def _environment() -> dict[str, str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return inherited | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-
-def _first_line(err: bytes) -> str:
-    text = err.decode("utf-8", "replace").strip()
-    return text.splitlines()[0][:300] if text else "git gave no reason"
+def _git(folder: Path) -> Git:
+    return Git(folder, timeout_s=GIT_TIMEOUT_S)

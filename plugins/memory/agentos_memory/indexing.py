@@ -93,7 +93,7 @@ class Indexer:
             # The folder of that name is gone: the repository was moved, or cloned anew.
             return Target(name, tree.root, tree.commit, namesake)
         raise ConflictError(
-            f"{name!r} is the name of the indexed repository at {namesake.root}",
+            f"{name!r} is the name of another indexed repository",
             remedy="give this one another `name`",
         )
 

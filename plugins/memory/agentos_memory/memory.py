@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentos import Kernel
+from agentos_memory.anchors import Anchors
 from agentos_memory.catalog import Catalog
 from agentos_memory.freshness import Freshness
 from agentos_memory.indexing import Indexer
@@ -18,6 +19,7 @@ class Memory:
     def __init__(self, kernel: Kernel) -> None:
         vectors = Vectors(kernel.database)
         self.catalog = Catalog(kernel.database)
+        self.anchors = Anchors()
         self.freshness = Freshness()
         self.indexer = Indexer(kernel.database, self.catalog, vectors)
         self.search = CodeSearch(

@@ -19,7 +19,9 @@ SymbolKind = Literal[
 ]
 EdgeKind = Literal["calls", "imports", "inherits", "references"]
 Tier = Literal["exact", "typed", "may_dispatch", "name_only"]
-SkipReason = Literal["unsupported", "binary", "encoding", "too_large", "minified"]
+SkipReason = Literal[
+    "unsupported", "binary", "encoding", "too_large", "minified", "too_deeply_nested"
+]
 
 
 @dataclass(frozen=True, slots=True)

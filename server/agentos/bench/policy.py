@@ -2,16 +2,16 @@
 
 Measured are the real parts in the order in which a call meets them: reading and digesting its
 arguments, the vote of an authorizer, and the two events of every call (allowed, finished), each
-redacted, hashed and serialised for storage. Reading the arguments (validation, which a server
-without any policy needs too) is shown beside the total. What a contract costs to judge is its
-plugin's.
+redacted, hashed and serialised for storage; and what the enabled plugins say their authorizers
+compute, such as judging a contract. Reading the arguments (validation, which a server without any
+policy needs too) is shown beside the total.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -96,9 +96,9 @@ async def find_code(
     return Hits(hits=[query])
 
 
-def measure_policy(calls: int = 5_000) -> PolicyReport:
+def measure_policy(plugins: Sequence[str] = (), calls: int = 5_000) -> PolicyReport:
     """Measure each part on this thread's CPU clock, so that a busy machine does not count."""
-    bench = _Bench()
+    bench = _Bench(plugins)
     steps = tuple(
         Step(name, _best_us(run, calls), run != bench.bind) for name, run in bench.parts()
     )
@@ -108,7 +108,9 @@ def measure_policy(calls: int = 5_000) -> PolicyReport:
 class _Bench:
     """The kernel's parts around one tool; the database is never opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugins: Sequence[str]) -> None:
+        answers = load_plugins(plugins).hook.register_policy_costs()
+        self._plugin_costs = [cost for costs in answers for cost in costs or ()]
         database, clock = Database("postgresql:///"), SystemClock()
         self._kernel = Kernel(Settings(plugins=()), load_plugins(()), database, clock)
         store = EventStore(CALL_EVENT_TYPES)
@@ -126,6 +128,8 @@ class _Bench:
         yield "read and validate the arguments", self.bind
         yield "digest the arguments", lambda: sha256_hex(canonical_json(ARGUMENTS))
         yield "authorize", self._authorize
+        for cost in self._plugin_costs:
+            yield cost.name, cost.run
         yield "describe the call, allowed", self._describe_allowed
         yield "describe the call, finished", self._describe_finished
         yield (
@@ -144,6 +148,7 @@ class _Bench:
             arguments=orjson.loads(encoded),
             parameters=find_code.validate(encoded),
             arguments_sha256=DIGEST,
+            arguments_bytes=len(encoded),
             principal=self._principal,
             edge="mcp",
             kernel=self._kernel,

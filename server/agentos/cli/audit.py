@@ -25,7 +25,7 @@ from agentos.events.anchor import (
 )
 from agentos.events.rebuild import RebuildReport, check_read_models, rebuild_read_models
 from agentos.events.verification import AuditReport, verify_events
-from agentos.identity.signing_key import find_key, load_or_create_key
+from agentos.identity.signing_key import find_key, load_or_create_signing_key
 from agentos.kernel import Kernel
 from agentos.settings import Settings
 
@@ -81,7 +81,7 @@ def anchor(
     the first use, in keys/audit.key of the data folder.
     """
     settings = local_settings(ctx)
-    key = load_or_create_key(_key_path(settings))
+    key = load_or_create_signing_key(_key_path(settings))
 
     async def work(kernel: Kernel) -> bytes:
         return await take_anchor(kernel.database, key, now=kernel.clock.now())

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
+from agentos.cli.context import local_settings
 from agentos.cli.output import print_json
 
 app = typer.Typer(help="Measure.")
@@ -20,6 +21,7 @@ def bench() -> None:
 
 @app.command()
 def policy(
+    ctx: typer.Context,
     calls: Annotated[int, typer.Option(min=100, help="Calls in each repetition.")] = 5_000,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,7 +31,7 @@ def policy(
     """
     from agentos.bench.policy import LIMIT_US, measure_policy
 
-    report = measure_policy(calls)
+    report = measure_policy(local_settings(ctx).plugins, calls)
     if as_json:
         print_json({**asdict(report), "limit_us": LIMIT_US, "ok": report.ok})
     else:

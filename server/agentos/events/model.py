@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
@@ -80,3 +80,5 @@ class ReadModel:
 
     schema: str
     tables: tuple[str, ...]
+    invariants: Mapping[str, str] = field(default_factory=dict)
+    """Statements by name that answer the rows which contradict the read models; none should."""

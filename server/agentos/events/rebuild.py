@@ -79,6 +79,7 @@ async def _replay(
                     await _replace_tables(connection, model)
                 for model in read_models:
                     await connection.execute(f"drop schema {model.schema}_rebuild cascade")
+            differences += await _check_invariants(connection, read_models)
         except BaseException:
             await transaction.rollback()
             raise
@@ -139,6 +140,19 @@ async def _compare(
             assert row is not None
             if row["only_live"] or row["only_rebuilt"]:
                 differences.append(TableDifference(live, row["only_live"], row["only_rebuilt"]))
+    return differences
+
+
+async def _check_invariants(
+    connection: Connection, read_models: Sequence[ReadModel]
+) -> list[TableDifference]:
+    """What the tables beside the read models contradict in them, as they are now."""
+    differences = []
+    for model in read_models:
+        for name, statement in model.invariants.items():
+            rows = await connection.fetch(statement)
+            if rows:
+                differences.append(TableDifference(f"{model.schema}: {name}", len(rows), 0))
     return differences
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
-
-import orjson
 
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
@@ -99,6 +99,17 @@ class _Checker:
         return None
 
 
+def _exact_float(text: str) -> float:
+    """The double that a number stands for; ValueError for digits that no double has.
+
+    PostgreSQL keeps every digit, so a number may be changed by less than a double can tell.
+    """
+    value = float(text)
+    if Decimal(text) != Decimal(repr(value)):
+        raise ValueError(f"{text[:40]} is no double")
+    return value
+
+
 def _recomputed(event: Event) -> str | None:
     """The hash that the fields give; None for fields that no event can have."""
     data: Any = event.data
@@ -110,7 +121,7 @@ def _recomputed(event: Event) -> str | None:
             event.type,
             event.actor,
             event.at,
-            orjson.loads(data),
+            json.loads(data, parse_float=_exact_float),
             event.prev_hash,
         )
     except (InvalidArgumentError, TypeError, ValueError, AttributeError):

@@ -11,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from agentos.calls import Role
+from agentos.calls import Credentials, Role
 from agentos.clock import format_time
-from agentos.errors import UnavailableError
+from agentos.errors import RequestError, ToolError, UnavailableError
 from agentos.events.bus import EventBus
 from agentos.events.model import Event
 from agentos.http.authentication import principal_of
 from agentos.http.responses import error_response
 from agentos.kernel import Kernel
+from agentos.mcp.server import CREDENTIALS_KEY
 
 HEARTBEAT_S = 15.0
 RETRY_S = 1.0
@@ -43,7 +44,7 @@ class EventsPage:
     """
 
     def __init__(self, kernel: Kernel, stopping: asyncio.Event) -> None:
-        self._bus = kernel.bus
+        self._kernel = kernel
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,26 +60,49 @@ class EventsPage:
         start = Response(headers=_HEADERS)
         headers = [h for h in start.raw_headers if h[0] != b"content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._stream(after, receive, send)
+        await self._stream(after, scope[CREDENTIALS_KEY], receive, send)
 
-    async def _stream(self, after: int, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, after: int, credentials: Credentials, receive: Receive, send: Send
+    ) -> None:
         into, out = anyio.create_memory_object_stream[bytes](BUFFERED_EVENTS)
         async with into, out, anyio.create_task_group() as tasks:
 
-            async def end_when_stopping() -> None:
-                await self._stopping.wait()
+            async def end() -> None:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 tasks.cancel_scope.cancel()
+
+            async def end_when_stopping() -> None:
+                await self._stopping.wait()
+                await end()
 
             async def end_when_left() -> None:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 tasks.cancel_scope.cancel()
 
-            tasks.start_soon(_pump, self._bus, after, into)
+            async def end_when_refused() -> None:
+                await self._wait_until_refused(credentials)
+                await end()
+
+            tasks.start_soon(end_when_refused)
+            tasks.start_soon(_pump, self._kernel.bus, after, into)
             tasks.start_soon(_write, out, send)
             tasks.start_soon(end_when_stopping)
             tasks.start_soon(end_when_left)
+
+    async def _wait_until_refused(self, credentials: Credentials) -> None:
+        while await self._may_read(credentials):  # noqa: ASYNC110 - a token ends without a signal
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _may_read(self, credentials: Credentials) -> bool:
+        """Whether the token is still good: a stream may outlive its expiry or revocation."""
+        try:
+            return (await self._kernel.identify(credentials)).role in READERS
+        except RequestError:
+            return False
+        except ToolError:
+            return True  # the database is away, and with it every event
 
 
 async def _pump(bus: EventBus, after: int, into: MemoryObjectSendStream[bytes]) -> None:

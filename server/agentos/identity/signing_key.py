@@ -1,6 +1,6 @@
 """An installation's own Ed25519 key: made once, in a file that only its owner reads.
 
-Above: audit anchors. Below: cryptography, the file system.
+Above: audit anchors, evidence packets. Below: cryptography, the file system.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from agentos.errors import ConfigurationError
 
 
-def load_or_create_key(path: Path) -> Ed25519PrivateKey:
+def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
     """The key at `path`, made there with mode 0600 where there is none.
 
     Processes that ask at once get the same key. ConfigurationError for a file that is no Ed25519
@@ -38,7 +38,7 @@ def load_or_create_key(path: Path) -> Ed25519PrivateKey:
 
 
 def find_key(path: Path) -> Ed25519PrivateKey | None:
-    """The key at `path`, or None where there is none; errors as `load_or_create_key`."""
+    """The key at `path`, or None where there is none; errors as `load_or_create_signing_key`."""
     try:
         return _load(path)
     except FileNotFoundError:

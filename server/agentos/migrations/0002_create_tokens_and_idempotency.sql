@@ -13,6 +13,7 @@ create table kernel.token (
 -- The first result of a write, returned to whoever repeats it with the same key.
 create table kernel.idempotency (
     principal        text        not null,
+    role             text        not null,
     key              text        not null,
     tool             text        not null,
     arguments_sha256 text        not null,

@@ -63,7 +63,7 @@ select stream, seq, hash from kernel.stream where $1::text is null or stream = $
 
 -- name: find_idempotent_result
 -- The first result of principal $1 under key $2.
-select tool, arguments_sha256, result, call from kernel.idempotency where principal = $1 and key = $2;
+select role, tool, arguments_sha256, result, call from kernel.idempotency where principal = $1 and key = $2;
 
 -- name: lock_idempotency_key
 -- Wait for a call of principal $1 under key $2 that runs now; held until the transaction ends.
@@ -71,8 +71,9 @@ select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 1));
 
 -- name: insert_idempotent_result
 -- Remember the result of a write; a second writer of the same key violates the primary key.
-insert into kernel.idempotency (principal, key, tool, arguments_sha256, result, call, created_at)
-values ($1, $2, $3, $4, $5, $6, $7);
+insert into kernel.idempotency
+       (principal, role, key, tool, arguments_sha256, result, call, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: insert_token
 -- $1 id, $2 secret hash, $3 worker, $4 role, $5 person, $6 created, $7 expires.

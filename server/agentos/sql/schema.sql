@@ -61,6 +61,7 @@ CREATE SEQUENCE kernel.event_position
     CACHE 1;
 CREATE TABLE kernel.idempotency (
     principal text NOT NULL,
+    role text NOT NULL,
     key text NOT NULL,
     tool text NOT NULL,
     arguments_sha256 text NOT NULL,

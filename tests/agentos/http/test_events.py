@@ -103,6 +103,19 @@ async def test_only_those_who_oversee_work_read_the_log(
         assert answer.status_code == (403 if role is Role.WORKER else 200)
 
 
+async def test_an_open_stream_ends_when_its_token_is_revoked(
+    http: httpx.AsyncClient, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
+    token = await kernel.tokens.create("someone", Role.PLANNER, now=kernel.clock.now())
+    headers = {"authorization": f"Bearer {token.secret}"}
+    async with asyncio.timeout(20), http.stream("GET", "/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        await kernel.tokens.revoke(token.id, now=kernel.clock.now())
+        async for _ in answer.aiter_lines():
+            pass
+
+
 @pytest.mark.parametrize("position", ["-1", "x", "1.5", "", " 1", "9" * 20, "\u0663"])
 async def test_a_position_that_is_none_is_refused(http: httpx.AsyncClient, position: str) -> None:
     answer = await http.get("/events", params={"after": position})

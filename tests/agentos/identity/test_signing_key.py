@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from agentos import ConfigurationError
-from agentos.identity.signing_key import find_key, load_or_create_key
+from agentos.identity.signing_key import find_key, load_or_create_signing_key
 
 
 def test_all_who_ask_at_once_get_the_same_key(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "audit.key"
     with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(load_or_create_key, [path] * 16))
+        keys = list(pool.map(load_or_create_signing_key, [path] * 16))
 
     assert len({key.private_bytes_raw() for key in keys}) == 1
     assert path.stat().st_mode & 0o777 == 0o600
@@ -22,7 +22,7 @@ def test_all_who_ask_at_once_get_the_same_key(tmp_path: Path) -> None:
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    load_or_create_key(tmp_path / "audit.key")
+    load_or_create_signing_key(tmp_path / "audit.key")
     (tmp_path / "audit.key").chmod(0o644)
 
     with pytest.raises(ConfigurationError, match="chmod 600"):
@@ -36,4 +36,4 @@ def test_a_file_that_is_no_key_is_refused_and_a_missing_one_is_none(tmp_path: Pa
     path.chmod(0o600)
 
     with pytest.raises(ConfigurationError, match="PEM"):
-        load_or_create_key(path)
+        load_or_create_signing_key(path)

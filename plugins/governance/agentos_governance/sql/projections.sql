@@ -60,3 +60,14 @@ on conflict (work_order, packet_sha256, voter) do update
 insert into governance.ledger (work_order, request_id, phase, role, model, action, worker,
        input_tokens, output_tokens, cached_input_tokens, usd, recorded_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::numeric, $12);
+
+-- name: wrong_budgets
+-- Budgets whose cap is not the contract's, or whose sums are not those of the ledger and the holds.
+select b.work_order
+  from governance.budget b
+  join governance.work_order w on w.id = b.work_order
+ where b.cap_usd <> (w.contract ->> 'cost_budget_usd')::numeric
+    or b.spent_usd <> coalesce((select sum(l.usd) from governance.ledger l
+                                 where l.work_order = b.work_order), 0)
+    or b.held_usd <> coalesce((select sum(h.usd) from governance.hold h
+                                where h.work_order = b.work_order), 0);

@@ -117,12 +117,22 @@ select epoch, worker, person, claimed_at from governance.claim where work_order 
 select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash
   from governance.evidence where work_order = $1 order by created_at, id;
 
+-- name: count_evidence
+-- How many pieces of evidence work order $1 has.
+select count(*) from governance.evidence where work_order = $1;
+
 -- name: list_votes
--- Votes on work order $1, or on its packet $2.
+-- Votes on work order $1, or on its packet $2; the newest $3, or all where null.
 select packet_sha256, voter, reviewer, is_human, verdict, reason, findings, voted_at
-  from governance.vote
- where work_order = $1 and ($2::text is null or packet_sha256 = $2)
+  from (select * from governance.vote
+         where work_order = $1 and ($2::text is null or packet_sha256 = $2)
+         order by voted_at desc, voter desc limit $3::int) newest
  order by voted_at, voter;
+
+-- name: count_votes
+-- How many votes work order $1 has, and how many findings they hold.
+select count(*) as n_votes, coalesce(sum(jsonb_array_length(findings)), 0)::bigint as n_findings
+  from governance.vote where work_order = $1;
 
 -- name: create_budget
 -- Work order $1 may spend $2 USD.

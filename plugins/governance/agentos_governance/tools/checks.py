@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos import ConflictError, InvalidArgumentError, NewEvent, ToolCall, tool
 from agentos_governance.actions import Action
+from agentos_governance.commands import MAX_COMMAND_CHARACTERS
 from agentos_governance.enforcement import HeldOrder, held_order
-from agentos_governance.judgement import Judgement
+from agentos_governance.judgement import MAX_PATHS, Judgement
 from agentos_governance.projections import work_order_stream
 from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.tools.leases import require_held
 from agentos_governance.tools.planning import WorkOrderId
 
-MAX_COMMAND_CHARS = 20_000
+MAX_INLINE_BYTES = 1_024
+"""Of an action and of its contract's globs; what is larger is judged in a thread."""
 
 
 class RequestedAction(BaseModel):
@@ -26,9 +30,9 @@ class RequestedAction(BaseModel):
     tool: Annotated[str, Field(min_length=1, max_length=200, description="Such as Edit or Bash")]
     capability: Literal["read", "write", "execute", "network"] | None = None
     paths: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=1_000)
+        list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=MAX_PATHS)
     ] = []
-    command: Annotated[str | None, Field(max_length=MAX_COMMAND_CHARS)] = None
+    command: Annotated[str | None, Field(max_length=MAX_COMMAND_CHARACTERS)] = None
     args: dict[str, Any] | None = Field(default=None, description="The tool's own arguments")
 
 
@@ -53,16 +57,7 @@ async def check_action(
     text. A denial names the rule and the remedy, and is recorded.
     """
     held = _held(call, work_order)
-    judgement = held.judge(
-        Action(
-            action.tool,
-            capability=action.capability,
-            paths=action.paths,
-            command=action.command,
-            args=action.args,
-        ),
-        call.now(),
-    )
+    judgement = await judge_requested(held, action, call.now())
     transaction = await call.begin()
     await transaction.append(_judged(call, held, action, judgement))
     return ActionVerdict(
@@ -72,6 +67,23 @@ async def check_action(
         remedy=judgement.remedy,
         contract_version=held.contract.version,
     )
+
+
+async def judge_requested(held: HeldOrder, requested: RequestedAction, now: datetime) -> Judgement:
+    """The verdict, without holding up other calls while a large action is read."""
+    action = Action(
+        requested.tool,
+        capability=requested.capability,
+        paths=requested.paths,
+        command=requested.command,
+        args=requested.args,
+    )
+    # The arguments come from a client: how much of them is read is only known afterwards.
+    n_bytes = sum(map(len, requested.paths)) + len(requested.command or "")
+    n_bytes += held.contract.glob_bytes
+    if requested.args is None and n_bytes <= MAX_INLINE_BYTES:
+        return held.judge(action, now)
+    return await asyncio.to_thread(held.judge, action, now)
 
 
 def _held(call: ToolCall, work_order: str | None) -> HeldOrder:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from agentos import (
     InvalidArgumentError,
+    LimitExceededError,
     NewEvent,
-    NotFoundError,
     ToolCall,
+    Transaction,
     new_id,
     redact_text,
     tool,
@@ -20,14 +20,15 @@ from agentos import (
 from agentos_governance.blobs import MAX_BLOB_BYTES, BlobStore
 from agentos_governance.contracts import EvidenceKind
 from agentos_governance.enforcement import HeldOrder
+from agentos_governance.file_reading import read_workspace_file
 from agentos_governance.orders import evidence_view, sql
-from agentos_governance.paths import resolve_path
 from agentos_governance.projections import work_order_stream
 from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.views import EvidenceView
 
+MAX_EVIDENCE = 200
 MAX_CONTENT_CHARS = 1_000_000
 
 
@@ -65,7 +66,8 @@ async def record_evidence(
 
     With `path` the server reads and hashes the file itself (level "observed"); with `content` it
     keeps the text (level "reported"). Give exactly one of the two. A claim about a file must still
-    fit the file, or its base version, when the work is submitted.
+    fit the file, or its base version, when the work is submitted. A file that holds what looks
+    like a secret is refused; a work order holds at most 200 pieces of evidence.
     """
     if (path is None) == (content is None):
         raise InvalidArgumentError("give exactly one of `path` and `content`")
@@ -80,6 +82,7 @@ async def record_evidence(
     _check_lines(lines, data)
     sha256 = await asyncio.to_thread(blobs.put, data)
     transaction = await require_lease(call, held)
+    await _check_count(transaction, work_order)
     [event] = await transaction.append(
         NewEvent(
             work_order_stream(work_order),
@@ -110,16 +113,25 @@ def _read_file(held: HeldOrder, path: str) -> tuple[str, bytes]:
         raise InvalidArgumentError(
             f"{held.id} has no workspace; pass the evidence as `content`",
         )
-    relative = resolve_path(held.workspace, path, for_write=False)
-    target = held.workspace / relative
-    if not target.is_file():
-        raise NotFoundError(f"the workspace has no file {path!r}")
-    if target.stat().st_size > MAX_BLOB_BYTES:
-        raise InvalidArgumentError(f"{path!r} is larger than {MAX_BLOB_BYTES} bytes")
-    try:
-        return Path(relative).as_posix(), target.read_bytes()
-    except OSError as error:
-        raise InvalidArgumentError(f"{path!r} cannot be read: {error.strerror}") from error
+    relative, data = read_workspace_file(held.workspace, path, MAX_BLOB_BYTES)
+    # Redacting it would store something else than the file that the claim is about.
+    text = data.decode("utf-8", "replace")
+    if b"\0" not in data and redact_text(text) != text:
+        raise InvalidArgumentError(
+            f"{path!r} contains what looks like a secret; evidence is kept and signed as it is",
+            remedy="remove the secret first, or record the part that matters as `content`",
+        )
+    return relative, data
+
+
+async def _check_count(transaction: Transaction, work_order: str) -> None:
+    """Refuse evidence beyond the limit; the lease is locked, so nobody counts at the same time."""
+    if await transaction.fetch_value(sql.count_evidence, work_order) >= MAX_EVIDENCE:
+        raise LimitExceededError(
+            f"{work_order} has {MAX_EVIDENCE} pieces of evidence; the limit is {MAX_EVIDENCE} a "
+            "work order",
+            remedy="submit what is there; one file may support several claims",
+        )
 
 
 def _check_lines(lines: list[int] | None, data: bytes) -> None:

@@ -10,19 +10,22 @@ from pydantic import BaseModel, Field
 
 from agentos import (
     ConflictError,
+    Git,
     InvalidArgumentError,
     InvalidStateError,
     LeaseLostError,
+    LimitExceededError,
     NewEvent,
     NotFoundError,
     ToolCall,
     Transaction,
+    UnavailableError,
 )
 from agentos import tool as declare_tool
 from agentos_governance.contracts import parse_contract
 from agentos_governance.enforcement import HeldOrder, check_lease, held_order
-from agentos_governance.git import Git
 from agentos_governance.orders import (
+    MAX_DETAILS_BYTES,
     Reader,
     get_order,
     lease_view,
@@ -41,9 +44,19 @@ from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
 from agentos_governance.workspaces import Workspace, ensure_worktree, inspect_repository
 
 MAX_CANDIDATES = 20
+# Text in text: what was escaped once in the packet is escaped again in the answer.
+MAX_PACKET_BYTES = 4 * 1024 * 1024
 
 # Somebody was faster, or its repository is not what it was: the next best may still do.
-_UNCLAIMABLE = (ConflictError, InvalidStateError, InvalidArgumentError, NotFoundError)
+_UNCLAIMABLE = (
+    ConflictError,
+    InvalidStateError,
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    UnavailableError,
+    OSError,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -60,7 +73,12 @@ class StoodDown(BaseModel):
     resume_packet: ResumePacketView
 
 
-@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+@declare_tool(
+    reads=[WORK_ORDERS],
+    writes=[OWN_WORK_ORDER],
+    timeout_s=300,
+    max_result_bytes=MAX_DETAILS_BYTES + MAX_PACKET_BYTES,
+)
 async def claim_work_order(
     call: ToolCall,
     work_order: WorkOrderId | None = None,
@@ -91,7 +109,7 @@ async def renew_lease(call: ToolCall, work_order: WorkOrderId) -> RenewedLease:
     return RenewedLease(lease=lease)
 
 
-@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER])
+@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], max_result_bytes=MAX_PACKET_BYTES)
 async def stand_down(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -113,7 +131,7 @@ async def stand_down(
     return StoodDown(resume_packet=await resume_packet(transaction, work_order))
 
 
-@declare_tool(reads=[WORK_ORDERS])
+@declare_tool(reads=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES)
 async def get_resume_packet(call: ToolCall, work_order: WorkOrderId) -> ResumePacketView:
     """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256."""
     await get_order(call.kernel.database, work_order)
@@ -168,7 +186,7 @@ async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
         try:
             return await _claim(call, free)
         except _UNCLAIMABLE as error:
-            _log.info("claim_passed_over", work_order=free, reason=error.message)
+            _log.info("claim_passed_over", work_order=free, reason=str(error))
             passed_over.add(free)
             await roll_back(call)
         finally:

@@ -18,6 +18,7 @@ from agentos import (
     redact,
     tool,
 )
+from agentos_governance.bounds import json_bytes
 from agentos_governance.contracts import (
     Contract,
     contract_digest,
@@ -25,6 +26,7 @@ from agentos_governance.contracts import (
     usd_text,
 )
 from agentos_governance.orders import (
+    MAX_DETAILS_BYTES,
     MAX_PRIORITY,
     OPEN_STATES,
     cursor_of,
@@ -41,6 +43,8 @@ from agentos_governance.roles import WORK_ORDERS
 from agentos_governance.views import State, WorkOrderDetails, WorkOrderView
 from agentos_governance.workspaces import inspect_repository
 
+MAX_PAGE_BYTES = 512 * 1024
+
 WorkOrderId = Annotated[
     str, Field(min_length=1, max_length=60, description="Work order id, such as WO-3F9K2M7Q")
 ]
@@ -55,7 +59,7 @@ class WorkOrderList(BaseModel):
     next_cursor: str | None
 
 
-@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
 async def create_work_order(
     call: ToolCall,
     title: Annotated[str, Field(min_length=1, max_length=200)],
@@ -134,24 +138,31 @@ async def list_work_orders(
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Field(max_length=200)] = None,
 ) -> WorkOrderList:
-    """List work orders, highest priority first. Use ready_only to find something to claim."""
+    """List work orders, highest priority first. Use ready_only to find something to claim.
+
+    A page with long objectives ends early; `next_cursor` continues it.
+    """
     after = parse_cursor(cursor) or (None, None, None)
     rows = await call.kernel.database.fetch(
         sql.list_work_orders, state, role, phase, ready_only, *after, call.now(), limit + 1
     )
-    page = rows[:limit]
-    is_cut = len(rows) > limit
-    depends_on = await list_depends_on(call.kernel.database, [row["id"] for row in page])
+    depends_on = await list_depends_on(call.kernel.database, [row["id"] for row in rows])
+    views = [order_view(row, depends_on.get(row["id"], []), call.now()) for row in rows]
+    page = views[: _fitting(views[:limit])]
+    is_cut = len(rows) > len(page)
     return WorkOrderList(
-        work_orders=[order_view(row, depends_on.get(row["id"], []), call.now()) for row in page],
+        work_orders=page,
         truncated=is_cut,
-        next_cursor=cursor_of(page[-1]) if is_cut else None,
+        next_cursor=cursor_of(rows[len(page) - 1]) if is_cut else None,
     )
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
 async def get_work_order(call: ToolCall, work_order: WorkOrderId) -> WorkOrderDetails:
-    """Everything about one work order: contract, state, lease, evidence, findings and cost."""
+    """One work order: contract, state, lease, cost, and its newest evidence, votes and findings.
+
+    `counts` says how many there are of each; the evidence packet holds all.
+    """
     return await order_details(call.kernel.database, work_order, call.now())
 
 
@@ -160,7 +171,7 @@ async def cancel_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
     reason: Annotated[str, Field(min_length=3, max_length=2_000)],
-) -> WorkOrderDetails:
+) -> WorkOrderView:
     """End a work order before completion. Its worker loses the lease at once; files stay."""
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
@@ -176,7 +187,10 @@ async def cancel_work_order(
         )
     )
     await transaction.execute(sql.drop_lease, work_order)
-    return await order_details(transaction, work_order, call.now())
+    depends_on = await list_depends_on(transaction, [work_order])
+    return order_view(
+        await get_order(transaction, work_order), depends_on.get(work_order, []), call.now()
+    )
 
 
 def _refuse_secrets(contract: Contract) -> None:
@@ -184,6 +198,16 @@ def _refuse_secrets(contract: Contract) -> None:
     document = contract_document(contract)
     if redact(document) != document:
         raise InvalidArgumentError("the contract contains what looks like a secret; leave it out")
+
+
+def _fitting(views: list[WorkOrderView]) -> int:
+    """How many of the views a page holds: at least one, whatever its size."""
+    left = MAX_PAGE_BYTES
+    for number, view in enumerate(views):
+        left -= json_bytes(view)
+        if left < 0 and number > 0:
+            return number
+    return len(views)
 
 
 async def _repository_root(repo: str | None) -> str | None:

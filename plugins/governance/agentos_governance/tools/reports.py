@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -11,6 +12,8 @@ from agentos_governance.packets import ensure_final_packet
 from agentos_governance.report import WorkReport, build_report
 from agentos_governance.roles import AUDIT, WORK_ORDERS
 from agentos_governance.tools.planning import WorkOrderId
+
+MAX_REPORT_BYTES = 4 * 1024 * 1024
 
 
 class FirstBadEvent(BaseModel):
@@ -22,6 +25,13 @@ class FirstBadEvent(BaseModel):
     reason: str
 
 
+class AuditQueue:
+    """One verification at a time in a process: each holds a connection for as long as it reads."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Semaphore(1)
+
+
 class AuditResult(BaseModel):
     """Whether the log verifies, and over how many events."""
 
@@ -30,7 +40,7 @@ class AuditResult(BaseModel):
     first_bad: FirstBadEvent | None
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_REPORT_BYTES)
 async def get_work_report(call: ToolCall, work_order: WorkOrderId) -> WorkReport:
     """The seven answers about a work order: who, why allowed, grounding, correctness, cost,
     reviewed by, recovery."""
@@ -46,7 +56,8 @@ async def verify_audit(
     ] = None,
 ) -> AuditResult:
     """Recompute the hash chain over every field of every event; names the first bad one."""
-    report = await verify_events(call.kernel.database, stream)
+    async with call.service(AuditQueue).turn:
+        report = await verify_events(call.kernel.database, stream)
     bad = report.first_bad
     return AuditResult(
         ok=report.ok,

@@ -13,6 +13,7 @@ from agentos import (
     ConflictError,
     Event,
     InvalidStateError,
+    LimitExceededError,
     NewEvent,
     ToolCall,
     Transaction,
@@ -31,9 +32,11 @@ from agentos_governance.orders import (
     list_votes,
     lock_order,
     read_history,
+    shown_votes,
     sql,
 )
 from agentos_governance.packets import packet_content, store_packet
+from agentos_governance.persons import same_person_key
 from agentos_governance.projections import work_order_stream
 from agentos_governance.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.tools.leases import require_held, require_lease, resume_packet
@@ -42,7 +45,7 @@ from agentos_governance.views import GateView, State, VoteView
 from agentos_governance.workspaces import Workspace
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Lower-case hexadecimal")]
-MAX_PATCH_BYTES = 8 * 1024 * 1024
+MAX_RESULT_BYTES = 4 * 1024 * 1024
 
 
 class SubmittedWork(BaseModel):
@@ -60,7 +63,12 @@ class ReviewOutcome(BaseModel):
     votes: list[VoteView]
 
 
-@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+@tool(
+    reads=[WORK_ORDERS],
+    writes=[OWN_WORK_ORDER],
+    timeout_s=300,
+    max_result_bytes=MAX_RESULT_BYTES,
+)
 async def submit_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -75,7 +83,7 @@ async def submit_work_order(
     held = require_held(call, work_order)
     row = await get_order(call.kernel.database, work_order)
     workspace = workspace_of(row)
-    diff = await diff_workspace(workspace) if workspace is not None else None
+    diff, not_compared = await _compare(workspace)
     submission = Submission(
         work_order=work_order,
         contract=held.contract.contract,
@@ -83,6 +91,7 @@ async def submit_work_order(
         workspace=workspace,
         diff=diff,
         summary=summary,
+        not_compared=not_compared,
     )
     gates = await run_gates(submission, call.service(GateRegistry).gates)
     transaction = await require_lease(call, held)
@@ -130,7 +139,7 @@ async def review_work_order(
             {
                 "work_order": work_order,
                 "reviewer": call.principal.name,
-                "voter": call.principal.answerable,
+                "voter": same_person_key(call.principal.answerable),
                 "is_human": call.principal.person is not None,
                 "verdict": verdict,
                 "reason": reason,
@@ -141,7 +150,7 @@ async def review_work_order(
     )
     votes = await list_votes(transaction, work_order, row["packet_sha256"])
     state = await _conclude(call, transaction, work_order, contract, verdict, reason, votes)
-    return ReviewOutcome(state=state, votes=votes)
+    return ReviewOutcome(state=state, votes=shown_votes(votes))
 
 
 class GateRegistry:
@@ -170,6 +179,16 @@ def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[Gat
             "gates": [gate.model_dump(mode="json") for gate in gates],
         },
     )
+
+
+async def _compare(workspace: Workspace | None) -> tuple[WorkspaceDiff | None, str | None]:
+    """The diff, or why there is none: that is a finding, and the worker may be able to mend it."""
+    if workspace is None:
+        return None, None
+    try:
+        return await diff_workspace(workspace), None
+    except (InvalidStateError, LimitExceededError) as error:
+        return None, error.message
 
 
 async def _accept(
@@ -214,7 +233,7 @@ def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any]
     if diff is None:
         return None
     patch_sha256 = None
-    if len(diff.patch) <= MAX_PATCH_BYTES:
+    if diff.patch is not None:
         patch_sha256 = BlobStore(call.kernel.settings.home / "blobs").put(diff.patch)
     return {
         "sha256": diff.digest,
@@ -294,9 +313,10 @@ async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> Non
 
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
     claims = await reader.fetch(sql.list_claims, row["id"])
-    workers = {claim["person"] or claim["worker"] for claim in claims}
-    workers |= {claim["worker"] for claim in claims}
-    if workers & {call.principal.answerable, call.principal.name}:
+    names = [name for claim in claims for name in (claim["person"], claim["worker"]) if name]
+    workers = {same_person_key(name) for name in names}
+    voter = (call.principal.answerable, call.principal.name)
+    if not workers.isdisjoint(same_person_key(name) for name in voter):
         raise CallRefusedError(
             f"{call.principal.answerable} worked on {row['id']}; nobody approves their own work",
             rule="four_eyes",

@@ -199,7 +199,7 @@ class EdgeBuilder:
             targets = [module.symbol] if module is not None else []
             scope = self._program.entity(analysis.path, statement.scope)
             if statement.name not in (None, "*"):
-                values = self._evaluator.names.lookup(statement.bound_name, scope)
+                values = self._evaluator.named(statement.bound_name, scope)
                 named = [s for value in values if (s := _symbol_of(value)) is not None]
                 if module is not None and not named:
                     key = (module.symbol.path, str(statement.name))

@@ -75,11 +75,23 @@ class Evaluator:
         self._depth += 1
         try:
             values = self._evaluate(expression, scope)
+        except RecursionError:
+            # Imports and types nest without `evaluate`; such a question has no answer.
+            if self._depth > 1:
+                raise
+            values = ()
         finally:
             self._depth -= 1
             self._open.discard(key)
         self._known[key] = values
         return values
+
+    def named(self, name: str, scope: Entity) -> Values:
+        """What a bare name means in `scope`; empty when nothing is known."""
+        try:
+            return self.names.lookup(name, scope)
+        except RecursionError:
+            return ()
 
     def bound(self, binding: Binding, holder: Entity) -> Values:
         """What the name holds that `binding` binds in `holder`."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from agentos_memory.resolution.program import Entity
 from agentos_memory.resolution.values import ClassValue, External, Values
 
 # The values of a class's base expressions, in order.
 BaseReader = Callable[[Entity], Values]
+
+# Classes in one linearisation, the class itself included; real code stays below thirty.
+MAX_ORDER = 200
 
 
 class Hierarchy:
@@ -26,20 +30,50 @@ class Hierarchy:
         """Direct bases within the repository."""
         if entity not in self._bases:
             self._bases[entity] = ()
-            values = self._read_bases(entity)
+            try:
+                values = self._read_bases(entity)
+            except RecursionError:
+                del self._bases[entity]
+                raise
             bases = [v.entity for v in values if isinstance(v, ClassValue)]
             self._bases[entity] = tuple(b for b in dict.fromkeys(bases) if b is not entity)
             self._external[entity] = tuple(v.name for v in values if isinstance(v, External))
         return self._bases[entity]
 
     def order(self, entity: Entity) -> tuple[Entity, ...]:
-        """The C3 linearisation, the class itself first; inconsistent bases fall back to order."""
+        """The C3 linearisation, the class itself first; inconsistent bases fall back to order.
+
+        It ends after MAX_ORDER classes, so that a chain of thousands costs no more than its
+        length. Bases come before what inherits from them without recursion.
+        """
         if entity not in self._orders:
-            # A cycle of bases in broken code ends here.
-            self._orders[entity] = (entity,)
-            bases = self.bases(entity)
-            self._orders[entity] = (entity, *_merge([*map(self.order, bases), bases]))
+            pending = [entity]
+            try:
+                self._order_all(pending)
+            except RecursionError:
+                for each in pending:
+                    self._orders.pop(each, None)
+                raise
         return self._orders[entity]
+
+    def _order_all(self, pending: list[Entity]) -> None:
+        started: set[Entity] = set()
+        while pending:
+            here = pending[-1]
+            # A cycle of bases in broken code ends here.
+            self._orders.setdefault(here, (here,))
+            bases = self.bases(here)[:MAX_ORDER]
+            missing = [base for base in bases if base not in self._orders]
+            if here in started or not missing:
+                self._orders[here] = self._linearised(here, bases)
+                pending.pop()
+            started.add(here)
+            pending += missing
+
+    def _linearised(self, entity: Entity, bases: tuple[Entity, ...]) -> tuple[Entity, ...]:
+        orders = [self._orders.get(base, (base,)) for base in bases]
+        above = orders[0] if len(orders) == 1 else _merge([*orders, bases])
+        return (entity, *islice((each for each in above if each is not entity), MAX_ORDER - 1))
 
     def external_bases(self, entity: Entity) -> tuple[str, ...]:
         """Names of bases outside the repository, along the whole linearisation."""
@@ -76,14 +110,19 @@ class Hierarchy:
         ]
 
 
-def _merge(sequences: list[tuple[Entity, ...]]) -> list[Entity]:
-    merged: list[Entity] = []
-    pending = [list(sequence) for sequence in sequences if sequence]
+def _merge(sequences: list[tuple[Entity, ...]]) -> Iterator[Entity]:
+    """The next is the first head that stands behind no other; each class comes once."""
+    pending = [deque(sequence) for sequence in sequences if sequence]
+    behind = Counter(each for sequence in sequences for each in sequence[1:])
+    merged: set[Entity] = set()
     while pending:
         heads = [sequence[0] for sequence in pending]
-        head = next(
-            (h for h in heads if not any(h in sequence[1:] for sequence in pending)), heads[0]
-        )
-        merged.append(head)
-        pending = [rest for s in pending if (rest := [each for each in s if each is not head])]
-    return merged
+        head = next((each for each in heads if not behind[each]), heads[0])
+        yield head
+        merged.add(head)
+        for sequence in pending:
+            while sequence and sequence[0] in merged:
+                sequence.popleft()
+                if sequence:
+                    behind[sequence[0]] -= 1
+        pending = [sequence for sequence in pending if sequence]

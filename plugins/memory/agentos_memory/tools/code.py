@@ -112,7 +112,7 @@ class SearchCodeResult(BaseModel):
     truncated: bool = Field(description="There are more hits than `limit`.")
 
 
-@tool(writes=["code_index"], idempotent=True, timeout_s=INDEX_TIMEOUT_S)
+@tool(writes=["code_index"], paths=["path"], idempotent=True, timeout_s=INDEX_TIMEOUT_S)
 async def index_repository(
     call: ToolCall,
     path: Annotated[
@@ -120,7 +120,8 @@ async def index_repository(
         Field(
             min_length=1,
             max_length=4_096,
-            description="Folder of a git repository on the server's machine.",
+            description="Absolute path of a git working tree's top folder on the server's "
+            "machine; under a contract, inside the workspace.",
         ),
     ],
     name: Annotated[

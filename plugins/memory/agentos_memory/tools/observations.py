@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agentos import Event, InvalidArgumentError, ToolCall, format_time, tool
-from agentos_memory.anchors import Anchor, is_stale, pin
-from agentos_memory.generations import Repository
+from agentos_memory.anchors import Anchor
 from agentos_memory.memory import Memory
 from agentos_memory.observations import (
     Observation,
@@ -19,6 +19,8 @@ from agentos_memory.observations import (
 from agentos_memory.shards import SearchMode
 
 SNIPPET_CHARS = 300
+MAX_REFS = 10
+MAX_CHECKED_REFS = 3
 
 Line = Annotated[int, Field(ge=1, le=10_000_000)]
 Tag = Annotated[str, Field(min_length=1, max_length=50)]
@@ -59,7 +61,9 @@ class RefResult(BaseModel):
         "more than one, has the file.",
     )
     stale: bool | None = Field(
-        default=None, description="The lines have changed since; null where there is no digest."
+        default=None,
+        description="The lines have changed since; null where there is no digest, and beyond "
+        f"the first {MAX_CHECKED_REFS} references of a hit.",
     )
 
 
@@ -120,7 +124,7 @@ async def create_observation(
         Field(description="decision, discovery, fix, outcome, or an open question."),
     ],
     refs: Annotated[
-        list[Ref] | None, Field(max_length=50, description="Code that this is about.")
+        list[Ref] | None, Field(max_length=MAX_REFS, description="Code that this is about.")
     ] = None,
     tags: Annotated[list[Tag] | None, Field(max_length=20)] = None,
     supersedes: Annotated[
@@ -135,8 +139,10 @@ async def create_observation(
     """
     if not title.strip():
         raise InvalidArgumentError("argument `title` is blank", remedy="say what was found")
-    repositories = await call.service(Memory).catalog.repositories()
-    anchors = [await pin(Anchor(**ref.model_dump()), repositories) for ref in refs or []]
+    memory = call.service(Memory)
+    anchors = await memory.anchors.pin(
+        [Anchor(**ref.model_dump()) for ref in refs or []], await memory.catalog.repositories()
+    )
     event = await record_observation(
         call,
         title=title,
@@ -181,18 +187,23 @@ async def search_observations(
     memory = call.service(Memory)
     wanted = ObservationQuery(query, mode, kind, tags or (), since, work_order, limit)
     found, is_cut = await memory.observations.run(wanted)
-    repositories = await memory.catalog.repositories()
-    hits = [await _hit(observation, score, repositories) for observation, score in found]
+    anchors = {
+        observation.id: [Anchor(**data) for data in observation.refs] for observation, _ in found
+    }
+    stale = await memory.anchors.staleness(
+        (anchor for own in anchors.values() for anchor in own[:MAX_CHECKED_REFS]),
+        await memory.catalog.repositories(),
+    )
+    hits = [_hit(o, score, _checked(anchors[o.id], stale)) for o, score in found]
     return SearchObservationsResult(hits=hits, truncated=is_cut)
 
 
-async def _hit(
-    observation: Observation, score: float, repositories: list[Repository]
-) -> ObservationHit:
-    refs = []
-    for data in observation.refs:
-        anchor = Anchor(**data)
-        refs.append(RefResult(**anchor.as_data(), stale=await is_stale(anchor, repositories)))
+def _checked(anchors: list[Anchor], stale: Mapping[Anchor, bool | None]) -> list[RefResult]:
+    checked = {position: stale[a] for position, a in enumerate(anchors[:MAX_CHECKED_REFS])}
+    return [RefResult(**a.as_data(), stale=checked.get(n)) for n, a in enumerate(anchors)]
+
+
+def _hit(observation: Observation, score: float, refs: list[RefResult]) -> ObservationHit:
     return ObservationHit(
         id=observation.id,
         title=observation.title,

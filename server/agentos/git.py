@@ -1,8 +1,9 @@
 """Git as a subprocess that nothing in a repository can turn into something else.
 
-Above: workspaces, changes. Below: the git program. No shell, no hooks, no user or system
-configuration, no network, no replacement objects, no filters of the repository's configuration.
-A worker may write a repository's configuration, so nothing in it may run a program here.
+Above: plugins that read or make working trees. Below: the git program. No shell, no hooks, no
+user or system configuration, no network, no replacement objects. A worker may write a
+repository's configuration, so nothing in it may run a program here; commands that check files
+out or add them need `without_filters` as well.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentos import InvalidArgumentError, InvalidStateError, UnavailableError
+from agentos.errors import InvalidArgumentError, InvalidStateError, UnavailableError
 
 DEFAULT_TIMEOUT_S = 120.0
 
@@ -129,10 +130,15 @@ def _base_environment() -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
+        # A repository may declare itself a partial clone; a missing object would be fetched with
+        # whatever program its configuration names as transport.
+        "GIT_NO_LAZY_FETCH": "1",
         # Environment wins over every protocol.*.allow that a repository may set.
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_EDITOR": "false",
         "GIT_SSH_COMMAND": "false",
+        "GIT_SSH": "false",
+        "GIT_ASKPASS": "false",
     }
 
 
