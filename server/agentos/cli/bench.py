@@ -23,11 +23,14 @@ def bench() -> None:
 def policy(
     ctx: typer.Context,
     calls: Annotated[int, typer.Option(min=100, help="Calls in each repetition.")] = 5_000,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 where the total is over its limit.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """CPU microseconds that authorizing and recording a call cost, without the database.
 
-    The best of several repetitions; exit code 1 where the total is over its limit.
+    The best of several repetitions, so that a busy machine counts little.
     """
     from agentos.bench.policy import LIMIT_US, measure_policy
 
@@ -38,5 +41,5 @@ def policy(
         for step in report.steps:
             print(f"{step.us:8.2f} us  {step.name}{'' if step.counts else ' (not counted)'}")
         print(f"{report.total_us:8.2f} us  to authorize and record; the limit is {LIMIT_US:g} us")
-    if not report.ok:
+    if check and not report.ok:
         raise typer.Exit(1)
