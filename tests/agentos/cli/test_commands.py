@@ -152,7 +152,7 @@ def test_the_doctor_finds_a_sound_machine_and_names_the_remedy_on_another(
 
 
 def test_the_benchmark_of_policy_reports_its_parts(agentos: RunAgentos) -> None:
-    answer = agentos("bench", "policy", "--calls", "100", "--json")
+    answer = agentos("bench", "policy", "--calls", "100", "--check", "--json")
 
     report = answer.json()
     assert report["total_us"] == pytest.approx(sum(s["us"] for s in report["steps"] if s["counts"]))
