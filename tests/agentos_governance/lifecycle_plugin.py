@@ -19,7 +19,7 @@ from agentos import (
     hookimpl,
     tool,
 )
-from agentos_governance.gates import Gate, Submission
+from agentos_governance.evidence.gates import Gate, Submission
 
 
 class Done(BaseModel):

@@ -20,7 +20,7 @@ from typing import Any
 
 from agentos import Settings
 from agentos.database.transaction import Transaction
-from agentos_governance.blobs import BlobStore
+from agentos_governance.evidence.blobs import BlobStore
 from agentos_governance.tools import leases, reviews
 from tests.agentos_governance.lifecycle import FakeClock, Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import NotFoundError
-from agentos_governance.changes import (
+from agentos_governance.contracts.model import Contract
+from agentos_governance.workspace.changes import (
     Change,
     diff_against_base,
     diff_digest,
     diff_statistics,
     diff_workspace,
 )
-from agentos_governance.contracts import Contract
-from agentos_governance.scope import findings_outside_roots
-from agentos_governance.workspaces import Workspace, ensure_worktree
+from agentos_governance.workspace.scope import findings_outside_roots
+from agentos_governance.workspace.worktrees import Workspace, ensure_worktree
 from tests.agentos_governance.repositories import apply_patch, git, make_repository
 
 pytestmark = pytest.mark.anyio

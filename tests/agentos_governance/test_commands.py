@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agentos_governance.actions import Action
-from agentos_governance.commands import CommandAnalysis, UnanalysableCommand, analyse_command
-from agentos_governance.contracts import parse_contract
-from agentos_governance.judgement import compile_contract
+from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.judgement import compile_contract
+from agentos_governance.contracts.model import parse_contract
+from agentos_governance.shell.commands import CommandAnalysis, UnanalysableCommand, analyse_command
 
 JUDGE = compile_contract(
     parse_contract(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agentos_governance.commands import UnanalysableCommand, analyse_command
+from agentos_governance.shell.commands import UnanalysableCommand, analyse_command
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agentos_governance.actions import Action
-from agentos_governance.contracts import parse_contract
-from agentos_governance.judgement import CompiledContract, compile_contract
+from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.judgement import CompiledContract, compile_contract
+from agentos_governance.contracts.model import parse_contract
 
 OUTSIDE_WORKSPACE = [
     "sed -i s/a/b/ /etc/hosts",

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from agentos.errors import InvalidArgumentError
-from agentos_governance.contracts import (
+from agentos_governance.contracts.model import (
     Contract,
     contract_digest,
     contract_document,

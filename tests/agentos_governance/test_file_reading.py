@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentos import CallRefusedError, InvalidArgumentError, NotFoundError
-from agentos_governance.file_reading import read_workspace_file
+from agentos_governance.workspace.file_reading import read_workspace_file
 
 LIMIT = 1_000
 

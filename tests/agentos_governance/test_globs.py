@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agentos_governance.globs import compile_globs, compile_roots
+from agentos_governance.contracts.globs import compile_globs, compile_roots
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agentos_governance.actions import Action
-from agentos_governance.contracts import parse_contract
-from agentos_governance.judgement import CompiledContract, Judgement, compile_contract
+from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.judgement import CompiledContract, Judgement, compile_contract
+from agentos_governance.contracts.model import parse_contract
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.errors import CallRefusedError, InvalidArgumentError
-from agentos_governance.actions import Action, paths_of
-from agentos_governance.commands import UnanalysableCommand, analyse_command
-from agentos_governance.contracts import Contract, parse_contract
-from agentos_governance.enforcement import HeldOrder
-from agentos_governance.forbidden import ForbiddenActions
-from agentos_governance.glob_automaton import Automaton
-from agentos_governance.globs import compile_glob
-from agentos_governance.judgement import CompiledContract, Judgement, compile_contract
-from agentos_governance.paths import PathResolver
+from agentos_governance.authority.enforcement import HeldOrder
+from agentos_governance.contracts.actions import Action, paths_of
+from agentos_governance.contracts.forbidden import ForbiddenActions
+from agentos_governance.contracts.glob_automaton import Automaton
+from agentos_governance.contracts.globs import compile_glob
+from agentos_governance.contracts.judgement import CompiledContract, Judgement, compile_contract
+from agentos_governance.contracts.model import Contract, parse_contract
+from agentos_governance.shell.commands import UnanalysableCommand, analyse_command
 from agentos_governance.tools.checks import RequestedAction, judge_requested
+from agentos_governance.workspace.paths import PathResolver
 
 ANYTHING = {"allowed_roots": ["."], "allowed_tools": ["*"]}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentos import Settings, ToolResult
-from agentos_governance.contracts import usd_text
+from agentos_governance.contracts.model import usd_text
 from agentos_governance.sweeper import sweep
 from tests.agentos_governance.lifecycle import Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin

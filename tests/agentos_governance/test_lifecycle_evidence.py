@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from agentos import Settings
-from agentos_governance.blobs import BlobStore
-from agentos_governance.packet_verification import verify_packet
+from agentos_governance.evidence.blobs import BlobStore
+from agentos_governance.evidence.packet_verification import verify_packet
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from agentos import Role, Settings
-from agentos_governance.changes import diff_workspace
-from agentos_governance.persons import same_person_key
-from agentos_governance.snapshots import MAX_FILE_BYTES
-from agentos_governance.workspaces import Workspace
+from agentos_governance.authority.persons import same_person_key
+from agentos_governance.workspace.changes import diff_workspace
+from agentos_governance.workspace.snapshots import MAX_FILE_BYTES
+from agentos_governance.workspace.worktrees import Workspace
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
 from tests.agentos_governance.repositories import git
 

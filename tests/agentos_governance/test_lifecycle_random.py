@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentos import Role, Settings, ToolResult
-from agentos_governance.packet_verification import verify_packet
+from agentos_governance.evidence.packet_verification import verify_packet
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 

@@ -15,8 +15,8 @@ import pytest
 
 from agentos import Settings
 from agentos.canonical import canonical_json
-from agentos_governance.packet_verification import verify_packet
-from agentos_governance.packets import packet_folder
+from agentos_governance.evidence.packet_verification import verify_packet
+from agentos_governance.evidence.packets import packet_folder
 from agentos_governance.sweeper import repair_packets
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin

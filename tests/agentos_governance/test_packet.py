@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agentos.canonical import canonical_json
 from agentos.errors import InvalidArgumentError
-from agentos_governance.dsse import pre_authentication_encoding, sign_envelope
-from agentos_governance.packet import PacketSummary, write_packet
-from agentos_governance.packet_verification import verify_packet
+from agentos_governance.evidence.dsse import pre_authentication_encoding, sign_envelope
+from agentos_governance.evidence.packet import PacketSummary, write_packet
+from agentos_governance.evidence.packet_verification import verify_packet
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"o" * 32)

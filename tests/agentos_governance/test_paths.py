@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import CallRefusedError, InvalidArgumentError
-from agentos_governance.paths import is_git_internal, normalise_path, resolve_path
+from agentos_governance.workspace.paths import is_git_internal, normalise_path, resolve_path
 
 
 @pytest.fixture

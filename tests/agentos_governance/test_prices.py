@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agentos.errors import InvalidArgumentError
-from agentos_governance.contracts import parse_contract, usd_text
-from agentos_governance.prices import default_price_table, parse_price_table, price_of
+from agentos_governance.contracts.model import parse_contract, usd_text
+from agentos_governance.cost.prices import default_price_table, parse_price_table, price_of
 
 
 def test_a_request_costs_the_exact_sum() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agentos.errors import InvalidArgumentError
-from agentos_governance.contracts import contract_digest, contract_document, parse_contract
+from agentos_governance.contracts.model import contract_digest, contract_document, parse_contract
 from agentos_governance.resume import build_resume_packet
 
 CONTRACT = parse_contract(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agentos import Git, InvalidStateError, Settings
-from agentos_governance.changes import diff_workspace
-from agentos_governance.verified_objects import read_file_at
-from agentos_governance.workspaces import Workspace, ensure_worktree
+from agentos_governance.workspace.changes import diff_workspace
+from agentos_governance.workspace.verified_objects import read_file_at
+from agentos_governance.workspace.worktrees import Workspace, ensure_worktree
 from tests.agentos_governance.forgery import forge_tree, overwrite_object
 from tests.agentos_governance.lifecycle import open_office, sample_repository
 from tests.agentos_governance.repositories import git, make_repository

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import ConflictError, InvalidArgumentError, InvalidStateError, NotFoundError
-from agentos_governance.workspaces import (
+from agentos_governance.workspace.worktrees import (
     ensure_worktree,
     inspect_repository,
     remove_worktree,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentos import hookspec
 
 if TYPE_CHECKING:
-    from agentos_governance.gates import Gate
+    from agentos_governance.evidence.gates import Gate
 
 
 @hookspec

@@ -19,7 +19,7 @@ from agentos import (
     format_time,
 )
 from agentos_governance.bounds import newest_within
-from agentos_governance.contracts import Contract, parse_contract, usd_text
+from agentos_governance.contracts.model import Contract, parse_contract, usd_text
 from agentos_governance.projections import work_order_stream
 from agentos_governance.views import (
     CostView,

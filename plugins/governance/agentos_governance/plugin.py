@@ -21,13 +21,14 @@ from agentos import (
     Wrapper,
     hookimpl,
 )
-from agentos_governance import command_line, hookspecs
-from agentos_governance.enforcement import authorizer_for
-from agentos_governance.packets import ENDED, ensure_final_packet
-from agentos_governance.policy_cost import judge_a_contract
-from agentos_governance.prices import PriceTable, default_price_table, parse_price_table
+from agentos_governance import hookspecs
+from agentos_governance.authority.enforcement import authorizer_for
+from agentos_governance.contracts.policy_cost import judge_a_contract
+from agentos_governance.cost.prices import PriceTable, default_price_table, parse_price_table
+from agentos_governance.cost.reserve import reserve_up_to
+from agentos_governance.evidence import command_line
+from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
-from agentos_governance.reserve import reserve_up_to
 from agentos_governance.sweeper import sweep_for_ever
 from agentos_governance.tools import checks, costs, evidence, leases, planning, reports, reviews
 

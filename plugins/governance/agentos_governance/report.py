@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from agentos import Event, Kernel, format_time
 from agentos_governance.bounds import newest_within
-from agentos_governance.contracts import contract_document, parse_contract, usd_text
+from agentos_governance.contracts.model import contract_document, parse_contract, usd_text
+from agentos_governance.evidence.packets import packet_folder
 from agentos_governance.orders import (
     MAX_EVIDENCE,
     MAX_LIST_BYTES,
@@ -26,7 +27,6 @@ from agentos_governance.orders import (
     shown_votes,
     sql,
 )
-from agentos_governance.packets import packet_folder
 from agentos_governance.projections import work_order_stream
 
 GROUNDING_TOOLS = frozenset(

@@ -27,7 +27,7 @@ from typing import Any
 
 from agentos import InvalidArgumentError, canonical_json, format_time, sha256_hex
 from agentos_governance.bounds import newest_within
-from agentos_governance.contracts import usd_text
+from agentos_governance.contracts.model import usd_text
 
 FORMAT = 1
 MAX_PHASES = 50

@@ -11,8 +11,8 @@ import asyncio
 import structlog
 
 from agentos import Kernel, NewEvent, ToolError
+from agentos_governance.evidence.packets import ensure_final_packet, is_packet_after
 from agentos_governance.orders import lock_order, sql
-from agentos_governance.packets import ensure_final_packet, is_packet_after
 from agentos_governance.projections import work_order_stream
 
 SWEEP_EVERY_S = 1.0

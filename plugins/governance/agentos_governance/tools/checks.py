@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos import ConflictError, InvalidArgumentError, NewEvent, ToolCall, tool
-from agentos_governance.actions import Action
-from agentos_governance.commands import MAX_COMMAND_CHARACTERS
-from agentos_governance.enforcement import HeldOrder, held_order
-from agentos_governance.judgement import MAX_PATHS, Judgement
+from agentos_governance.authority.enforcement import HeldOrder, held_order
+from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.judgement import MAX_PATHS, Judgement
 from agentos_governance.projections import work_order_stream
-from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.shell.commands import MAX_COMMAND_CHARACTERS
 from agentos_governance.tools.leases import require_held
 from agentos_governance.tools.planning import WorkOrderId
 

@@ -21,12 +21,12 @@ from agentos import (
     redact_text,
     tool,
 )
-from agentos_governance.contracts import Usd, parse_contract, usd_text
-from agentos_governance.enforcement import held_order
+from agentos_governance.authority.enforcement import held_order
+from agentos_governance.authority.roles import COSTS, WORK_ORDERS
+from agentos_governance.contracts.model import Usd, parse_contract, usd_text
+from agentos_governance.cost.prices import PriceTable
 from agentos_governance.orders import OPEN_STATES, get_order, lock_order, sql
-from agentos_governance.prices import PriceTable
 from agentos_governance.projections import work_order_stream
-from agentos_governance.roles import COSTS, WORK_ORDERS
 from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import Name, WorkOrderId
 

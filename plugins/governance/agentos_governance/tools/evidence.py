@@ -17,16 +17,16 @@ from agentos import (
     redact_text,
     tool,
 )
-from agentos_governance.blobs import MAX_BLOB_BYTES, BlobStore
-from agentos_governance.contracts import EvidenceKind
-from agentos_governance.enforcement import HeldOrder
-from agentos_governance.file_reading import read_workspace_file
+from agentos_governance.authority.enforcement import HeldOrder
+from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.contracts.model import EvidenceKind
+from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
 from agentos_governance.orders import evidence_view, sql
 from agentos_governance.projections import work_order_stream
-from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.views import EvidenceView
+from agentos_governance.workspace.file_reading import read_workspace_file
 
 MAX_EVIDENCE = 200
 MAX_CONTENT_CHARS = 1_000_000

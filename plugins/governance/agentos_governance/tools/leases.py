@@ -22,8 +22,9 @@ from agentos import (
     UnavailableError,
 )
 from agentos import tool as declare_tool
-from agentos_governance.contracts import parse_contract
-from agentos_governance.enforcement import HeldOrder, check_lease, held_order
+from agentos_governance.authority.enforcement import HeldOrder, check_lease, held_order
+from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.contracts.model import parse_contract
 from agentos_governance.orders import (
     MAX_DETAILS_BYTES,
     Reader,
@@ -38,10 +39,9 @@ from agentos_governance.orders import (
 )
 from agentos_governance.projections import work_order_stream
 from agentos_governance.resume import build_resume_packet
-from agentos_governance.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.tools.planning import Name, WorkOrderId
 from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
-from agentos_governance.workspaces import Workspace, ensure_worktree, inspect_repository
+from agentos_governance.workspace.worktrees import Workspace, ensure_worktree, inspect_repository
 
 MAX_CANDIDATES = 20
 # Text in text: what was escaped once in the packet is escaped again in the answer.

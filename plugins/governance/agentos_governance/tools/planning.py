@@ -18,8 +18,9 @@ from agentos import (
     redact,
     tool,
 )
+from agentos_governance.authority.roles import WORK_ORDERS
 from agentos_governance.bounds import json_bytes
-from agentos_governance.contracts import (
+from agentos_governance.contracts.model import (
     Contract,
     contract_digest,
     contract_document,
@@ -39,9 +40,8 @@ from agentos_governance.orders import (
     sql,
 )
 from agentos_governance.projections import work_order_stream
-from agentos_governance.roles import WORK_ORDERS
 from agentos_governance.views import State, WorkOrderDetails, WorkOrderView
-from agentos_governance.workspaces import inspect_repository
+from agentos_governance.workspace.worktrees import inspect_repository
 
 MAX_PAGE_BYTES = 512 * 1024
 

@@ -19,11 +19,13 @@ from agentos import (
     Transaction,
     tool,
 )
-from agentos_governance.blobs import BlobStore
-from agentos_governance.changes import WorkspaceDiff, diff_digest, diff_workspace
-from agentos_governance.contracts import Contract
-from agentos_governance.enforcement import HeldOrder
-from agentos_governance.gates import Gate, Submission, run_gates
+from agentos_governance.authority.enforcement import HeldOrder
+from agentos_governance.authority.persons import same_person_key
+from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
+from agentos_governance.contracts.model import Contract
+from agentos_governance.evidence.blobs import BlobStore
+from agentos_governance.evidence.gates import Gate, Submission, run_gates
+from agentos_governance.evidence.packets import packet_content, store_packet
 from agentos_governance.orders import (
     Reader,
     contract_of,
@@ -35,14 +37,12 @@ from agentos_governance.orders import (
     shown_votes,
     sql,
 )
-from agentos_governance.packets import packet_content, store_packet
-from agentos_governance.persons import same_person_key
 from agentos_governance.projections import work_order_stream
-from agentos_governance.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.tools.leases import require_held, require_lease, resume_packet
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.views import GateView, State, VoteView
-from agentos_governance.workspaces import Workspace
+from agentos_governance.workspace.changes import WorkspaceDiff, diff_digest, diff_workspace
+from agentos_governance.workspace.worktrees import Workspace
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Lower-case hexadecimal")]
 MAX_RESULT_BYTES = 4 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Prices, and the money that calls reserve and spend."""

@@ -1,0 +1,1 @@
+"""Evidence: blobs, gates, signed packets and their verification."""

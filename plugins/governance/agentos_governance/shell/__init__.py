@@ -1,0 +1,1 @@
+"""Reading shell commands: which programs they run and which files they touch."""

@@ -1,0 +1,378 @@
+"""A shell command line as the simple commands it runs, the files it redirects to, and where.
+
+Above: command_judgement. Below: tree-sitter-bash, command_words, command_wrappers. It sees
+through pipes, lists, subshells, substitutions, `bash -c`, `env`, `sudo`, `xargs` and the like.
+What cannot be known from the text gives an `UnanalysableCommand`, which the judge refuses.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import tree_sitter_bash
+from tree_sitter import Language, Node, Parser
+
+from agentos import InvalidArgumentError
+from agentos_governance.shell.boundaries import check_boundaries
+from agentos_governance.shell.effects import FileUse, Folders
+from agentos_governance.shell.variables import is_dangerous_variable
+from agentos_governance.shell.words import Word, word_of
+from agentos_governance.shell.wrappers import SHADOW_PROOF, Unwrapped, unwrap
+
+MAX_COMMAND_CHARACTERS = 8_000
+MAX_SIMPLE_COMMANDS = 200
+MAX_OPERATORS = 600
+"""Characters that the shell may read as more than text, quoted ones and data included."""
+MAX_NESTED_SCRIPTS = 8
+MAX_NESTING = 150
+
+_BASH = Language(tree_sitter_bash.language())
+# Bash reads these as part of a word, or not at all; a parser may take them for space.
+_STRANGE_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\xa0\u1680\u2000-\u200f\u2028-\u202f]")
+
+# The parser's recovery from errors is quadratic in these, and holds the interpreter's lock.
+_OPERATOR = re.compile(r"[|&;()<>`$?\[{}]")
+
+# Bash joins the lines before it reads words; the parser sees two words, or one command too few.
+_MISREAD_LINE_BREAK = re.compile(r"\S\\\n|^[ \t]*\\\n", re.MULTILINE)
+
+# Control flow whose body may run any number of times, or none.
+_REPEATED = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
+_SUBSHELLS = frozenset({"subshell", "command_substitution", "process_substitution"})
+_OPTIONAL = frozenset({"if_statement", "case_statement", "negated_command"})
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """One program and its arguments, options that only wrap it removed (`git -C dir push`).
+
+    `is_wrapper` marks what runs another listed command (`bash -c`, `env`); `folders` are the
+    working directories it may run in, None standing for one that is not known.
+    """
+
+    argv: tuple[Word, ...]
+    written: tuple[Word, ...]
+    is_wrapper: bool
+    folders: Folders
+
+    @property
+    def text(self) -> str:
+        """The normalised text that contracts speak of: `git push origin main`."""
+        return " ".join(word.text for word in self.argv)
+
+    def texts(self) -> set[str]:
+        """The normalised text and the text as written, both with the plain program name."""
+        texts = {self.text, " ".join(word.text for word in self.written)}
+        return texts | {text.split(" ", 1)[0].rpartition("/")[2] + _rest(text) for text in texts}
+
+    @property
+    def dynamic_prefix(self) -> str | None:
+        """The text before the first argument that is not known; None when all are known."""
+        for index, word in enumerate(self.argv):
+            if not word.is_literal:
+                return " ".join(known.text for known in self.argv[:index]) + " "
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnalysis:
+    """Everything a command line runs, in order, and the files and folders it names itself."""
+
+    commands: tuple[SimpleCommand, ...]
+    file_uses: tuple[FileUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnanalysableCommand:
+    """A command line whose commands cannot be known from its text, and why."""
+
+    reason: str
+
+
+def analyse_command(text: str, *, cwd: str = ".") -> CommandAnalysis | UnanalysableCommand:
+    """What the command line runs when started in `cwd`."""
+    walk = _Walk()
+    try:
+        walk.script(text, frozenset({cwd}), depth=0)
+        if walk.has_functions and walk.has_moves:
+            # A function runs where it is called, which is not followed: its place is unknown.
+            walk = _Walk(function_folders=frozenset({None}))
+            walk.script(text, frozenset({cwd}), depth=0)
+    except InvalidArgumentError as error:
+        return UnanalysableCommand(error.message)
+    return CommandAnalysis(tuple(walk.commands), tuple(walk.file_uses))
+
+
+def _rest(text: str) -> str:
+    _, space, tail = text.partition(" ")
+    return space + tail
+
+
+@dataclass(slots=True)
+class _After:
+    """Where the shell may be after a statement that succeeded, and after one that failed."""
+
+    success: Folders
+    failure: Folders
+
+    @property
+    def either(self) -> Folders:
+        return self.success | self.failure
+
+
+_UNKNOWN = _After(frozenset({None}), frozenset({None}))
+
+
+@dataclass(slots=True)
+class _Walk:
+    commands: list[SimpleCommand] = field(default_factory=list)
+    file_uses: list[FileUse] = field(default_factory=list)
+    function_folders: Folders | None = None
+    has_functions: bool = False
+    has_moves: bool = False
+    n_commands: int = 0
+    scripts: int = 0
+    nesting: int = 0
+
+    def script(self, text: str, folders: Folders, depth: int) -> _After:
+        if len(text) > MAX_COMMAND_CHARACTERS:
+            raise InvalidArgumentError(f"it has more than {MAX_COMMAND_CHARACTERS} characters")
+        if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
+            raise InvalidArgumentError(f"it has more than {MAX_OPERATORS} shell operators")
+        if depth > MAX_NESTED_SCRIPTS:
+            raise InvalidArgumentError(f"more than {MAX_NESTED_SCRIPTS} scripts inside each other")
+        if _STRANGE_CHARACTER.search(text):
+            raise InvalidArgumentError("it has control characters or unusual spaces")
+        if _MISREAD_LINE_BREAK.search(text):
+            raise InvalidArgumentError("a continued line in the middle of a word or of nothing")
+        try:
+            source = text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InvalidArgumentError("it is not valid Unicode") from None
+        root = Parser(_BASH).parse(source).root_node
+        if root.has_error:
+            raise InvalidArgumentError("it does not parse as shell")
+        check_boundaries(root, source)
+        self.scripts = depth
+        return self.sequence(root, folders)
+
+    def node(self, node: Node, folders: Folders) -> _After:
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            raise InvalidArgumentError(f"it is nested more than {MAX_NESTING} deep")
+        try:
+            return self._dispatch(node, folders)
+        finally:
+            self.nesting -= 1
+
+    def _dispatch(self, node: Node, folders: Folders) -> _After:
+        kind = node.type
+        if kind == "command":
+            return self.command(node, folders, ())
+        if kind == "list":
+            return self.and_or(node, folders)
+        if kind == "redirected_statement":
+            return self.redirected(node, folders)
+        if kind == "function_definition":
+            return self.function(node, folders)
+        if kind in _REPEATED:
+            return self.repeated(node, folders)
+        if kind in {"variable_assignment", "declaration_command", "unset_command"}:
+            return self.assignment(node, folders)
+        if kind == "expansion":
+            self.expansion(node)
+        if kind in {"file_redirect", "heredoc_redirect", "herestring_redirect"}:
+            return self.redirect(node, folders, [])
+        if kind in {"program", "compound_statement", "do_group", *_OPTIONAL, *_CLAUSES}:
+            after = self.sequence(node, folders)
+            merged = after.either | (folders if kind in _OPTIONAL | _CLAUSES else frozenset())
+            return _After(merged, merged)
+        if kind in _SUBSHELLS:
+            self.sequence(node, folders)
+            return _After(folders, folders)
+        # Pipelines and all data: each part starts in the same place and moves only itself.
+        for child in node.named_children:
+            self.node(child, folders)
+        return _After(folders, folders)
+
+    def sequence(self, node: Node, folders: Folders) -> _After:
+        """The children one after the other, as for `a; b`."""
+        after = _After(folders, folders)
+        for child in node.named_children:
+            start = after.either
+            after = self.node(child, start)
+            if child.next_sibling is not None and child.next_sibling.type == "&":
+                after = _After(start, start)
+            if node.type in _OPTIONAL | _CLAUSES:
+                after = _After(after.either | start, after.either | start)
+        return after
+
+    def and_or(self, node: Node, folders: Folders, redirects: Sequence[Node] = ()) -> _After:
+        left, right = node.named_children[0], node.named_children[-1]
+        operator = next((child.type for child in node.children if not child.is_named), "&&")
+        first = self.node(left, folders)
+        start = first.success if operator == "&&" else first.failure
+        second = self.with_redirects(right, redirects, start)
+        if operator == "&&":
+            return _After(second.success, first.failure | second.failure)
+        return _After(first.success | second.success, second.failure)
+
+    def repeated(self, node: Node, folders: Folders) -> _After:
+        mark = (len(self.commands), len(self.file_uses))
+        after = self.sequence(node, folders).either
+        if after != folders:
+            # A second round starts elsewhere: nothing in the body has a known place.
+            del self.commands[mark[0] :], self.file_uses[mark[1] :]
+            after = self.sequence(node, folders | {None}).either
+        return _After(after | folders, after | folders)
+
+    def function(self, node: Node, folders: Folders) -> _After:
+        name = node.child_by_field_name("name")
+        if name is None or word_of(name).text in SHADOW_PROOF:
+            raise InvalidArgumentError("it redefines a command that the analysis relies on")
+        self.has_functions = True
+        self.sequence(node, self.function_folders or folders)
+        return _After(folders, folders) if self.function_folders is None else _UNKNOWN
+
+    def assignment(self, node: Node, folders: Folders) -> _After:
+        for child in [node, *node.named_children]:
+            name = (
+                child.child_by_field_name("name") if child.type == "variable_assignment" else None
+            )
+            self._check_variable(name)
+        for child in node.named_children:
+            self.node(child, folders)
+        return _After(folders, folders)
+
+    def _check_variable(self, name: Node | None) -> None:
+        text = (name.text or b"").decode("utf-8", "replace").split("[")[0] if name else ""
+        if is_dangerous_variable(text):
+            raise InvalidArgumentError(f"it sets {text}, which changes what commands mean")
+
+    def expansion(self, node: Node) -> None:
+        if any(child.type == "@" for child in node.children) and b"@P" in (node.text or b""):
+            raise InvalidArgumentError("${...@P} runs what a variable holds")
+
+    def redirected(self, node: Node, folders: Folders) -> _After:
+        body = node.child_by_field_name("body")
+        redirects = [child for child in node.named_children if child != body]
+        return self.with_redirects(body, redirects, folders)
+
+    def with_redirects(
+        self, body: Node | None, redirects: Sequence[Node], folders: Folders
+    ) -> _After:
+        """A statement and its redirections, which bash gives to the last command of a list."""
+        if body is not None and body.type == "list" and redirects:
+            return self.and_or(body, folders, redirects)
+        if body is not None and body.type == "pipeline" and redirects:
+            for child in body.named_children[:-1]:
+                self.node(child, folders)
+            self.with_redirects(body.named_children[-1], redirects, folders)
+            return _After(folders, folders)
+        extra: list[Word] = []
+        for redirect in redirects:
+            self.redirect(redirect, folders, extra)
+        if body is not None and body.type == "command":
+            return self.command(body, folders, tuple(extra))
+        if extra:
+            raise InvalidArgumentError("words after a redirection")
+        return self.node(body, folders) if body is not None else _After(folders, folders)
+
+    def redirect(self, node: Node, folders: Folders, extra: list[Word]) -> _After:
+        """The files of one redirection; words that only look like its targets go to `extra`."""
+        if node.type != "file_redirect":
+            for child in node.named_children:
+                if child.type == "file_redirect":
+                    self.redirect(child, folders, extra)
+                    continue
+                if node.type == "heredoc_redirect" and node.child_by_field_name("argument"):
+                    raise InvalidArgumentError("arguments after a here-document")
+                self.node(child, folders)
+            return _After(folders, folders)
+        targets = node.children_by_field_name("destination")
+        operator = next((c.type for c in node.children if not c.is_named), ">")
+        for target in targets:
+            self.node(target, folders)
+        for target in targets[1:]:
+            extra.append(word_of(target))
+        if targets and not _is_descriptor(operator, targets[0]):
+            if targets[0].type == "process_substitution":
+                return _After(folders, folders)
+            word = word_of(targets[0])
+            path = word.text if word.is_literal else None
+            self.file_uses.append(FileUse(path, folders, is_write=not operator.startswith("<")))
+        return _After(folders, folders)
+
+    def command(self, node: Node, folders: Folders, extra: tuple[Word, ...]) -> _After:
+        argv: list[Word] = []
+        late: list[Word] = []
+        for child in node.named_children:
+            if child.type == "variable_assignment":
+                self.assignment(child, folders)
+            elif child.type.endswith("_redirect"):
+                self.redirect(child, folders, late)
+            else:
+                named = child.named_children[0] if child.type == "command_name" else child
+                self.node(named, folders)
+                argv.append(word_of(named))
+        return self.run((*argv, *late, *extra), folders)
+
+    def run(self, argv: tuple[Word, ...], folders: Folders) -> _After:
+        """One simple command whose words are known as far as they can be."""
+        if not argv:
+            return _After(folders, folders)
+        self.n_commands += 1
+        if self.n_commands > MAX_SIMPLE_COMMANDS:
+            raise InvalidArgumentError(f"it runs more than {MAX_SIMPLE_COMMANDS} commands")
+        unwrapped = unwrap(argv)
+        self.commands.append(SimpleCommand(unwrapped.argv, argv, unwrapped.is_transparent, folders))
+        self.file_uses += [
+            FileUse(word.text if word.is_literal else None, folders, is_write=False, is_folder=True)
+            for word in unwrapped.folders
+        ]
+        if unwrapped.moves_to is not None:
+            return self.move(unwrapped.moves_to, folders)
+        return self._run_inner(unwrapped, folders)
+
+    def _run_inner(self, unwrapped: Unwrapped, folders: Folders) -> _After:
+        after = _After(folders, folders)
+        for inner in unwrapped.inner:
+            self.nesting += 1
+            if self.nesting > MAX_NESTING:
+                raise InvalidArgumentError(f"it is nested more than {MAX_NESTING} deep")
+            moved = self.run(inner, folders)
+            self.nesting -= 1
+            if unwrapped.is_same_shell:
+                after = moved
+        for script in unwrapped.scripts:
+            depth = self.scripts
+            moved = self.script(script, folders, depth + 1)
+            self.scripts = depth
+            if unwrapped.is_same_shell:
+                after = _After(moved.either | folders, moved.either | folders)
+        return after
+
+    def move(self, target: Word, folders: Folders) -> _After:
+        self.has_moves = True
+        if not target.is_fixed or target.text == "-":
+            return _After(frozenset({None}), folders)
+        self.file_uses.append(FileUse(target.text, folders, is_write=False, is_folder=True))
+        # `cd` goes to the folder above by name, even where the current one is a link.
+        moved: Folders = frozenset(
+            posixpath.normpath(posixpath.join(folder, target.text))
+            if folder is not None
+            else (target.text if target.text.startswith("/") else None)
+            for folder in folders
+        )
+        return _After(moved, folders)
+
+
+_CLAUSES = frozenset({"elif_clause", "else_clause", "case_item"})
+
+
+def _is_descriptor(operator: str, target: Node) -> bool:
+    text = (target.text or b"").decode("utf-8", "replace")
+    return operator in {">&", "<&"} and (text.rstrip("-").isdigit() or text == "-")

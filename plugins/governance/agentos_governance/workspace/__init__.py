@@ -1,0 +1,1 @@
+"""Worktrees, what changed in them, and reading their files safely."""
