@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentos import Settings
+from agentos.cli.answers import QUESTIONS
 from tests.agentos_governance.lifecycle import open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 
@@ -61,6 +62,40 @@ async def test_the_report_answers_all_seven_questions(settings: Settings, tmp_pa
             "lease_expired",
             "stood_down",
         ]
+
+
+async def test_each_answer_names_events_and_files_that_a_person_can_open(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with open_office(settings) as office:
+        order = await office.create(
+            repo=sample_repository(tmp_path), contract={"evidence_required": ["analysis"]}
+        )
+        workspace = Path((await office.claim("w1", order))["workspace"]["path"])
+        await office.call("w1", "check_action", action={"tool": "Bash", "command": "git push"})
+        (workspace / "src" / "new.py").write_text("new\n", "utf-8")
+        await office.call(
+            "w1",
+            "record_evidence",
+            work_order=order,
+            kind="analysis",
+            claim="It is new",
+            path="src/new.py",
+        )
+        packet = (await office.submit("w1", order))["packet_sha256"]
+        await office.vote("reviewer", order, packet)
+        report = await office.call("reviewer", "get_work_report", work_order=order)
+        stored = {f"{event['stream']}#{event['seq']}" for event in await office.events()}
+        for question in QUESTIONS:
+            found = report[question]["sources"]
+            assert found, question
+            for source in found:
+                if source["event"] is not None:
+                    assert source["event"] in stored
+                else:
+                    assert (settings.home / source["path"]).exists()
+        packet_files = [s["path"] for s in report["correctness"]["sources"] if s["path"]]
+        assert len(packet_files) == 2 and "/files/" in packet_files[1]
 
 
 async def test_a_report_about_work_that_nobody_continued_says_so(settings: Settings) -> None:

@@ -20,13 +20,16 @@ QUESTIONS = {
 
 
 def answers(report: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Question, sentence and facts of each answer that the report has."""
+    """Question, sentence, and facts with their sources, of each answer that the report has."""
     for name, question in QUESTIONS.items():
         answer = report.get(name)
         if not isinstance(answer, Mapping):
             continue
         facts = answer.get("facts")
-        yield question, str(answer.get("summary", "")), facts if isinstance(facts, Mapping) else {}
+        shown = dict(facts) if isinstance(facts, Mapping) else {}
+        if answer.get("sources"):
+            shown["sources"] = answer["sources"]
+        yield question, str(answer.get("summary", "")), shown
 
 
 def headline(report: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from agentos import ToolCall, tool, verify_events
 from agentos_governance.authority.roles import AUDIT, WORK_ORDERS
 from agentos_governance.evidence.packets import ensure_final_packet
-from agentos_governance.report import WorkReport, build_report
+from agentos_governance.report.build import build_report
+from agentos_governance.report.model import WorkReport
 from agentos_governance.tools.planning import WorkOrderId
 
 MAX_REPORT_BYTES = 4 * 1024 * 1024
