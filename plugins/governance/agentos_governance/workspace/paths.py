@@ -7,8 +7,11 @@ not as it is written; what leads outside the workspace is refused, whatever the 
 from __future__ import annotations
 
 import os
+import re
 import stat
+import unicodedata
 from pathlib import Path
+from urllib.parse import unquote
 
 from agentos import CallRefusedError, InvalidArgumentError
 
@@ -22,6 +25,7 @@ MAX_STEPS = 20_000
 _IGNORABLE = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class PathResolver:
@@ -197,7 +201,28 @@ def _check_text(path: str) -> None:
         path.encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidArgumentError("a path must be valid Unicode") from None
+    if _CONTROL.search(path):
+        raise CallRefusedError(
+            f"{path!r} contains a control character",
+            rule="workspace",
+            remedy="use names without line breaks and other control characters",
+        )
     if path.startswith("~"):
         raise CallRefusedError(
             f"{path!r} names a home directory", rule="workspace", remedy="use a relative path"
         )
+    if any(map(_is_disguised_step, path.split("/"))):
+        raise CallRefusedError(
+            f"{path!r} holds what other programs read as a step to another folder",
+            rule="workspace",
+            remedy="write '..' and '/' plainly, or not at all",
+        )
+
+
+def _is_disguised_step(part: str) -> bool:
+    """Whether a name, decoded as URLs, Windows or compatibility forms are, is a path by itself."""
+    if part.isascii() and "%" not in part and "\\" not in part:
+        return False
+    plain = unicodedata.normalize("NFKC", unquote(part))
+    steps = re.split(r"[/\\]", plain)
+    return part not in {".", ".."} and (".." in steps or "/" in plain)
