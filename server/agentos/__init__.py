@@ -35,10 +35,13 @@ from agentos.errors import (
     UnavailableError,
     VerificationError,
 )
+from agentos.events.exporting.export import Selection
+from agentos.events.folding import EventFold, fold_events
 from agentos.events.model import Event, EventType, NewEvent, ProjectionWriter, ReadModel
 from agentos.events.verification import AuditReport, BadEvent, verify_events
 from agentos.git import Git, GitResult, check_branch, check_object_id, without_filters
 from agentos.hookspecs import hookimpl, hookspec
+from agentos.identity.key_ring import KeyRing, load_key_ring
 from agentos.identity.signing_key import load_or_create_signing_key
 from agentos.ids import new_id
 from agentos.kernel import Kernel, open_kernel
@@ -51,6 +54,7 @@ from agentos.middleware import (
     authorizer,
     middleware,
 )
+from agentos.outbox.signing import verify_webhook
 from agentos.redaction import redact, redact_text
 from agentos.registry import (
     Command,
@@ -60,6 +64,7 @@ from agentos.registry import (
     Route,
     Service,
 )
+from agentos.results import KeptResult
 from agentos.settings import Settings, load_settings
 from agentos.tools import Tool, tool
 
@@ -82,6 +87,7 @@ __all__ = [
     "Database",
     "Effect",
     "Event",
+    "EventFold",
     "EventType",
     "Git",
     "GitResult",
@@ -89,7 +95,9 @@ __all__ = [
     "HttpResponse",
     "InvalidArgumentError",
     "InvalidStateError",
+    "KeptResult",
     "Kernel",
+    "KeyRing",
     "Layer",
     "LeaseLostError",
     "LimitExceededError",
@@ -106,6 +114,7 @@ __all__ = [
     "RequestError",
     "Role",
     "Route",
+    "Selection",
     "Service",
     "Settings",
     "SystemClock",
@@ -124,9 +133,11 @@ __all__ = [
     "check_branch",
     "check_object_id",
     "digest_of",
+    "fold_events",
     "format_time",
     "hookimpl",
     "hookspec",
+    "load_key_ring",
     "load_or_create_signing_key",
     "load_settings",
     "middleware",
@@ -137,5 +148,6 @@ __all__ = [
     "sha256_hex",
     "tool",
     "verify_events",
+    "verify_webhook",
     "without_filters",
 ]

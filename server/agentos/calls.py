@@ -182,6 +182,14 @@ class ToolCall:
     transaction: Transaction | None = None
     guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
     """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
+    decision: Mapping[str, Any] | None = None
+    """What authorizers based their verdicts on, as JSON; recorded with the call."""
+    admissions: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
+    """What is used up by admitting the call, such as a slot of a rate limit or an approval.
+
+    Awaited in the transaction that stores the record of admission, last of all, so that a refused
+    call uses nothing up. Raising refuses the call. Each may be awaited again, after a rollback.
+    """
     _beginning: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def body_arguments(self) -> dict[str, Any]:

@@ -137,9 +137,27 @@ class ApprovalRequiredError(CallRefusedError):
 
 
 class BudgetExceededError(CallRefusedError):
-    """The call would spend more than the work order's budget allows."""
+    """The call would spend more than a budget allows; `retry_after_s` says when there is room."""
 
     code = "budget_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: str,
+        contract_version: str | None = None,
+        remedy: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, rule=rule, contract_version=contract_version, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+    def to_error(self) -> dict[str, Any]:
+        fields = super().to_error()
+        if self.retry_after_s is not None:
+            fields["retry_after_s"] = round(self.retry_after_s, 3)
+        return fields
 
 
 class RequestError(AgentOSError):

@@ -33,18 +33,26 @@ from agentos.errors import (
     ToolError,
     UnavailableError,
 )
-from agentos.events.bus import EventBus
+from agentos.events.bus import EventFeed
+from agentos.events.head_file import HeadFile, anchor_file
+from agentos.events.log_verification import LogReport, LogVerifier
 from agentos.events.model import Event, ReadModel
+from agentos.events.signer import HeadSigner
 from agentos.events.store import EventStore
 from agentos.events.writer import EventWriter
 from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
 from agentos.ids import new_id
 from agentos.metrics import Metrics
 from agentos.middleware import Authorizer, Middleware, Wrapper
+from agentos.outbox.cursors import OUTBOX_EVENT_TYPES
+from agentos.outbox.start import outbox_jobs
+from agentos.outbox.webhooks import WEBHOOK_EVENT_TYPES, Webhooks
 from agentos.pipeline import Pipeline
 from agentos.plugins import load_plugins
 from agentos.records import CALL_EVENT_TYPES, MAX_KEY_CHARS, CallRecorder, principal_stream
 from agentos.registry import Command, Route, Service
+from agentos.results import ResultKeeper
+from agentos.retention import forget_old_results
 from agentos.settings import Settings
 from agentos.tools import Tool
 
@@ -74,12 +82,28 @@ class Kernel:
         self.commands: list[Command] = _flatten(plugins.hook.register_commands())
         self.migrations: list[MigrationSet] = _flatten(plugins.hook.register_migrations())
         self.events = EventStore(
-            [*CALL_EVENT_TYPES, *TOKEN_EVENT_TYPES, *_flatten(plugins.hook.register_event_types())]
+            [
+                *CALL_EVENT_TYPES,
+                *TOKEN_EVENT_TYPES,
+                *WEBHOOK_EVENT_TYPES,
+                *OUTBOX_EVENT_TYPES,
+                *_flatten(plugins.hook.register_event_types()),
+            ]
         )
         self.tokens = Tokens(database, self.events)
-        self.bus = EventBus(database)
+        self.webhooks = Webhooks(database, self.events, settings)
+        self.bus = EventFeed(database)
         self.writer = EventWriter(database, self.events)
         self.recorder = CallRecorder(database, self.writer, clock)
+        self.results = ResultKeeper(database, clock, settings.kept_result_bytes)
+        self.heads = HeadSigner(
+            database,
+            clock,
+            HeadFile(anchor_file(settings.home, settings.database_url)),
+            settings.home / "keys" / "audit.key",
+            every_s=settings.signed_head_every_s,
+            every_events=settings.signed_head_every_events,
+        )
         self._services: dict[type[Any], Any] = {}
         self._pipelines = {
             tool.name: Pipeline(tool, _wrappers(plugins, tool), self.recorder, self.metrics)
@@ -134,6 +158,7 @@ class Kernel:
                 return prepared
             with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
                 result = await self._pipelines[prepared.tool.name].run(prepared)
+            self.results.offer(prepared, result)
             self.bus.announce()
             return result
         finally:
@@ -210,6 +235,11 @@ class Kernel:
             raise PluginError(f"no enabled plugin provides {kind.__name__}") from None
         return found
 
+    async def verify_log(self, stream: str | None = None) -> LogReport:
+        """The whole log against its chain and every signed head, or one stream's chain."""
+        verifier = LogVerifier(self.database, self.heads.file, self.heads.key_path)
+        return await verifier.verify(stream)
+
     def find_service(self, kind: type[T]) -> T | None:
         """The service of protocol type `kind`, or None."""
         return self._services.get(kind)
@@ -251,9 +281,11 @@ async def open_kernel(
     *,
     clock: Clock | None = None,
     extra_plugins: Mapping[str, Any] | None = None,
+    publishes: bool = True,
 ) -> AsyncIterator[Kernel]:
     """A started kernel: database up and migrated, plugins loaded, background tasks running.
 
+    `publishes` False leaves it to other processes to send events out, as short commands do.
     On exit calls in flight finish first, then plugins, the writer and the database close.
     Raises ConfigurationError with one line where it cannot start.
     """
@@ -270,6 +302,21 @@ async def open_kernel(
             kernel.start_task(kernel.bus.run_notifier())
             kernel.start_task(kernel.bus.run_listener())
             kernel.start_task(kernel.bus.dispatch(position, kernel._react))
+            kernel.start_task(kernel.heads.run())
+            kernel.start_task(
+                forget_old_results(
+                    database,
+                    kernel.clock,
+                    idempotency_days=settings.idempotency_retention_days,
+                    call_result_days=settings.call_result_retention_days,
+                )
+            )
+            kernel.start_task(kernel.results.run())
+            if publishes:
+                for job in outbox_jobs(
+                    database, kernel.bus, kernel.clock, settings, kernel.webhooks
+                ):
+                    kernel.start_task(job)
             try:
                 await _run_hooks(plugins.hook.startup(kernel=kernel))
                 yield kernel
@@ -280,6 +327,8 @@ async def open_kernel(
                 finally:
                     kernel.writer.close()
                     await writer
+                    await kernel.results.close()
+                    await kernel.heads.close()
                     for task in kernel._background:
                         task.cancel()
 

@@ -30,6 +30,11 @@ class Authorizer:
     """A voter. Returns None for "not mine"; a call that nobody allows is refused."""
 
     decide: Callable[[ToolCall], Awaitable[Verdict | None]]
+    judge_replay: Callable[[ToolCall, str], Awaitable[None]] | None = None
+    """Asked before a repeated write gets its first result, with the id of the first call.
+
+    Raising refuses; nobody else is asked then.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ class Pipeline:
         self._recorder = recorder
         self._metrics = metrics
         self._authorizers = [w.decide for w in wrappers if isinstance(w, Authorizer)]
+        self._replay_judges = [
+            w.judge_replay for w in wrappers if isinstance(w, Authorizer) and w.judge_replay
+        ]
         self._middlewares = sorted(
             (w for w in wrappers if isinstance(w, Middleware)), key=lambda w: w.layer
         )
@@ -86,7 +89,7 @@ class Pipeline:
     async def _run(self, call: ToolCall, started: float) -> ToolResult:
         progress = _Progress()
         try:
-            first = await self._recorder.find_replay(call)
+            first = await self._find_replay(call)
             if first is None:
                 progress.verdicts = await self.authorize(call)
                 result = await self._compose(call, progress)(call)
@@ -100,6 +103,13 @@ class Pipeline:
         if first is not None:
             return await _uninterrupted(self._replay(call, first))
         return await _uninterrupted(self._finish(call, progress, result, started))
+
+    async def _find_replay(self, call: ToolCall) -> ToolResult | None:
+        first = await self._recorder.find_replay(call)
+        if first is not None and first.call_id is not None:
+            for judge in self._replay_judges:
+                await judge(call, first.call_id)
+        return first
 
     async def authorize(self, call: ToolCall) -> list[Verdict]:
         """The verdicts that admit the call; CallRefusedError where nobody allows or one denies."""
@@ -149,8 +159,12 @@ class Pipeline:
         return call_next
 
     async def _admit(self, call: ToolCall, progress: _Progress) -> None:
-        await self._recorder.allowed(call, progress.verdicts)
-        progress.is_admitted = True
+        async def store() -> None:
+            await self._recorder.allowed(call, progress.verdicts)
+            progress.is_admitted = True
+
+        # What admission uses up is used up once: a caller that gives up must not lose the record.
+        await (_uninterrupted(store()) if call.admissions else store())
 
     async def _run_body(self, call: ToolCall) -> ToolResult:
         try:
@@ -186,7 +200,7 @@ class Pipeline:
         try:
             if isinstance(error, DuplicateCallError):
                 await _roll_back(call)
-                first = await self._recorder.find_replay(call)
+                first = await self._find_replay(call)
                 if first is not None:
                     return await self._replay(call, first)
         except Exception as conflict:

@@ -5,7 +5,9 @@ Above: the pipeline. Below: the event writer and the call's own transaction.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +21,7 @@ from agentos.database.pool import Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import Transaction
 from agentos.errors import ConflictError, InvalidArgumentError, UnavailableError
-from agentos.events.model import EventType, NewEvent
+from agentos.events.model import Event, EventType, NewEvent
 from agentos.events.store import was_stored
 from agentos.events.writer import EventWriter
 
@@ -27,6 +29,8 @@ MAX_RECORDED_ARGUMENTS_BYTES = 4_096
 MAX_RECORDED_CLAIMS_BYTES = 4_096
 MAX_RECORDED_TEXT_CHARS = 2_000
 MAX_KEY_CHARS = 200
+MAX_ADMITTING_CONNECTIONS = 3
+MAX_ADMISSION_S = 30
 
 CALL_EVENT_TYPES = (
     EventType("call.allowed", "A tool call was admitted; stored before its body runs."),
@@ -54,10 +58,45 @@ class CallRecorder:
         self._database = database
         self._writer = writer
         self._clock = clock
+        self._admitting = asyncio.Semaphore(MAX_ADMITTING_CONNECTIONS)
 
     async def allowed(self, call: ToolCall, verdicts: list[Verdict]) -> None:
-        """The record without which no tool body runs."""
-        await self._writer.submit(self.allowed_event(call, verdicts))
+        """The record without which no tool body runs, together with what admission uses up."""
+        if not call.admissions:
+            await self._writer.submit(self.allowed_event(call, verdicts))
+            return
+        deadline = time.monotonic() + MAX_ADMISSION_S
+        while not await self._try_to_admit(call, verdicts):
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"others held for {MAX_ADMISSION_S} s what admitting the call needs",
+                    remedy="repeat the call",
+                )
+
+    async def _try_to_admit(self, call: ToolCall, verdicts: list[Verdict]) -> bool:
+        """False where another call holds a lock for long: wait without a connection then."""
+        async with self._admitting:
+            transaction = await call.kernel.open_transaction()
+            try:
+                await transaction.execute(_sql.limit_lock_wait)
+                for admit in call.admissions:
+                    await admit(transaction)
+                (stored,) = await transaction.append(self.allowed_event(call, verdicts))
+            except asyncpg.LockNotAvailableError:
+                await transaction.rollback()
+                return False
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await self._commit(transaction, stored)
+        return True
+
+    async def _commit(self, transaction: Transaction, stored: Event) -> None:
+        try:
+            await transaction.commit()
+        except UnavailableError:
+            if not await was_stored(self._database, stored):
+                raise
 
     def allowed_event(self, call: ToolCall, verdicts: list[Verdict]) -> NewEvent:
         """The event that `allowed` stores."""
@@ -101,11 +140,7 @@ class CallRecorder:
         (stored,) = await transaction.append(event)
         if is_remembered:
             await self._remember(call, transaction, result)
-        try:
-            await transaction.commit()
-        except UnavailableError:
-            if not await was_stored(self._database, stored):
-                raise
+        await self._commit(transaction, stored)
 
     def finished_event(self, call: ToolCall, result: ToolResult, duration_ms: int) -> NewEvent:
         """The event that `finished` stores."""
@@ -193,6 +228,8 @@ def _description(call: ToolCall) -> dict[str, Any]:
         data["arguments"] = call.arguments
     if call.claims:
         data["claims"] = _recordable_claims(call.claims)
+    if call.decision is not None:
+        data["decision"] = call.decision
     return data
 
 

@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
     r"|glpat-[A-Za-z0-9_-]{16,}|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
     r"|(?<![A-Za-z]{2})sk-[A-Za-z0-9_-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}"
+    r"|whsec_[A-Za-z0-9+/=]{24,}"  # secrets of webhooks
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}"
     r"|(?<![A-Za-z]{2})eyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
@@ -42,7 +43,7 @@ _SECRET_FIELD = re.compile(
 _SIGN = (
     r"aos_[A-Za-z0-9_-]{20}|gh[opsur]_[A-Za-z0-9]{20}|github_pat_[A-Za-z0-9_]{20}"
     r"|glpat-[A-Za-z0-9_-]{16}|npm_[A-Za-z0-9]{30}|pypi-[A-Za-z0-9_-]{30}|sk-[A-Za-z0-9_-]{16}"
-    r"|xox[abeoprs]-[A-Za-z0-9-]{10}|hf_[A-Za-z0-9]{20}|AKIA|ASIA|AIza[A-Za-z0-9_-]{30}"
+    r"|xox[abeoprs]-[A-Za-z0-9-]{10}|hf_[A-Za-z0-9]{20}|whsec_|AKIA|ASIA|AIza[A-Za-z0-9_-]{30}"
     r"|eyJ[A-Za-z0-9_-]{8}|PRIVATE KEY|://[^\s:/@]*:[^\s/@]+@"
     r"|(?i:(?:bearer|basic)[\s\\]|password|passwd|secret|(?:api|access)[_-]?key|auth[_-]?token)"
 )

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from agentos.calls import Role
 from agentos.errors import ConfigurationError
@@ -18,8 +28,13 @@ from agentos.plugins import default_plugins
 
 CONFIG_FILE = "agentos.toml"
 PREFIX = "AGENTOS_"
-IDENTITY = frozenset({"worker", "role", "token"})
+GRANTED = frozenset({"worker", "role", "token", "policy", "facts", "budgets", "locks"})
 """Settings that a file found by chance, such as in a fresh checkout, must not make."""
+
+FactValue = StrictBool | StrictInt | StrictFloat | StrictStr
+
+OUTWARD = frozenset({"event_bus", "webhook_allowed_hosts"})
+"""Settings by which such a file could have what happens here sent elsewhere."""
 
 
 def _user_data_folder() -> Path:
@@ -33,6 +48,15 @@ def _user_name() -> str:
         return f"uid-{os.getuid()}"
 
 
+class DeclaredFact(BaseModel):
+    """A fact that rules may ask for; without a value it is missing, and what needs it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["boolean", "number", "text"]
+    value: FactValue | None = None
+
+
 class Settings(BaseModel):
     """Every setting, with its default; `agentos.toml` uses the same names."""
 
@@ -42,6 +66,8 @@ class Settings(BaseModel):
     """Data folder: embedded database, worktrees, evidence, keys."""
     database_url: str | None = Field(default=None, repr=False)
     """An own PostgreSQL (15 or newer, with pgvector); None starts the embedded one."""
+    blobs: str | None = None
+    """Where evidence is kept: `s3://bucket/prefix?endpoint=URL&region=NAME`; None is the data folder."""
     database_pool_size: Annotated[int, Field(ge=2, le=200)] = 12
     """Connections a process may open."""
     host: str = "127.0.0.1"
@@ -63,8 +89,40 @@ class Settings(BaseModel):
     allowed_origins: tuple[str, ...] = ()
     """Origins of browsers that may call; none by default."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    policy: Path | None = None
+    """The organisation's rules: a `.policy` file, or a folder of them; None is `policy` in `home`."""
+    facts: dict[str, FactValue | DeclaredFact] = Field(default_factory=dict)
+    """Facts about this deployment that rules may ask for: a value, or a type and perhaps a value."""
+    budgets: dict[str, Any] = Field(default_factory=dict)
+    """Caps of money by layer, as governance reads them; a layer that is not named keeps its own."""
+    locks: dict[str, Any] = Field(default_factory=dict)
+    """Tools and paths that stay locked until opened for a time, as governance reads them."""
     shutdown_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     """How long calls in flight may take to finish once the server is told to stop."""
+    signed_head_every_s: Annotated[float, Field(ge=1, le=86_400)] = 10.0
+    """How long what was appended may go unsigned; see `agentos audit`."""
+    signed_head_every_events: Annotated[int, Field(ge=1)] = 1_000
+    """How many events may go unsigned before then."""
+    idempotency_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    """How long a repeated write is answered with its first result."""
+    kept_result_bytes: Annotated[int, Field(ge=0, le=1_048_576)] = 16_384
+    """Results of calls under work orders are kept for replay, redacted, up to this size; 0: none."""
+    call_result_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    """How long they are kept."""
+    event_bus: str | None = Field(default=None, repr=False)
+    """NATS servers to publish every event to, such as `nats://host:4222`; None: nowhere."""
+    event_stream: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")] = "AGENTOS"
+    """JetStream stream that holds the events; made where it is missing."""
+    event_subject_prefix: Annotated[
+        str, Field(max_length=100, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
+    ] = "agentos"
+    """First part of the subject of every published event."""
+    webhook_allowed_hosts: tuple[str, ...] = ()
+    """Hosts, or `host:port`, to which webhooks may go over http and to private addresses."""
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How long a receiver may take to answer one webhook request."""
+    webhook_max_attempts: Annotated[int, Field(ge=1, le=20)] = 8
+    """Failed requests after which a delivery is dead until somebody retries it."""
     log_level: str = "info"
 
 
@@ -97,12 +155,21 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"configuration file {path} does not exist") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"configuration file {path}: {error}") from None
-    granted = sorted(IDENTITY & set(values))
+    granted = sorted(GRANTED & set(values))
     if config is None and granted:
+        is_authority = granted[0] in {"policy", "facts", "budgets", "locks"}
+        decides = "what is allowed" if is_authority else "who you are"
         raise ConfigurationError(
-            f"{path} in the working folder sets {granted[0]!r}, which decides who you are; whoever "
+            f"{path} in the working folder sets {granted[0]!r}, which decides {decides}; whoever "
             f"made this folder may not: name the file with --config, or set "
             f"{PREFIX}{granted[0].upper()}"
+        )
+    outward = sorted(OUTWARD & set(values))
+    if config is None and outward:
+        raise ConfigurationError(
+            f"{path} in the working folder sets {outward[0]!r}, which decides where events are sent; "
+            f"whoever made this folder may not: name the file with --config, or set "
+            f"{PREFIX}{outward[0].upper()}"
         )
     return values
 
@@ -113,6 +180,16 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         text = environ.get(PREFIX + name.upper())
         if text is None or text == "":
             continue
-        is_list = "tuple" in str(field.annotation)
-        values[name] = tuple(p.strip() for p in text.split(",") if p.strip()) if is_list else text
+        kind = str(field.annotation)
+        if "tuple" in kind:
+            values[name] = tuple(p.strip() for p in text.split(",") if p.strip())
+        else:
+            values[name] = _json(name, text) if "dict" in kind else text
     return values
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{PREFIX}{name.upper()} must hold JSON: {error}") from None

@@ -23,6 +23,7 @@ SECRETS = [
     "sk" + "-" + A20,
     *("xox" + letter + "-" + A20 for letter in "abeoprs"),
     "hf" + "_" + A20,
+    "whsec" + "_" + A40,
     "AKIA" + "Z9" * 8,
     "ASIA" + "Z9" * 8,
     "AIza" + A40,

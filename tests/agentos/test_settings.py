@@ -100,3 +100,14 @@ def test_a_file_found_by_chance_does_not_decide_who_the_caller_is(
         load_settings(environment={})
     named = load_settings(config=Path("agentos.toml"), environment={})
     assert getattr(named, name) == "admin" and named.port == 7421
+
+
+@pytest.mark.parametrize("line", ['event_bus = "nats://evil"', 'webhook_allowed_hosts = ["h"]'])
+def test_a_file_found_by_chance_does_not_decide_where_events_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "agentos.toml").write_text(line)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="where events are sent"):
+        load_settings(environment={})
+    load_settings(config=Path("agentos.toml"), environment={})

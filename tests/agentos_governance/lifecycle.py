@@ -24,6 +24,9 @@ CONTRACT: Mapping[str, Any] = {
     "cost_budget_usd": "1.00",
     "lease_ttl_s": 60,
 }
+UNLIMITED: Mapping[str, Any] = {
+    layer: [] for layer in ("session", "process", "person", "organisation")
+}
 
 
 class FakeClock:
@@ -212,7 +215,9 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     """An office with a planner, an admin, a reviewer and the workers w1, w2 and w3."""
     clock = clock or FakeClock()
-    chosen = settings.model_copy(update={"plugins": ("governance",), **changes})
+    # The caps of layers are below what these tests spend in a moment; tests/…/cost sets its own.
+    fixed = {"plugins": ("governance",), "budgets": UNLIMITED}
+    chosen = settings.model_copy(update={**fixed, **changes})
     extra = None if plugin is None else {"lifecycle_test": plugin}
     async with open_kernel(chosen, clock=clock, extra_plugins=extra) as kernel:
         office = Office(kernel, clock, dict(tokens or {}))

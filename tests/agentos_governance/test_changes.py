@@ -297,3 +297,24 @@ async def test_paths_that_a_rule_forbids_are_findings_inside_the_roots(
     assert findings_outside_roots(await diff_against_base(workspace), contract) == [
         "src/secret.py: untracked, which forbidden_actions[0] bars"
     ]
+
+
+async def test_a_changed_file_with_another_name_outside_is_an_escape(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").write_text("not of this work\n", "utf-8")
+    os.link(tmp_path / "elsewhere", workspace.path / "src" / "new.py")
+    (workspace.path / "src" / "a.py").write_text("a\n", "utf-8")
+    os.link(workspace.path / "src" / "a.py", workspace.path / "src" / "b.py")
+    changes = await diff_against_base(workspace)
+    assert {change.path for change in changes if change.escapes} == {"src/new.py"}
+    assert statuses(changes).keys() == {"src/a.py", "src/b.py", "src/new.py"}
+    [finding] = findings_outside_roots(changes, SRC)
+    assert finding.startswith("src/new.py: a hard link to a file outside the workspace")
+
+
+async def test_a_fresh_worktree_shares_no_file_with_the_repository_it_came_from(
+    workspace: Workspace,
+) -> None:
+    files = [path for path in workspace.path.rglob("*") if path.is_file()]
+    assert files and all(path.stat().st_nlink == 1 for path in files)

@@ -43,10 +43,11 @@ def test_equal_contracts_have_equal_versions_however_money_is_written() -> None:
     assert len(contract_digest(parse_contract({}))) == len("sha256:") + 16
 
 
-def test_constraints_are_refused_because_they_would_not_be_evaluated() -> None:
-    with pytest.raises(InvalidArgumentError, match="constraints are not evaluated"):
-        parse_contract({"constraints": ["deny all"]})
-    assert parse_contract({"constraints": []}).constraints == []
+def test_constraints_that_are_no_rules_are_refused_with_entry_and_column() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"constraints\[1\]:1:1"):
+        parse_contract({"constraints": ["ALLOW read", "deny all"]})
+    rules = ["ALLOW operation IF risk_score < 0.5", "LIMIT calls(Bash) TO 20 PER 60s"]
+    assert parse_contract({"constraints": rules}).constraints == rules
 
 
 @pytest.mark.parametrize(

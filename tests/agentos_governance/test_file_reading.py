@@ -48,9 +48,8 @@ def test_what_is_no_regular_file_is_refused_at_once(workspace: Path) -> None:
 @contextmanager
 def _swapping(file: Path, target: str) -> Iterator[None]:
     """Meanwhile `file` is by turns itself and a link to `target`."""
-    link, kept = file.with_suffix(".link"), file.with_suffix(".kept")
-    link.symlink_to(target)
-    os.link(file, kept)
+    file.with_suffix(".link").symlink_to(target)
+    content = file.read_bytes()
     stopped = threading.Event()
 
     def swap() -> None:
@@ -58,7 +57,7 @@ def _swapping(file: Path, target: str) -> Iterator[None]:
         while not stopped.is_set():
             made.symlink_to(target)
             made.replace(file)
-            os.link(kept, made)
+            made.write_bytes(content)
             made.replace(file)
 
     thread = threading.Thread(target=swap)
@@ -86,3 +85,14 @@ def test_a_file_that_is_swapped_for_a_link_is_never_read_elsewhere(
             assert content == b"fine"
             n_read += 1
     assert n_read
+
+
+def test_a_file_with_another_name_perhaps_outside_is_refused(
+    workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("TOP SECRET", "utf-8")
+    os.link(tmp_path / "secret", workspace / "src" / "mine.txt")
+    with pytest.raises(InvalidArgumentError, match="hard link"):
+        read_workspace_file(workspace, "src/mine.txt", LIMIT)
+    (tmp_path / "secret").unlink()
+    assert read_workspace_file(workspace, "src/mine.txt", LIMIT)[1] == b"TOP SECRET"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agentos.errors import CallRefusedError, InvalidArgumentError
 from agentos_governance.authority.enforcement import HeldOrder
+from agentos_governance.authority.mandate import Grant, Mandate
 from agentos_governance.contracts.actions import Action, paths_of
 from agentos_governance.contracts.forbidden import ForbiddenActions
 from agentos_governance.contracts.glob_automaton import Automaton
@@ -212,7 +213,8 @@ async def test_only_a_small_action_under_a_small_contract_is_judged_on_the_event
 ) -> None:
     contract = NotingContract(parse_contract({**ANYTHING, "forbidden_actions": globs}))
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    held = HeldOrder("wo-1", "w1", 1, now, contract, workspace, None, now)
+    mandate = Mandate((Grant("wo-1", "active", contract, now),))
+    held = HeldOrder("wo-1", "w1", 1, now, mandate, workspace, None)
     judgement = await judge_requested(held, RequestedAction.model_validate(requested), now)
     assert judgement.rule
     assert [thread == threading.get_ident() for thread in contract.threads] == [is_inline]

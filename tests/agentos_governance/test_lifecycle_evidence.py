@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agentos import Settings
-from agentos_governance.evidence.blobs import BlobStore
+from agentos_governance.evidence.blobs import DirectoryBlobs
 from agentos_governance.evidence.packet_verification import verify_packet
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
@@ -39,7 +39,7 @@ async def _record(office: Office, order: str, **arguments: Any) -> dict[str, Any
 async def test_evidence_is_the_digest_of_what_the_server_saw_and_is_kept(
     settings: Settings, tmp_path: Path
 ) -> None:
-    blobs = BlobStore(settings.home / "blobs")
+    blobs = DirectoryBlobs(settings.home / "blobs")
     async with open_office(settings) as office:
         order, workspace = await _claimed(office, tmp_path)
         (workspace / "src" / "data.bin").write_bytes(b"\x00\xff\r\n" * 100)
@@ -190,7 +190,8 @@ async def test_required_evidence_and_every_plugin_gate_must_pass(settings: Setti
     async with open_office(settings, plugin=plugin) as office:
         order = await office.create(contract={"evidence_required": ["test_report", "analysis"]})
         await office.claim("w1", order)
-        await _record(office, order, kind="test_report", content="1 passed")
+        report = '<testsuite tests="1"><testcase name="it works"/></testsuite>'
+        await _record(office, order, kind="test_report", content=report)
         plugin.probe.gate_findings = ["the moon is wrong"]
         gates = {g["name"]: g for g in (await office.submit("w1", order))["gates"]}
         assert len(gates["evidence_required"]["findings"]) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos import Settings
+from agentos import Role, Settings
 from agentos.cli.answers import QUESTIONS
 from tests.agentos_governance.lifecycle import open_office, sample_repository
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
@@ -115,15 +115,32 @@ async def test_a_report_about_work_that_nobody_continued_says_so(settings: Setti
 async def test_the_audit_names_the_stream_that_was_changed(settings: Settings) -> None:
     async with open_office(settings) as office:
         order, other = await office.create(), await office.create()
-        assert (await office.call("w1", "verify_audit"))["ok"]
+        assert (await office.call("reviewer", "verify_audit"))["ok"]
         async with office.kernel.database.connection() as connection:
             await connection.execute(
                 "update kernel.event set data = jsonb_set(data, '{title}', '\"B\"')"
                 " where stream = $1 and type = 'work_order.created'",
                 f"work_order/{order}",
             )
-        audit = await office.call("w1", "verify_audit")
+        audit = await office.call("reviewer", "verify_audit")
         assert not audit["ok"]
         assert audit["first_bad"]["stream"] == f"work_order/{order}"
-        assert not (await office.call("w1", "verify_audit", stream=f"work_order/{order}"))["ok"]
-        assert (await office.call("w1", "verify_audit", stream=f"work_order/{other}"))["ok"]
+        assert not (await office.call("reviewer", "verify_audit", stream=f"work_order/{order}"))[
+            "ok"
+        ]
+        assert (await office.call("reviewer", "verify_audit", stream=f"work_order/{other}"))["ok"]
+
+
+async def test_a_worker_verifies_only_the_stream_of_what_it_holds(settings: Settings) -> None:
+    async with open_office(settings) as office:
+        await office.join("the bot", Role.BOT)
+        order, other = await office.create(), await office.create()
+        assert (await office.refuse("w1", "verify_audit"))["rule"] == "role:worker"
+        assert (await office.refuse("the bot", "verify_audit"))["rule"] == "role:bot"
+        await office.claim("w1", order)
+        own = await office.call("w1", "verify_audit", stream=f"work_order/{order}")
+        assert own["ok"] and own["events"] < (await office.call("admin", "verify_audit"))["events"]
+        assert (await office.call("w1", "verify_audit"))["events"] < 10
+        for stream in (f"work_order/{other}", "principal/planner"):
+            error = await office.refuse("w1", "verify_audit", stream=stream)
+            assert error["rule"] == "role:worker"

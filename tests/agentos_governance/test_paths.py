@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,12 @@ def test_text_alone_is_normalised_without_a_workspace() -> None:
     for path in ("..", "../x", "/etc", "~/x", "a/../../b"):
         with pytest.raises(CallRefusedError):
             normalise_path(path)
+
+
+def test_a_file_with_several_names_is_not_written_to(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside" / "precious").touch()
+    os.link(tmp_path / "outside" / "precious", workspace / "src" / "mine.py")
+    with pytest.raises(CallRefusedError, match="hard link") as refused:
+        resolve_path(workspace, "alias/mine.py", for_write=True)
+    assert refused.value.rule == "workspace"
+    assert resolve_path(workspace, "src/mine.py", for_write=False) == "src/mine.py"

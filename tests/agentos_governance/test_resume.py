@@ -225,3 +225,41 @@ def test_no_events_or_events_out_of_order_are_refused() -> None:
         build_resume_packet([])
     with pytest.raises(InvalidArgumentError, match="order"):
         build_resume_packet([HISTORY[1], HISTORY[0]])
+
+
+def test_the_packet_shows_questions_that_are_open_and_versions_of_the_contract() -> None:
+    def approval(kind: str, id: str, **data: Any) -> tuple[str, dict[str, Any]]:
+        return f"approval.{kind}", {"review_id": id, **data}
+
+    def asked(id: str) -> tuple[str, dict[str, Any]]:
+        fields = {"worker": "w1", "tool": "deploy", "arguments_sha256": "1" * 64, "rule": "r"}
+        return approval("requested", id, **fields, reason="Ask", expires_at="2026-03-02")
+
+    narrower = {**contract_document(CONTRACT), "cost_budget_usd": "0.5"}
+    amended = {"contract": narrower, "contract_version": "2" * 64, "reason": "Cheaper"}
+    events = history(
+        CREATED,
+        ("work_order.base_chosen", {"work_order": "WO-1", "base_commit": "d" * 40}),
+        claimed("w1", 1),
+        *(asked(id) for id in ("RV-1", "RV-2", "RV-3", "RV-4", "RV-5")),
+        approval("approved", "RV-2", expires_at="2026-03-03"),
+        approval("approved", "RV-3", expires_at="2026-03-03"),
+        approval("used", "RV-3"),
+        approval("rejected", "RV-4"),
+        approval("expired", "RV-5"),
+        ("evidence.recorded", {**EVIDENCE[1], "level": "reported"}),
+        ("evidence.reviewed", {"work_order": "WO-1"}),
+        ("evidence.recorded", {**EVIDENCE[1], "level": "reported"}),
+        ("work_order.taken_over", {"work_order": "WO-1", "worker": "w1", "reason": "It hangs"}),
+        ("contract.amended", amended),
+    )
+    packet = json.loads(build_resume_packet(events)[0])
+    shown = [(a["review_id"], a["state"], a["expires_at"]) for a in packet["approvals"]]
+    assert shown == [("RV-1", "pending", "2026-03-02"), ("RV-2", "approved", "2026-03-03")]
+    assert [e["level"] for e in packet["evidence"]] == ["reviewed", "reported"]
+    assert [v["reason"] for v in packet["contract_versions"]] == [None, "Cheaper"]
+    assert packet["contract_version"] == "2" * 64
+    assert packet["cost"]["budget_usd"] == "0.5"
+    assert packet["work_order"]["base_commit"] == "d" * 40
+    assert packet["attempts"][0]["ended"] == "taken_over"
+    assert packet["events"]["unknown"] == 0

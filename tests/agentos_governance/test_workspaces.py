@@ -200,3 +200,51 @@ async def test_a_removed_worktree_is_gone_and_removing_again_is_nothing(
     await remove_worktree(repository, workspace.path)
     assert not workspace.path.exists()
     assert git(repository, "branch", "--list", "wo").strip() == "wo"
+
+
+async def test_a_branch_that_somebody_made_before_the_first_claim_is_put_aside(
+    repository: Path, tmp_path: Path
+) -> None:
+    """Whoever holds another work order of the repository may make any branch there."""
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "worktree", "add", "--quiet", "-b", "agentos/WO-1", str(tmp_path / "mine"))
+    (tmp_path / "mine" / "src" / "app.py").write_text("planted\n", encoding="utf-8")
+    git(tmp_path / "mine", "commit", "--quiet", "-am", "Planted")
+    planted = git(tmp_path / "mine", "rev-parse", "HEAD")
+    work = await ensure_worktree(repository, tmp_path / "w", "agentos/WO-1", head, is_first=True)
+    assert git(work.path, "rev-parse", "HEAD") == head
+    assert git(work.path, "branch", "--show-current") == "agentos/WO-1"
+    aside = git(tmp_path / "mine", "branch", "--show-current")
+    assert aside.startswith("agentos/WO-1-aside-")
+    assert git(repository, "rev-parse", aside) == planted
+
+
+async def test_a_branch_that_is_at_the_base_yet_in_use_elsewhere_is_put_aside(
+    repository: Path, tmp_path: Path
+) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "worktree", "add", "--quiet", "-b", "wo", str(tmp_path / "mine"))
+    work = await ensure_worktree(repository, tmp_path / "w", "wo", head, is_first=True)
+    assert git(work.path, "branch", "--show-current") == "wo"
+
+
+async def test_a_branch_that_only_points_to_another_gets_no_work(
+    repository: Path, tmp_path: Path
+) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "symbolic-ref", "refs/heads/wo", "refs/heads/main")
+    work = await ensure_worktree(repository, tmp_path / "w", "wo", head, is_first=True)
+    (work.path / "src" / "app.py").write_text("changed\n", encoding="utf-8")
+    git(work.path, "commit", "--quiet", "-am", "Work")
+    assert git(repository, "rev-parse", "main") == head
+
+
+async def test_the_branch_of_a_first_making_that_was_killed_is_used(
+    repository: Path, tmp_path: Path
+) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    git(repository, "branch", "wo")
+    await ensure_worktree(repository, tmp_path / "w", "wo", head, is_first=True)
+    again = await ensure_worktree(repository, tmp_path / "w", "wo", head, is_first=True)
+    assert git(again.path, "rev-parse", "HEAD") == head
+    assert "aside" not in git(repository, "branch", "--list")

@@ -46,6 +46,22 @@ class WorkOrderClaimed(TypedDict):
     person: NotRequired[str | None]
 
 
+class WorkOrderBaseChosen(TypedDict):
+    """`work_order.base_chosen`: by the server, before anybody has held the work order."""
+
+    work_order: str
+    base_commit: str
+
+
+class WorkOrderTakenOver(TypedDict):
+    """`work_order.taken_over`: the lease of `epoch` was ended for its worker."""
+
+    work_order: str
+    worker: str
+    epoch: int
+    reason: str
+
+
 class WorkOrderEnded(TypedDict):
     """`work_order.stood_down`, `.changes_requested`, `.rejected`, `.failed`, `.cancelled`"""
 

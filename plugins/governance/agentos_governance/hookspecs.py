@@ -9,6 +9,9 @@ from agentos import hookspec
 
 if TYPE_CHECKING:
     from agentos_governance.evidence.gates import Gate
+    from agentos_governance.evidence.kinds import EvidenceKind
+    from agentos_governance.workflows.actions import WorkflowAction
+    from agentos_governance.workflows.definition import Definition
 
 
 @hookspec
@@ -16,6 +19,33 @@ def register_gates() -> Sequence[Gate]:  # type: ignore[empty-body]
     """Checks that every submission must pass, besides evidence, digests and scope.
 
     Called once at start. A gate that raises fails the submission.
+    """
+
+
+@hookspec
+def register_evidence_kinds() -> Sequence[EvidenceKind]:  # type: ignore[empty-body]
+    """Kinds of evidence with their validators, besides those that ship with governance.
+
+    Called once at start. Two kinds of one name stop the start. A validator that raises refuses the
+    evidence.
+    """
+
+
+@hookspec
+def register_workflows() -> Sequence[Definition | Mapping[str, Any]]:  # type: ignore[empty-body]
+    """Workflow definitions, besides those that ship and the operator's own.
+
+    Called once at start. A definition that is not sound, or whose name is taken, stops the start.
+    """
+
+
+@hookspec
+def register_workflow_actions() -> Sequence[WorkflowAction]:  # type: ignore[empty-body]
+    """Server actions that definitions may name: in transitions, and as compensations.
+
+    Called once at start; a name that is taken stops the start. One that is not transactional may
+    run more than once and must be idempotent. Raising fails the step: an action rolls its instance
+    back, a compensation waits for a person.
     """
 
 

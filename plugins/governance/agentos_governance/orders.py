@@ -5,9 +5,10 @@ Above: tools, gates, reports. Below: `sql/queries.sql`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from agentos import (
     Event,
@@ -20,8 +21,10 @@ from agentos import (
 )
 from agentos_governance.bounds import newest_within
 from agentos_governance.contracts.model import Contract, parse_contract, usd_text
+from agentos_governance.contracts.versions import sql as contract_sql
 from agentos_governance.projections import work_order_stream
 from agentos_governance.views import (
+    ContractVersionView,
     CostView,
     DetailCounts,
     EvidenceView,
@@ -38,10 +41,14 @@ MAX_PRIORITY = 1_000
 MAX_EVIDENCE = 50
 MAX_VOTES = 50
 MAX_FINDINGS = 100
+MAX_CONTRACT_VERSIONS = 20
 MAX_LIST_BYTES = 256 * 1024
 MAX_FINDINGS_BYTES = 128 * 1024
 # Contract, objective, summary and title of up to 6 bytes a character, and the lists above.
 MAX_DETAILS_BYTES = 2 * 1024 * 1024
+Cursor: TypeAlias = tuple[int, datetime, str]
+"""After which a page begins: `-priority`, creation time, id."""
+FIRST_PAGE: Cursor = (-MAX_PRIORITY - 1, datetime(1970, 1, 1, tzinfo=UTC), "")
 OPEN_STATES = ("blocked", "ready", "active", "suspended", "in_review")
 
 
@@ -148,9 +155,11 @@ async def list_depends_on(reader: Reader, work_orders: list[str]) -> dict[str, l
     return {row["work_order"]: row["depends_on"] for row in rows}
 
 
-async def list_evidence(reader: Reader, work_order: str) -> list[EvidenceView]:
-    """Evidence of a work order in the order it was recorded."""
-    rows = await reader.fetch(sql.list_evidence, work_order)
+async def list_evidence(
+    reader: Reader, work_order: str, *, newest: int | None = None
+) -> list[EvidenceView]:
+    """Evidence of a work order in the order it was recorded; all, or the newest."""
+    rows = await reader.fetch(sql.list_evidence, work_order, newest)
     return [evidence_view(row) for row in rows]
 
 
@@ -165,6 +174,8 @@ def evidence_view(row: Any) -> EvidenceView:
         start_line=row["start_line"],
         end_line=row["end_line"],
         level=row["level"],
+        facts=row["facts"],
+        batch=row["batch"],
         worker=row["worker"],
         created_at=format_time(row["created_at"]),
     )
@@ -208,18 +219,20 @@ async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkO
     """What is known of a work order, in at most MAX_DETAILS_BYTES."""
     row = await get_order(reader, work_order)
     depends_on = await list_depends_on(reader, [work_order])
-    all_evidence = await list_evidence(reader, work_order)
-    evidence = newest_within(all_evidence, MAX_EVIDENCE, MAX_LIST_BYTES)
+    newest = await list_evidence(reader, work_order, newest=MAX_EVIDENCE)
+    evidence = newest_within(newest, MAX_EVIDENCE, MAX_LIST_BYTES)
+    n_evidence = await reader.fetch_value(sql.count_evidence, work_order)
     all_votes = await list_votes(reader, work_order, newest=MAX_VOTES)
     votes = shown_votes(all_votes)
     said = [finding for vote in all_votes for finding in vote.findings]
     findings = newest_within(said, MAX_FINDINGS, MAX_FINDINGS_BYTES)
     n_votes, n_findings = await reader.fetch_row(sql.count_votes, work_order)
-    counts = DetailCounts(evidence=len(all_evidence), votes=n_votes, findings=n_findings)
+    counts = DetailCounts(evidence=n_evidence, votes=n_votes, findings=n_findings)
     shown = DetailCounts(evidence=len(evidence), votes=len(votes), findings=len(findings))
     return WorkOrderDetails(
         **_fields(row, depends_on.get(work_order, []), now),
         contract=dict(row["contract"]),
+        contract_versions=await list_contract_versions(reader, work_order),
         workspace=workspace_view(row),
         evidence=evidence,
         votes=votes,
@@ -228,6 +241,25 @@ async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkO
         truncated=shown != counts,
         summary=row["summary"],
         history_length=await reader.fetch_value(sql.history_length, work_order_stream(work_order)),
+    )
+
+
+async def list_contract_versions(reader: Reader, work_order: str) -> list[ContractVersionView]:
+    """The newest versions of a contract, newest first."""
+    rows = await reader.fetch(
+        contract_sql.list_contract_versions, work_order, MAX_CONTRACT_VERSIONS
+    )
+    return [contract_version_view(row) for row in rows]
+
+
+def contract_version_view(row: Any) -> ContractVersionView:
+    """A contract version row, without the contract."""
+    return ContractVersionView(
+        number=row["number"],
+        contract_version=row["version"],
+        created_by=row["created_by"],
+        created_at=format_time(row["created_at"]),
+        reason=row["reason"],
     )
 
 
@@ -243,16 +275,16 @@ async def read_resume_events(reader: Reader, work_order: str) -> list[dict[str, 
     return [dict(row) for row in rows]
 
 
-def parse_cursor(cursor: str | None) -> tuple[int, datetime, str] | None:
+def parse_cursor(cursor: str | None) -> Cursor:
     """Where a page continues; InvalidArgumentError for what no page returned."""
     if cursor is None:
-        return None
+        return FIRST_PAGE
     try:
         priority, created_at, id = cursor.split("|")
         at = datetime.fromisoformat(created_at)
         if not -MAX_PRIORITY <= int(priority) <= MAX_PRIORITY or at.tzinfo is None:
             raise ValueError(cursor)
-        return int(priority), at.astimezone(UTC), id
+        return -int(priority), at.astimezone(UTC), id
     except (ValueError, OverflowError):
         raise InvalidArgumentError(
             "argument `cursor` is not one that list_work_orders returned",
@@ -263,3 +295,23 @@ def parse_cursor(cursor: str | None) -> tuple[int, datetime, str] | None:
 def cursor_of(row: Any) -> str:
     """The cursor that continues after a row."""
     return f"{row['priority']}|{format_time(row['created_at'])}|{row['id']}"
+
+
+async def find_claimable(
+    reader: Reader,
+    now: datetime,
+    limit: int,
+    *,
+    role: str | None = None,
+    state: str | None = None,
+    phase: str | None = None,
+    after: Cursor | None = None,
+    without: Collection[str] = (),
+) -> list[str]:
+    """Ids of what can be claimed now, best first; a walk along an index, however many there are."""
+    arguments = (now, state, phase, *(after or FIRST_PAGE), sorted(without), limit)
+    if role is None:
+        rows = await reader.fetch(sql.find_claimable, *arguments)
+    else:
+        rows = await reader.fetch(sql.find_claimable_of_role, *arguments, role)
+    return [row["id"] for row in rows]

@@ -22,33 +22,97 @@ from agentos import (
     hookimpl,
 )
 from agentos_governance import hookspecs
+from agentos_governance.approvals.events import EVENT_TYPES as APPROVAL_EVENT_TYPES
+from agentos_governance.approvals.events import READ_MODEL as APPROVAL_READ_MODEL
 from agentos_governance.authority.enforcement import authorizer_for
+from agentos_governance.authority.roles import is_protocol
 from agentos_governance.contracts.policy_cost import judge_a_contract
+from agentos_governance.contracts.versions import EVENT_TYPES as CONTRACT_EVENT_TYPES
+from agentos_governance.contracts.versions import READ_MODEL as CONTRACT_READ_MODEL
+from agentos_governance.cost.budgets import Budgets
+from agentos_governance.cost.command_line import budget
+from agentos_governance.cost.events import EVENT_TYPES as BUDGET_EVENT_TYPES
+from agentos_governance.cost.events import READ_MODEL as BUDGET_READ_MODEL
+from agentos_governance.cost.limits import parse_limits
+from agentos_governance.cost.locks import Locks, lock_authorizer, parse_locks
 from agentos_governance.cost.prices import PriceTable, default_price_table, parse_price_table
 from agentos_governance.cost.reserve import reserve_up_to
+from agentos_governance.cost.stop import stop_authorizer
 from agentos_governance.evidence import command_line
+from agentos_governance.evidence.blobs import open_blob_store
+from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
+from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
+from agentos_governance.policies.command_line import policy
+from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
+from agentos_governance.replay.command_line import replay
 from agentos_governance.sweeper import sweep_for_ever
-from agentos_governance.tools import checks, costs, evidence, leases, planning, reports, reviews
+from agentos_governance.tools import (
+    approvals,
+    budgets,
+    checks,
+    contracts,
+    costs,
+    evidence,
+    leases,
+    planning,
+    reports,
+    reviews,
+    workflows,
+)
+from agentos_governance.workflows.actions import ACTIONS, ActionRegistry, WorkflowAction
+from agentos_governance.workflows.command_line import workflow
+from agentos_governance.workflows.reactor import reaction_to
+from agentos_governance.workflows.registry import (
+    WorkflowRegistry,
+    own_definitions,
+    plugin_definition,
+    shipped_definitions,
+)
+from agentos_governance.workflows.store import (
+    WORKFLOW_EVENT_TYPES,
+    WORKFLOW_READ_MODEL,
+    DefinitionCache,
+)
 
 TOOLS = (
     planning.create_work_order,
     planning.list_work_orders,
     planning.get_work_order,
     planning.cancel_work_order,
+    contracts.amend_contract,
+    contracts.list_contract_versions,
+    contracts.list_contract_presets,
+    approvals.get_approval,
+    approvals.list_approvals,
+    approvals.decide_approval,
     leases.claim_work_order,
     leases.renew_lease,
     leases.stand_down,
+    leases.take_over_work_order,
     leases.get_resume_packet,
     checks.check_action,
     evidence.record_evidence,
+    evidence.record_evidence_files,
     costs.record_usage,
     costs.get_cost_report,
+    budgets.estimate_cost,
+    budgets.get_budget_status,
+    budgets.set_budget,
+    budgets.stop_spending,
+    budgets.resume_spending,
+    budgets.unlock_tool,
+    budgets.lock_tool,
     reviews.submit_work_order,
     reviews.review_work_order,
     reports.get_work_report,
     reports.verify_audit,
+    workflows.start_workflow,
+    workflows.get_workflow,
+    workflows.list_workflows,
+    workflows.signal_workflow,
+    workflows.list_workflow_definitions,
 )
 
 
@@ -69,34 +133,65 @@ def register_migrations() -> Sequence[MigrationSet]:
 
 @hookimpl
 def register_commands() -> Sequence[Command]:
-    return [Command("evidence", command_line.evidence)]
+    return [
+        Command("budget", budget),
+        Command("policy", policy),
+        Command("workflow", workflow),
+        Command("evidence", command_line.evidence),
+        Command("replay", replay),
+    ]
 
 
 @hookimpl
 def register_event_types() -> Sequence[EventType]:
-    return EVENT_TYPES
+    return (
+        *EVENT_TYPES,
+        *CONTRACT_EVENT_TYPES,
+        *APPROVAL_EVENT_TYPES,
+        *BUDGET_EVENT_TYPES,
+        *WORKFLOW_EVENT_TYPES,
+    )
 
 
 @hookimpl
 def register_read_models() -> Sequence[ReadModel]:
-    return [READ_MODEL]
+    return [
+        READ_MODEL,
+        CONTRACT_READ_MODEL,
+        APPROVAL_READ_MODEL,
+        BUDGET_READ_MODEL,
+        WORKFLOW_READ_MODEL,
+    ]
 
 
 @hookimpl
 def register_services() -> Sequence[Service]:
     return [
+        Service(PoliciesInForce, PoliciesInForce),
         Service(PriceTable, _merge_price_tables),
+        Service(Budgets, lambda kernel: Budgets(parse_limits(kernel.settings.budgets))),
+        Service(Locks, lambda kernel: parse_locks(kernel.settings.locks)),
         Service(reviews.GateRegistry, _collect_gates),
+        Service(EvidenceKinds, _collect_evidence_kinds),
         Service(reports.AuditQueue, lambda kernel: reports.AuditQueue()),
+        Service(ActionRegistry, _collect_actions),
+        Service(WorkflowRegistry, _collect_workflows),
+        Service(DefinitionCache, lambda kernel: DefinitionCache()),
         Service(leases.ClaimsUnderWay, lambda kernel: leases.ClaimsUnderWay()),
     ]
 
 
 @hookimpl
 def wrap_tool_call(tool: Tool) -> Sequence[Wrapper]:
-    if not tool.max_cost_usd:
-        return [authorizer_for(tool)]
-    return [authorizer_for(tool), reserve_up_to(tool.max_cost_usd)]
+    wrappers: list[Wrapper] = [authorizer_for(tool)]
+    if not is_protocol(tool):
+        wrappers.append(lock_authorizer(tool))
+    stop = stop_authorizer(tool)
+    if stop is not None:
+        wrappers.append(stop)
+    if tool.max_cost_usd:
+        wrappers.append(reserve_up_to(tool.max_cost_usd))
+    return wrappers
 
 
 @hookimpl
@@ -106,10 +201,23 @@ def register_policy_costs() -> Sequence[PolicyCost]:
 
 @hookimpl
 def startup(kernel: Kernel) -> Callable[[], Awaitable[None]]:
+    # A store that cannot be named stops the start, not the first evidence.
+    open_blob_store(kernel.settings)
+
     async def start_sweeper() -> None:
         kernel.start_task(sweep_for_ever(kernel))
 
     return start_sweeper
+
+
+@hookimpl
+def register_workflow_actions() -> Sequence[WorkflowAction]:
+    return ACTIONS
+
+
+@hookimpl(specname="on_event")
+def advance_workflows(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
+    return reaction_to(event)
 
 
 @hookimpl
@@ -119,6 +227,7 @@ def on_event(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
 
     async def write_packet(kernel: Kernel) -> None:
         await ensure_final_packet(kernel, event.data["work_order"])
+        kernel.heads.request(f"packet of {event.data['work_order']}")
 
     return write_packet
 
@@ -131,6 +240,29 @@ def _merge_price_tables(kernel: Kernel) -> PriceTable:
     return table
 
 
+@hookimpl
+def register_evidence_kinds() -> Sequence[EvidenceKind]:
+    return SHIPPED_KINDS
+
+
+def _collect_evidence_kinds(kernel: Kernel) -> EvidenceKinds:
+    answers = kernel.plugins.hook.register_evidence_kinds()
+    return EvidenceKinds(kind for kinds in answers for kind in kinds)
+
+
 def _collect_gates(kernel: Kernel) -> reviews.GateRegistry:
     answers = kernel.plugins.hook.register_gates()
     return reviews.GateRegistry([gate for gates in answers for gate in gates])
+
+
+def _collect_actions(kernel: Kernel) -> ActionRegistry:
+    answers = kernel.plugins.hook.register_workflow_actions()
+    return ActionRegistry([action for actions in answers for action in actions])
+
+
+def _collect_workflows(kernel: Kernel) -> WorkflowRegistry:
+    answers = kernel.plugins.hook.register_workflows()
+    added = [plugin_definition(value) for values in answers for value in values]
+    own = own_definitions(kernel.settings.home)
+    actions = kernel.service(ActionRegistry).by_name
+    return WorkflowRegistry([*shipped_definitions(), *added, *own], actions)

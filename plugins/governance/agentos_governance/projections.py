@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agentos import Event, EventType, ProjectionWriter, Queries, ReadModel
+from agentos_governance.contracts.versions import insert_first_version
 
 _sql = Queries("agentos_governance", "sql/projections.sql")
 
@@ -38,10 +39,15 @@ async def _created(writer: ProjectionWriter, event: Event) -> None:
         data["state"],
     )
     await writer.execute(_sql.insert_dependencies, data["work_order"], data["depends_on"])
+    await insert_first_version(writer, event)
 
 
 async def _ready(writer: ProjectionWriter, event: Event) -> None:
     await writer.execute(_sql.set_ready, event.data["work_order"])
+
+
+async def _base_chosen(writer: ProjectionWriter, event: Event) -> None:
+    await writer.execute(_sql.set_base, event.data["work_order"], event.data["base_commit"])
 
 
 async def _claimed(writer: ProjectionWriter, event: Event) -> None:
@@ -110,7 +116,15 @@ async def _evidence(writer: ProjectionWriter, event: Event) -> None:
         data["worker"],
         event.at,
         event.hash,
+        event.seq,
+        data.get("facts") or {},
+        data.get("batch"),
+        data.get("observation_sha256"),
     )
+
+
+async def _evidence_reviewed(writer: ProjectionWriter, event: Event) -> None:
+    await writer.execute(_sql.set_evidence_reviewed, event.data["work_order"], event.seq)
 
 
 async def _reviewed(writer: ProjectionWriter, event: Event) -> None:
@@ -146,15 +160,18 @@ async def _usage(writer: ProjectionWriter, event: Event) -> None:
         data["cached_input_tokens"],
         data["usd"],
         recorded_at,
+        data.get("price_version"),
     )
 
 
 EVENT_TYPES = (
     EventType("work_order.created", "A work order and its contract exist.", _created),
     EventType("work_order.ready", "Every dependency completed; it may be claimed.", _ready),
+    EventType("work_order.base_chosen", "The commit at which the work begins.", _base_chosen),
     EventType("work_order.claimed", "A worker holds the lease of this epoch.", _claimed),
     EventType("work_order.lease_expired", "The worker went silent.", _suspended),
     EventType("work_order.stood_down", "The worker gave the work order back.", _suspended),
+    EventType("work_order.taken_over", "Somebody took it from its worker.", _suspended),
     EventType("work_order.gates_failed", "A submission did not pass; the worker goes on."),
     EventType("work_order.submitted", "The gates passed; the packet is fixed.", _submitted),
     EventType("work_order.reviewed", "A reviewer voted on a packet.", _reviewed),
@@ -163,6 +180,9 @@ EVENT_TYPES = (
     EventType("work_order.failed", "A reviewer rejected the work.", _failed),
     EventType("work_order.cancelled", "Somebody ended it before completion.", _cancelled),
     EventType("evidence.recorded", "A claim with the digest of what supports it.", _evidence),
+    EventType(
+        "evidence.reviewed", "Reviewers confirmed what the worker reported.", _evidence_reviewed
+    ),
     EventType("usage.recorded", "Tokens and money spent on an action.", _usage),
     EventType("action.judged", "A worker asked whether an action is allowed."),
 )

@@ -5,9 +5,11 @@ The packet is a pure function of the events given: no clock, no locale, no datab
 events give the same bytes, in any process, so its SHA-256 can be checked by anyone.
 
     {"format": 1, "work_order": {...}, "contract": {...}, "contract_version", "state",
+     "contract_versions": [...],  every version: number, digest, by whom, when, why
      "attempts": [...],  one a claim: worker, epoch, workspace, branch, base commit, how it ended
      "evidence": [...], "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
      "findings": [...],  of the last failed gates and reviews since the last submission
+     "approvals": [...],  questions that wait for a person, and approvals not used yet
      "cost": {...}, "steps": [...], "refusals": [...], "observations": [...],
      "counts": {list: how many there are in all}, since every list holds its newest entries only,
      "events": {"count", "unknown", "head": {"seq", "type", "at", "hash"}}}
@@ -28,12 +30,15 @@ from typing import Any
 from agentos import InvalidArgumentError, canonical_json, format_time, sha256_hex
 from agentos_governance.bounds import newest_within
 from agentos_governance.contracts.model import usd_text
+from agentos_governance.evidence.kinds import PASSING
 
 FORMAT = 1
 MAX_PHASES = 50
 
 # How many of the newest entries a packet holds, and in how many bytes.
 _LIMITS = {
+    "contract_versions": (20, 32 * 1024),
+    "approvals": (50, 128 * 1024),
     "attempts": (50, 128 * 1024),
     "evidence": (100, 256 * 1024),
     "submissions": (10, 128 * 1024),
@@ -54,6 +59,8 @@ class _Replay:
     work_order: dict[str, Any] = field(default_factory=dict)
     contract: dict[str, Any] = field(default_factory=dict)
     contract_version: str | None = None
+    contract_versions: list[dict[str, Any]] = field(default_factory=list)
+    open_approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
     state: str = "unknown"
     attempts: list[dict[str, Any]] = field(default_factory=list)
     evidence: list[dict[str, Any]] = field(default_factory=list)
@@ -66,6 +73,11 @@ class _Replay:
     refusals: list[dict[str, Any]] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
     unknown: int = 0
+
+    @property
+    def approvals(self) -> list[dict[str, Any]]:
+        """What is neither decided against nor used nor over, oldest first."""
+        return list(self.open_approvals.values())
 
 
 def build_resume_packet(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
@@ -107,7 +119,9 @@ def _document(replay: _Replay, events: Sequence[Mapping[str, Any]]) -> dict[str,
         "attempts": replay.attempts,
         "evidence": replay.evidence,
         "evidence_missing": [
-            kind for kind in replay.contract.get("evidence_required", []) if kind not in recorded
+            kind
+            for kind in replay.contract.get("evidence_required", [])
+            if kind not in recorded and kind.removesuffix(PASSING) not in recorded
         ],
         "cost": _cost(replay),
         **{name: newest_within(getattr(replay, name), *_LIMITS[name]) for name in _LIMITS},
@@ -168,6 +182,24 @@ def _created(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     replay.contract = dict(data["contract"])
     replay.contract_version = data.get("contract_version")
     replay.state = data.get("state") or ("blocked" if data.get("depends_on") else "ready")
+    _new_version(replay, data, event)
+
+
+def _amended(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.contract = dict(data["contract"])
+    replay.contract_version = data.get("contract_version")
+    _new_version(replay, data, event)
+
+
+def _new_version(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    version = _picked(data, "contract_version", "reason")
+    number = len(replay.contract_versions) + 1
+    by = {"by": event["actor"], "at": _time_text(event["at"])}
+    replay.contract_versions.append({"number": number, **version, **by})
+
+
+def _base_chosen(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.work_order["base_commit"] = data["base_commit"]
 
 
 def _ready(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
@@ -223,6 +255,27 @@ def _evidence(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     replay.evidence.append({**_picked(data, *names), "event_hash": event["hash"]})
 
 
+def _evidence_reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    for entry in replay.evidence:
+        if entry["level"] == "reported":
+            entry["level"] = "reviewed"
+
+
+def _approval_requested(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    names = ("review_id", "worker", "tool", "arguments_sha256", "rule", "reason", "expires_at")
+    replay.open_approvals[str(data["review_id"])] = {**_picked(data, *names), "state": "pending"}
+
+
+def _approval_approved(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    waiting = replay.open_approvals.get(str(data["review_id"]))
+    if waiting is not None:
+        waiting.update(state="approved", expires_at=data.get("expires_at"))
+
+
+def _approval_over(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.open_approvals.pop(str(data["review_id"]), None)
+
+
 def _usage(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     replay.usage.setdefault(str(data["request_id"]), data)
 
@@ -257,10 +310,13 @@ _Apply = Callable[[_Replay, Data, Mapping[str, Any]], None]
 
 _APPLY: Mapping[str, _Apply] = {
     "work_order.created": _created,
+    "contract.amended": _amended,
     "work_order.ready": _ready,
+    "work_order.base_chosen": _base_chosen,
     "work_order.claimed": _claimed,
     "work_order.lease_expired": _ended("suspended", "lease_expired"),
     "work_order.stood_down": _ended("suspended", "stood_down"),
+    "work_order.taken_over": _ended("suspended", "taken_over"),
     "work_order.gates_failed": _gates_failed,
     "work_order.submitted": _submitted,
     "work_order.reviewed": _reviewed,
@@ -270,6 +326,13 @@ _APPLY: Mapping[str, _Apply] = {
     "work_order.failed": _ended("failed", "failed"),
     "work_order.cancelled": _ended("cancelled", "cancelled"),
     "evidence.recorded": _evidence,
+    "evidence.reviewed": _evidence_reviewed,
+    "approval.requested": _approval_requested,
+    "approval.approved": _approval_approved,
+    "approval.rejected": _approval_over,
+    "approval.used": _approval_over,
+    "approval.expired": _approval_over,
+    "approval.cancelled": _approval_over,
     "usage.recorded": _usage,
     "observation.recorded": _observation,
     "call.allowed": _call_allowed,

@@ -11,9 +11,12 @@ import asyncio
 import structlog
 
 from agentos import Kernel, NewEvent, ToolError
+from agentos_governance.approvals.deciding import end_overdue_approvals
+from agentos_governance.cost.budgets import sql as money_sql
 from agentos_governance.evidence.packets import ensure_final_packet, is_packet_after
 from agentos_governance.orders import lock_order, sql
 from agentos_governance.projections import work_order_stream
+from agentos_governance.workflows.reactor import advance_due
 
 SWEEP_EVERY_S = 1.0
 
@@ -41,7 +44,10 @@ async def sweep(kernel: Kernel) -> int:
     for row in rows:
         n_ended += await _end_lease(kernel, row["id"])
     async with kernel.database.connection() as connection:
-        await connection.execute(sql.release_expired_holds, now)
+        await connection.execute(money_sql.release_expired_money, now)
+        await connection.execute(money_sql.tidy_money, now)
+    await end_overdue_approvals(kernel)
+    await advance_due(kernel)
     return n_ended
 
 

@@ -47,6 +47,10 @@ class EvidenceView(BaseModel):
     start_line: int | None = None
     end_line: int | None = None
     level: Literal["observed", "reviewed", "reported"]
+    facts: dict[str, str | int | bool | None] = Field(
+        default={}, description="What the server found in evidence of a declared kind"
+    )
+    batch: str | None = Field(default=None, description="Same for files that one call recorded")
     worker: str
     created_at: str
 
@@ -94,10 +98,23 @@ class DetailCounts(BaseModel):
     findings: int
 
 
+class ContractVersionView(BaseModel):
+    """One version of a contract: who made it, when, and why it is another than the one before."""
+
+    number: int
+    contract_version: str
+    created_by: str
+    created_at: str
+    reason: str | None
+
+
 class WorkOrderDetails(WorkOrderView):
     """A work order with what is known of it: the newest evidence, votes and findings."""
 
     contract: dict[str, Any]
+    contract_versions: list[ContractVersionView] = Field(
+        description="The newest versions, newest first; list_contract_versions shows their texts"
+    )
     workspace: WorkspaceView | None
     evidence: list[EvidenceView]
     votes: list[VoteView]

@@ -13,8 +13,22 @@ import typer
 from typer.core import TyperGroup
 
 from agentos._version import __version__
-from agentos.cli import audit, bench, call, database, demo, doctor, plugins, report, servers, tokens
-from agentos.cli.context import set_config, set_home, settings_of
+from agentos.cli import (
+    audit,
+    bench,
+    call,
+    database,
+    demo,
+    doctor,
+    events,
+    keys,
+    plugins,
+    report,
+    servers,
+    tokens,
+    webhooks,
+)
+from agentos.cli.context import log_only_trouble, set_config, set_home, settings_of
 from agentos.cli.output import print_note
 from agentos.errors import ConfigurationError
 from agentos.plugins import load_plugins
@@ -43,7 +57,9 @@ class PluginAwareGroup(TyperGroup):
         return known
 
     def _load(self, ctx: Any) -> dict[str, Any]:
-        manager = load_plugins(settings_of(ctx).plugins)
+        settings = settings_of(ctx)
+        log_only_trouble(settings)
+        manager = load_plugins(settings.plugins)
         found: dict[str, Any] = {}
         for commands in manager.hook.register_commands():
             for command in commands or ():
@@ -76,9 +92,12 @@ def build_command() -> Any:
     app.command("report")(report.report)
     app.add_typer(tokens.app, name="token")
     app.add_typer(audit.app, name="audit")
+    app.add_typer(keys.app, name="keys")
     app.add_typer(plugins.app, name="plugins")
     app.add_typer(database.app, name="db")
     app.add_typer(bench.app, name="bench")
+    app.add_typer(events.app, name="events")
+    app.add_typer(webhooks.app, name="webhooks")
     app.command("doctor")(doctor.doctor)
     return typer.main.get_command(app)
 

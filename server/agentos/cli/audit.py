@@ -6,14 +6,15 @@ import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from agentos.cli.audit_export import export
 from agentos.cli.call import JsonOption
 from agentos.cli.context import local_settings, run_with_kernel, without_plugins
-from agentos.cli.output import one_line, print_error, print_json
-from agentos.errors import ConfigurationError
+from agentos.cli.output import one_line, print_error, print_json, print_note
+from agentos.errors import ConfigurationError, VerificationError
 from agentos.events.anchor import (
     AnchorReport,
     SignedAnchor,
@@ -23,46 +24,60 @@ from agentos.events.anchor import (
     read_anchor,
     take_anchor,
 )
+from agentos.events.git_notes import publish_head, read_notes
+from agentos.events.head import SignedHead
+from agentos.events.log_verification import LogReport, LogVerifier
 from agentos.events.rebuild import RebuildReport, check_read_models, rebuild_read_models
-from agentos.events.verification import AuditReport, verify_events
-from agentos.identity.signing_key import find_key, load_or_create_signing_key
+from agentos.events.verification import verify_events
+from agentos.identity.key_ring import load_key_ring
 from agentos.kernel import Kernel
-from agentos.settings import Settings
 
 TAMPERED = 4
+MAX_REASON_CHARS = 2_000
 
-app = typer.Typer(help="Verify the log, anchor it outside the database, check the read models.")
+app = typer.Typer(
+    help="Verify the log, anchor it outside the database, export it, check the read models."
+)
+app.command()(export)
+
+RepositoryOption = Annotated[
+    Path | None,
+    typer.Option("--git-notes", metavar="REPO", help="A repository with refs/notes/agentos-audit."),
+]
 
 
 @app.command()
 def verify(
     ctx: typer.Context,
     stream: Annotated[
-        str | None, typer.Option(metavar="S", help="One stream; by default all.")
+        str | None, typer.Option(metavar="S", help="One stream's chain; by default the whole log.")
     ] = None,
     anchor: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also compare with the heads in this anchor."),
     ] = None,
+    git_notes: RepositoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute the hash chain over every field of every event.
+    """Recompute the hash chain over every field of every event, and hold it against signed heads.
 
-    Exit code 4 where something was changed or is missing, naming the first bad event.
+    The heads in the data folder's `anchors` are always used. Exit code 4 where something was
+    changed, added or is missing, naming the first bad event.
     """
     settings = local_settings(ctx)
     signed = None if anchor is None else read_anchor(_content(anchor))
 
-    async def work(kernel: Kernel) -> tuple[AuditReport, AnchorReport | None]:
-        report = await verify_events(kernel.database, stream)
+    async def work(kernel: Kernel) -> tuple[LogReport, AnchorReport | None]:
+        kernel.heads.pause()
+        witnesses = [] if git_notes is None else await read_notes(git_notes)
+        if signed is not None and signed.anchor.signed_head is not None:
+            witnesses.append(signed.anchor.signed_head)
+        report = await _verifier(kernel).verify(stream, witnesses)
         return report, None if signed is None else await _compare(kernel, signed)
 
     report, anchored = run_with_kernel(without_plugins(settings), work)
     if as_json:
-        document = asdict(report)
-        if anchored is not None:
-            document |= {"ok": report.ok and anchored.ok, "anchor": document_of(anchored)}
-        print_json(document)
+        print_json(_document(report, anchored))
     else:
         _print_verification(report, anchored)
     if not report.ok or (anchored is not None and not anchored.ok):
@@ -72,27 +87,83 @@ def verify(
 @app.command()
 def anchor(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the anchor.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write the anchor.")
+    ] = None,
+    git_notes: RepositoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the signed heads of all streams to FILE, to be kept where this database is not.
+    """Sign the head of the log and write it to FILE, to a repository's git notes, or to both.
 
-    The log is verified first; one that fails is not anchored (exit code 4). The key is made at
-    the first use, in keys/audit.key of the data folder.
+    The log is verified first; one that fails is not anchored (exit code 4). Keep the anchor where
+    neither this database nor this data folder is.
     """
+    if file is None and git_notes is None:
+        raise ConfigurationError("name a FILE, or a repository with --git-notes")
     settings = local_settings(ctx)
-    key = load_or_create_signing_key(_key_path(settings))
 
-    async def work(kernel: Kernel) -> bytes:
-        return await take_anchor(kernel.database, key, now=kernel.clock.now())
+    async def work(kernel: Kernel) -> tuple[bytes, SignedHead | None, str | None]:
+        kernel.heads.pause()
+        _require_ok(await _verifier(kernel).verify())
+        signed = await kernel.heads.sign("anchor")
+        key = load_key_ring(kernel.heads.key_path).private_key
+        document = await take_anchor(
+            kernel.database, key, now=kernel.clock.now(), signed_head=signed
+        )
+        if git_notes is None:
+            return document, signed, None
+        if signed is None:
+            raise ConfigurationError("the log is empty: there is no head to publish")
+        return document, signed, await publish_head(git_notes, signed)
 
-    document = run_with_kernel(without_plugins(settings), work)
-    _write(file, document)
+    document, signed, commit = run_with_kernel(without_plugins(settings), work)
+    if file is not None:
+        _write(file, document)
     taken = read_anchor(document).anchor
+    number = 0 if signed is None else signed.head.number
     if as_json:
-        print_json({"file": str(file), "at": taken.at, "events": taken.events})
+        written = {"file": None if file is None else str(file), "commit": commit}
+        written["key_id"] = None if signed is None else signed.key_id
+        print_json({**written, "at": taken.at, "events": taken.events, "head": number})
+        return
+    where = [] if file is None else [str(file)]
+    where += [] if commit is None else [f"{git_notes} (note on {commit[:12]})"]
+    for place in where:
+        print(
+            one_line(
+                f"{place}: {taken.events} events in {len(taken.heads)} streams at {taken.at}, "
+                f"head {number}"
+            )
+        )
+
+
+@app.command()
+def acknowledge(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why the log may differ from what was signed.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Accept the log as it stands, after a restore that you made yourself.
+
+    The reason is signed and stays on record in the anchor file. The chain of every stream must
+    verify (exit code 4); what earlier heads said is not held against the log any more.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON_CHARS:
+        raise ConfigurationError(f"a reason has 1 to {MAX_REASON_CHARS} characters")
+
+    async def work(kernel: Kernel) -> SignedHead:
+        kernel.heads.pause()
+        report = await verify_events(kernel.database)
+        if report.first_bad is not None:
+            raise VerificationError(f"not accepted: {describe(report.first_bad)}")
+        restarted = await kernel.heads.restart(reason)
+        return await kernel.heads.sign("acknowledge") or restarted
+
+    signed = run_with_kernel(without_plugins(local_settings(ctx)), work)
+    if as_json:
+        print_json({"head": signed.head.number, "events": signed.head.events, "at": signed.head.at})
     else:
-        print(f"{file}: {taken.events} events in {len(taken.heads)} streams at {taken.at}")
+        print(f"accepted as it stands: {signed.head.events} events, head {signed.head.number}")
 
 
 @app.command()
@@ -126,25 +197,60 @@ def rebuild(
         raise typer.Exit(TAMPERED)
 
 
+def _verifier(kernel: Kernel) -> LogVerifier:
+    return LogVerifier(kernel.database, kernel.heads.file, kernel.heads.key_path)
+
+
 async def _compare(kernel: Kernel, signed: SignedAnchor) -> AnchorReport:
-    key = find_key(_key_path(kernel.settings))
-    return await compare_anchor(kernel.database, signed, None if key is None else key.public_key())
+    path = kernel.heads.key_path
+    ring = load_key_ring(path) if path.exists() else None
+    keys = [] if ring is None else [key.public_key for key in ring.keys]
+    own = signed.key if signed.public_key in keys else None
+    return await compare_anchor(kernel.database, signed, own)
 
 
-def _print_verification(report: AuditReport, anchored: AnchorReport | None) -> None:
+def _require_ok(report: LogReport) -> None:
+    if report.first_bad is not None:
+        raise VerificationError(f"not anchored: {describe(report.first_bad)}")
+    if report.problems:
+        raise VerificationError(f"not anchored: {report.problems[0]}")
+
+
+def _document(report: LogReport, anchored: AnchorReport | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "ok": report.ok,
+        "events": report.events,
+        "first_bad": None if report.first_bad is None else asdict(report.first_bad),
+        "problems": list(report.problems),
+        "heads": report.heads,
+        "signed_events": report.signed_events,
+        "signed_at": report.signed_at,
+        "notes": list(report.notes),
+    }
+    if anchored is not None:
+        document |= {"ok": report.ok and anchored.ok, "anchor": document_of(anchored)}
+    return document
+
+
+def _print_verification(report: LogReport, anchored: AnchorReport | None) -> None:
     if report.first_bad is not None:
         print_error(describe(report.first_bad))
+    for problem in report.problems:
+        print_error(problem)
+    for note in report.notes:
+        print_note(note)
     if anchored is not None and anchored.first_bad is not None:
         print_error(f"against the anchor of {anchored.at}: {describe(anchored.first_bad)}")
     if report.ok and (anchored is None or anchored.ok):
         print(f"{report.events} events verify")
+        if report.heads:
+            print(
+                f"{report.signed_events} of them fit {report.heads} signed heads, the newest of "
+                f"{report.signed_at}"
+            )
         if anchored is not None:
             key = "our key" if anchored.is_own_key else f"a key of others ({anchored.key_id[:16]})"
             print(one_line(f"{anchored.events} of them are as anchored at {anchored.at}, by {key}"))
-
-
-def _key_path(settings: Settings) -> Path:
-    return settings.home / "keys" / "audit.key"
 
 
 def _content(path: Path) -> bytes:

@@ -54,6 +54,9 @@ def call(
         typer.Option(metavar="KEY", help="A repeated write with this key answers as the first."),
     ] = None,
     token: TokenOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what it would probably cost.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Call a tool and print its structured result.
@@ -64,6 +67,8 @@ def call(
     settings = local_settings(ctx, token=token)
 
     async def work(kernel: Kernel) -> ToolResult:
+        if dry_run:
+            return await dispatch(kernel, "estimate_cost", {"action": tool})
         declared = kernel.tools.get(tool)
         schema = declared.input_schema if declared else {}
         return await dispatch(

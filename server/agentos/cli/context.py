@@ -76,7 +76,7 @@ def log_only_trouble(settings: Settings) -> None:
 
 async def _run(settings: Settings, work: Callable[[Kernel], Awaitable[T]]) -> T:
     failure: AgentOSError | None = None
-    async with open_kernel(settings) as kernel:
+    async with open_kernel(settings, publishes=False) as kernel:
         try:
             return await work(kernel)
         except AgentOSError as error:

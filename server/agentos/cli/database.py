@@ -12,10 +12,11 @@ from agentos.cli.backups import backup_database, restore_database
 from agentos.cli.call import JsonOption
 from agentos.cli.condition import Condition, connected, describe_database, embedded_of
 from agentos.cli.context import local_settings, log_only_trouble
-from agentos.cli.output import print_json
+from agentos.cli.output import print_json, print_note
 from agentos.database.migrations import MigrationSet, migrate
 from agentos.errors import ConfigurationError, VerificationError
 from agentos.events.anchor import describe
+from agentos.events.head_file import HeadFile, anchor_file
 from agentos.events.verification import AuditReport, verify_events
 from agentos.plugins import load_plugins
 from agentos.settings import Settings
@@ -126,6 +127,11 @@ def restore(
     report = asyncio.run(_restore(settings, file, replace=replace))
     if report.first_bad is not None:
         raise VerificationError(f"restored, but {describe(report.first_bad)}")
+    if HeadFile(anchor_file(settings.home, settings.database_url)).newest() is not None:
+        print_note(
+            "what was signed before does not fit a restored log: "
+            "`agentos audit acknowledge --reason ...` accepts it"
+        )
     if as_json:
         print_json({"file": str(file), "events": report.events})
     else:

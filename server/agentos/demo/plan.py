@@ -27,8 +27,10 @@ _TEST_SOURCE = '''"""Every citation of the note still stands where it says: same
 
 import hashlib
 import json
+import sys
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 HERE = Path(__file__).resolve().parent
 
@@ -43,8 +45,24 @@ class Citations(unittest.TestCase):
             self.assertEqual(hashlib.sha256(line).hexdigest(), citation["sha256"], citation)
 
 
+def junit_report(names, result):
+    """The run as JUnit XML."""
+    suite = ElementTree.Element("testsuite", name="citations", tests=str(len(names)))
+    bad = {case.id(): text for case, text in result.failures + result.errors}
+    for name in names:
+        case = ElementTree.SubElement(suite, "testcase", name=name)
+        if name in bad:
+            ElementTree.SubElement(case, "failure").text = bad[name]
+    return ElementTree.tostring(suite)
+
+
 if __name__ == "__main__":
-    unittest.main()
+    tests = unittest.defaultTestLoader.loadTestsFromTestCase(Citations)
+    names = [test.id() for test in tests]
+    result = unittest.TextTestRunner().run(tests)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_bytes(junit_report(names, result))
+    sys.exit(not result.wasSuccessful())
 '''
 
 

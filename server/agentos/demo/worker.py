@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -170,10 +171,18 @@ class Worker:
         return bool(submitted["state"] != "active")
 
     async def _run_test(self) -> str:
+        """The run's report, as JUnit XML."""
+        with tempfile.TemporaryDirectory(prefix="agentos-demo-") as folder:
+            report = Path(folder) / "report.xml"
+            await self._run_test_into(report)
+            return report.read_text(encoding="utf-8")
+
+    async def _run_test_into(self, report: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-B",
             plan.TEST,
+            str(report),
             cwd=self._root,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -181,7 +190,6 @@ class Worker:
         )
         output, _ = await process.communicate()
         say("tested", exit_code=process.returncode, output=output.decode("utf-8", "replace")[-500:])
-        return f"exit code {process.returncode}\n" + output.decode("utf-8", "replace")
 
     def _write(self, path: str, text: str) -> None:
         target = self._root / path

@@ -1,8 +1,9 @@
-"""Signed heads kept outside the database, so that rewriting or cutting the whole log shows.
+"""Anchors that an operator takes and keeps elsewhere: the newest signed head, and every stream's.
 
-Above: `agentos audit anchor` and `audit verify --anchor`. Below: verification, the signing key.
+Above: `agentos audit anchor` and `audit verify --anchor`. Below: the signed head, the signing key.
 Whoever can write the database can recompute every hash in it; what they cannot do is make the log
-fit an anchor that was taken before and lies elsewhere.
+fit an anchor that was taken before and lies elsewhere. The signed head in it names the one before,
+so an anchor vouches for the earlier ones.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from agentos.clock import format_time
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
 from agentos.errors import VerificationError
-from agentos.events.verification import BadEvent, verify_events
+from agentos.events.head import SignedHead, read_head
+from agentos.events.verification import BadEvent
 
-FORMAT = "agentos-audit-anchor/1"
+FORMAT: Literal["agentos-audit-anchor/2"] = "agentos-audit-anchor/2"
 
 _sql = Queries("agentos", "sql/anchor.sql")
 
@@ -43,12 +45,21 @@ class Head(_Strict):
 
 
 class Anchor(_Strict):
-    """The heads of all streams at one moment, and over how many events they stood."""
+    """The heads of all streams at one moment, and over how many events they stood.
 
-    format: Literal["agentos-audit-anchor/1"]
+    Format 1 had no `signed_head`.
+    """
+
+    format: Literal["agentos-audit-anchor/1", "agentos-audit-anchor/2"]
     at: str
     events: Annotated[int, Field(ge=0)]
     heads: dict[str, Head]
+    signed_head: SignedHead | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What is signed."""
+        excluded = {"signed_head"} if self.format == "agentos-audit-anchor/1" else None
+        return self.model_dump(exclude=excluded)
 
 
 class SignedAnchor(_Strict):
@@ -57,6 +68,11 @@ class SignedAnchor(_Strict):
     anchor: Anchor
     public_key: str
     signature: str
+
+    @property
+    def key(self) -> Ed25519PublicKey:
+        """The key that signed; ValueError for bytes that are none."""
+        return Ed25519PublicKey.from_public_bytes(_bytes(self.public_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +93,22 @@ class AnchorReport:
         return self.first_bad is None
 
 
-async def take_anchor(database: Database, key: Ed25519PrivateKey, *, now: datetime) -> bytes:
-    """The signed heads of a log that verifies, as canonical JSON; VerificationError for another.
-
-    Events that are appended meanwhile are not in it.
-    """
-    report = await verify_events(database)
-    if report.first_bad is not None:
-        raise VerificationError(f"not anchored: {describe(report.first_bad)}")
+async def take_anchor(
+    database: Database,
+    key: Ed25519PrivateKey,
+    *,
+    now: datetime,
+    signed_head: SignedHead | None = None,
+) -> bytes:
+    """The signed heads of a log that the caller has verified, as canonical JSON."""
     rows = await database.fetch(_sql.read_heads)
-    anchor = {
-        "format": FORMAT,
-        "at": format_time(now),
-        "events": sum(row["seq"] for row in rows),
-        "heads": {row["stream"]: {"seq": row["seq"], "hash": row["hash"]} for row in rows},
-    }
+    anchor = Anchor(
+        format=FORMAT,
+        at=format_time(now),
+        events=sum(row["seq"] for row in rows),
+        heads={row["stream"]: Head(seq=row["seq"], hash=row["hash"]) for row in rows},
+        signed_head=None if signed_head is None else signed_head.published(),
+    ).document()
     return canonical_json(
         {
             "anchor": anchor,
@@ -110,10 +127,11 @@ def read_anchor(document: bytes) -> SignedAnchor:
         where = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise VerificationError(f"not an audit anchor: {where}: {problem['msg']}") from None
     try:
-        key = Ed25519PublicKey.from_public_bytes(_bytes(signed.public_key))
-        key.verify(_bytes(signed.signature), canonical_json(signed.anchor.model_dump()))
+        signed.key.verify(_bytes(signed.signature), canonical_json(signed.anchor.document()))
     except (InvalidSignature, ValueError):
         raise VerificationError("the anchor's signature does not fit its content") from None
+    if signed.anchor.signed_head is not None:
+        read_head(signed.anchor.signed_head.line())
     return signed
 
 
@@ -150,6 +168,8 @@ async def _first_difference(database: Database, heads: Mapping[str, Head]) -> Ba
 
 def describe(bad: BadEvent) -> str:
     """A bad event in one line."""
+    if not bad.seq:
+        return bad.reason
     position = "" if bad.position is None else f" (position {bad.position})"
     return f"event {bad.seq} of stream {bad.stream}{position}: {bad.reason}"
 

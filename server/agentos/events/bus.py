@@ -1,5 +1,8 @@
 """Tells this process about committed events: one LISTEN connection, many followers.
 
+Above: `on_event`, server-sent events, the outbox. Below: the reader, PostgreSQL. What leaves the
+installation (NATS, webhooks) is published by `agentos.outbox`, which follows this feed.
+
 The database notifies once a batch per process, not once an event: NOTIFY takes a global lock at
 commit and was measured to cut insert throughput by a factor of ten.
 """
@@ -7,7 +10,8 @@ commit and was measured to cut insert throughput by a factor of ten.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 import structlog
@@ -20,12 +24,13 @@ from agentos.events.subscription import EventReader
 CHANNEL = "agentos_event"
 NOTIFY_EVERY_S = 0.02
 POLL_S = 1.0
+GATHER_S = 0.02
 
 _sql = Queries("agentos", "sql/bus.sql")
 _log = structlog.get_logger(__name__)
 
 
-class EventBus:
+class EventFeed:
     """Wakes followers in this process, and through PostgreSQL those in others."""
 
     def __init__(self, database: Database) -> None:
@@ -46,6 +51,31 @@ class EventBus:
         try:
             async for event in self.reader.follow(after, wake, POLL_S):
                 yield event
+        finally:
+            self._followers.discard(wake)
+
+    async def pages(self, after: int, limit: int) -> AsyncGenerator[list[Event], None]:
+        """The same, at most `limit` events at a time."""
+        wake = asyncio.Event()
+        self._followers.add(wake)
+        try:
+            async for page in self.reader.follow_pages(after, wake, POLL_S, limit):
+                yield page
+        finally:
+            self._followers.discard(wake)
+
+    async def wakes(self, poll_s: float) -> AsyncGenerator[None, None]:
+        """Once now, then soon after a commit, many of them at once, and every `poll_s` seconds."""
+        wake = asyncio.Event()
+        self._followers.add(wake)
+        try:
+            while True:
+                wake.clear()
+                yield
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(poll_s):
+                        await wake.wait()
+                await asyncio.sleep(GATHER_S)
         finally:
             self._followers.discard(wake)
 

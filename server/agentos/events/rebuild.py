@@ -68,8 +68,7 @@ async def _replay(
         try:
             if replace:
                 await _lock_tables(connection, read_models)
-            for model in read_models:
-                await _create_scratch(connection, model)
+            await create_scratch_tables(connection, read_models)
             n_events = await _project(connection, store, read_models)
             differences = await _compare(connection, read_models)
             if replace:
@@ -77,8 +76,8 @@ async def _replay(
                 await connection.execute(_sql.defer_constraints)
                 for model in read_models:
                     await _replace_tables(connection, model)
-                for model in read_models:
-                    await connection.execute(f"drop schema {model.schema}_rebuild cascade")
+                for schema in _schemas(read_models):
+                    await connection.execute(f"drop schema {schema}_rebuild cascade")
             differences += await _check_invariants(connection, read_models)
         except BaseException:
             await transaction.rollback()
@@ -102,8 +101,20 @@ async def _lock_tables(connection: Connection, read_models: Sequence[ReadModel])
                 raise ConfigurationError(f"read model {live} does not exist") from None
 
 
+def _schemas(read_models: Sequence[ReadModel]) -> list[str]:
+    """The schemas of the read models, each once; a plugin may declare several models in its own."""
+    return list(dict.fromkeys(model.schema for model in read_models))
+
+
+async def create_scratch_tables(connection: Connection, read_models: Sequence[ReadModel]) -> None:
+    """Empty copies of the read models' tables, in `<schema>_rebuild`."""
+    for schema in _schemas(read_models):
+        await connection.execute(f"create schema {schema}_rebuild")
+    for model in read_models:
+        await _create_scratch(connection, model)
+
+
 async def _create_scratch(connection: Connection, model: ReadModel) -> None:
-    await connection.execute(f"create schema {model.schema}_rebuild")
     for table in model.tables:
         live, scratch = f"{model.schema}.{table}", f"{model.schema}_rebuild.{table}"
         if await connection.fetchval("select to_regclass($1)", live) is None:

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
+from agentos.errors import UnavailableError
 from agentos.events.model import Event
 from agentos.events.store import event_from_row
 
 _sql = Queries("agentos")
+_heads = Queries("agentos", "sql/heads.sql")
 
 PAGE = 500
 GAP_POLL_S = 0.01
@@ -89,13 +91,20 @@ class EventReader:
 
     async def follow(self, after: int, wake: asyncio.Event, poll_s: float) -> AsyncIterator[Event]:
         """Every event after a position, for ever; `wake` makes it look before `poll_s` is over."""
-        while True:
-            wake.clear()
-            events = await self.read(after)
+        async for events in self.follow_pages(after, wake, poll_s, PAGE):
             for event in events:
                 yield event
-                after = event.position
+
+    async def follow_pages(
+        self, after: int, wake: asyncio.Event, poll_s: float, limit: int
+    ) -> AsyncIterator[list[Event]]:
+        """The same, at most `limit` events at a time; the next page is read when it is asked for."""
+        while True:
+            wake.clear()
+            events = await self.read(after, limit)
             if events:
+                yield events
+                after = events[-1].position
                 continue
             try:
                 async with asyncio.timeout(poll_s):
@@ -113,3 +122,24 @@ def _deliverable(events: list[Event], after: int, settled: int) -> list[Event]:
             return events[:index]
         after = event.position
     return events
+
+
+async def settled_position(database: Database, timeout_s: float) -> int:
+    """A position before which nothing more can come: all up to it is committed or rolled back.
+
+    At least the highest position that is stored now. UnavailableError where a transaction that
+    drew a position is still open after `timeout_s` seconds.
+    """
+    position: int = await database.fetch_value(_heads.drawn_position)
+    waited_for: frozenset[str] | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                rows = await database.fetch(_sql.list_appending_transactions)
+                running = frozenset(str(row["virtualtransaction"]) for row in rows)
+                waited_for = running if waited_for is None else waited_for & running
+                if not waited_for:
+                    return position
+                await asyncio.sleep(GAP_POLL_S)
+    except TimeoutError:
+        raise UnavailableError("a transaction that appended events does not end") from None

@@ -1,8 +1,12 @@
-"""Recomputes the whole chain and names the first event that does not fit."""
+"""Recomputes the whole chain and names the first event that does not fit.
+
+Above: log_verification, which adds the signed heads; `db restore`. Below: chain, frontier.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +15,8 @@ from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.errors import InvalidArgumentError
 from agentos.events.chain import hash_event
+from agentos.events.frontier import Frontier
+from agentos.events.head import Head
 from agentos.events.model import GENESIS_HASH, Event
 from agentos.events.store import event_from_row
 
@@ -36,32 +42,87 @@ class AuditReport:
     first_bad: BadEvent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HeadMismatch:
+    """The first signed head that the log does not fit; what it added is where to look."""
+
+    head: Head
+    events: int
+    """How many events the log has up to the head's position."""
+
+
 async def verify_events(database: Database, stream: str | None = None) -> AuditReport:
     """Check every event, or those of one stream, against its hash, its chain and the heads.
 
     Finds: any changed field of any row, a missing row (also the last ones, by the stream's head),
     a row moved between streams, an event without a head and a head without events.
     """
+    report, _ = await _verify(database, (), stream)
+    return report
+
+
+async def verify_against(
+    database: Database, heads: Sequence[Head]
+) -> tuple[AuditReport, HeadMismatch | None]:
+    """The same of the whole log, and the first of the signed `heads` that it does not fit.
+
+    One snapshot, one pass. A head is not looked at where the chain is broken before it.
+    """
+    return await _verify(database, heads, None)
+
+
+async def _verify(
+    database: Database, heads: Sequence[Head], stream: str | None
+) -> tuple[AuditReport, HeadMismatch | None]:
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         checker = _Checker()
-        bad = await _check_events(connection, checker, stream)
+        fit = _Fit(heads)
+        bad = await _check_events(connection, checker, fit, stream)
         if bad is None:
-            heads = await connection.fetch(_sql.heads, stream)
-            bad = checker.check_heads({row["stream"]: (row["seq"], row["hash"]) for row in heads})
-        return AuditReport(bad is None, checker.events, bad)
+            rows = await connection.fetch(_sql.heads, stream)
+            bad = checker.check_heads({row["stream"]: (row["seq"], row["hash"]) for row in rows})
+            fit.end()
+        return AuditReport(bad is None, checker.events, bad), fit.mismatch
 
 
 async def _check_events(
-    connection: Connection, checker: _Checker, stream: str | None
+    connection: Connection, checker: _Checker, fit: _Fit, stream: str | None
 ) -> BadEvent | None:
     async for row in connection.cursor(_sql.all_events_as_text, stream, prefetch=1000):
-        bad = checker.check(event_from_row(row))
+        event = event_from_row(row)
+        bad = checker.check(event)
         if bad is not None:
             return bad
+        fit.add(event)
     return None
+
+
+class _Fit:
+    """Grows the tree over the events and compares it with the heads on the way."""
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        self._heads = sorted(heads, key=lambda head: head.position, reverse=True)
+        self._frontier = Frontier()
+        self.mismatch: HeadMismatch | None = None
+
+    def add(self, event: Event) -> None:
+        while self._heads and event.position > self._heads[-1].position:
+            self._compare(self._heads.pop())
+        if self._heads:
+            self._frontier.append(bytes.fromhex(event.hash))
+
+    def end(self) -> None:
+        while self._heads:
+            self._compare(self._heads.pop())
+
+    def _compare(self, head: Head) -> None:
+        frontier = self._frontier
+        if (frontier.size, frontier.root) != (head.events, head.root):
+            self.mismatch = HeadMismatch(head, frontier.size)
+            self._heads.clear()
 
 
 class _Checker:

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from agentos.calls import Credentials, Role
-from agentos.clock import format_time
 from agentos.errors import RequestError, ToolError, UnavailableError
-from agentos.events.bus import EventBus
+from agentos.events.bus import EventFeed
+from agentos.events.document import event_document
 from agentos.events.model import Event
 from agentos.http.authentication import principal_of
 from agentos.http.responses import error_response
@@ -105,7 +105,7 @@ class EventsPage:
             return True  # the database is away, and with it every event
 
 
-async def _pump(bus: EventBus, after: int, into: MemoryObjectSendStream[bytes]) -> None:
+async def _pump(bus: EventFeed, after: int, into: MemoryObjectSendStream[bytes]) -> None:
     """Follow the log, over restarts of the database, from wherever it was."""
     while True:
         try:
@@ -127,20 +127,9 @@ async def _write(out: MemoryObjectReceiveStream[bytes], send: Send) -> None:
 
 def encode_event(event: Event) -> bytes:
     """One event as a server-sent event: its position as id, its type, and all of it as JSON."""
-    data = {
-        "position": event.position,
-        "stream": event.stream,
-        "seq": event.seq,
-        "type": event.type,
-        "actor": event.actor,
-        "at": format_time(event.at),
-        "data": event.data,
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
     # orjson escapes line ends, so the JSON is one `data:` line.
     head = f"id: {event.position}\nevent: {event.type}\ndata: ".encode()
-    return head + orjson.dumps(data, default=dict) + b"\n\n"
+    return head + orjson.dumps(event_document(event), default=dict) + b"\n\n"
 
 
 def _position(request: Request) -> int | None:

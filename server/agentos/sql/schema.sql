@@ -36,6 +36,13 @@ begin
           where h.stream = any (locked)
           order by h.stream;
 end $$;
+CREATE TABLE kernel.call_result (
+    sha256 text NOT NULL,
+    result text NOT NULL,
+    is_redacted boolean NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT call_result_sha256_check CHECK ((length(sha256) = 64))
+);
 CREATE TABLE kernel.event (
     "position" bigint NOT NULL,
     stream text NOT NULL,
@@ -76,6 +83,26 @@ CREATE TABLE kernel.migration (
     sha256 text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE kernel.outbox_cursor (
+    sink text NOT NULL,
+    "position" bigint NOT NULL,
+    is_rewound boolean DEFAULT false NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT outbox_cursor_position_check CHECK (("position" >= 0)),
+    CONSTRAINT outbox_cursor_sink_check CHECK (((length(sink) >= 1) AND (length(sink) <= 300)))
+)
+WITH (fillfactor='50');
+CREATE TABLE kernel.signed_head (
+    chain text NOT NULL,
+    number bigint NOT NULL,
+    "position" bigint NOT NULL,
+    digest text NOT NULL,
+    document text NOT NULL,
+    CONSTRAINT signed_head_chain_check CHECK ((length(chain) = 32)),
+    CONSTRAINT signed_head_digest_check CHECK ((length(digest) = 64)),
+    CONSTRAINT signed_head_number_check CHECK ((number > 0)),
+    CONSTRAINT signed_head_position_check CHECK (("position" >= 0))
+);
 CREATE TABLE kernel.stream (
     stream text NOT NULL,
     seq bigint NOT NULL,
@@ -98,6 +125,44 @@ CREATE TABLE kernel.token (
     CONSTRAINT token_secret_hash_check CHECK ((length(secret_hash) = 64)),
     CONSTRAINT token_worker_check CHECK (((length(worker) >= 1) AND (length(worker) <= 200)))
 );
+CREATE TABLE kernel.webhook (
+    id text NOT NULL,
+    url text NOT NULL,
+    event_types text[] NOT NULL,
+    concurrency integer NOT NULL,
+    sealed_secret bytea NOT NULL,
+    after_position bigint NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_after_position_check CHECK ((after_position >= 0)),
+    CONSTRAINT webhook_concurrency_check CHECK (((concurrency >= 1) AND (concurrency <= 16))),
+    CONSTRAINT webhook_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 50))),
+    CONSTRAINT webhook_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000)))
+);
+CREATE TABLE kernel.webhook_delivery (
+    id bigint NOT NULL,
+    webhook text NOT NULL,
+    "position" bigint NOT NULL,
+    state text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    attempted_at timestamp with time zone,
+    status integer,
+    error text,
+    CONSTRAINT webhook_delivery_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT webhook_delivery_error_check CHECK ((length(error) <= 1000)),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])))
+);
+ALTER TABLE kernel.webhook_delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME kernel.webhook_delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE ONLY kernel.call_result
+    ADD CONSTRAINT call_result_pkey PRIMARY KEY (sha256);
 ALTER TABLE ONLY kernel.event
     ADD CONSTRAINT event_pkey PRIMARY KEY ("position");
 ALTER TABLE ONLY kernel.event
@@ -106,10 +171,26 @@ ALTER TABLE ONLY kernel.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (principal, key);
 ALTER TABLE ONLY kernel.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (schema, version);
+ALTER TABLE ONLY kernel.outbox_cursor
+    ADD CONSTRAINT outbox_cursor_pkey PRIMARY KEY (sink);
+ALTER TABLE ONLY kernel.signed_head
+    ADD CONSTRAINT signed_head_pkey PRIMARY KEY (chain, number);
 ALTER TABLE ONLY kernel.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (stream);
 ALTER TABLE ONLY kernel.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kernel.token
     ADD CONSTRAINT token_secret_hash_key UNIQUE (secret_hash);
+ALTER TABLE ONLY kernel.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY kernel.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_webhook_position_key UNIQUE (webhook, "position");
+ALTER TABLE ONLY kernel.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
+CREATE INDEX call_result_age ON kernel.call_result USING btree (kept_at);
 CREATE INDEX event_call ON kernel.event USING btree (((data ->> 'call'::text))) WHERE (data ? 'call'::text);
+CREATE INDEX idempotency_age ON kernel.idempotency USING btree (created_at);
+CREATE INDEX webhook_delivery_delivered ON kernel.webhook_delivery USING btree (attempted_at) WHERE (state = 'delivered'::text);
+CREATE INDEX webhook_delivery_pending ON kernel.webhook_delivery USING btree (webhook, "position") WHERE (state = 'pending'::text);
+ALTER TABLE ONLY kernel.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_webhook_fkey FOREIGN KEY (webhook) REFERENCES kernel.webhook(id) ON DELETE CASCADE;

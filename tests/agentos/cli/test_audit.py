@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.agentos.cli.conftest import RunAgentos
+from tests.agentos_governance.repositories import git, make_repository
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def test_an_untouched_log_verifies(log: RunAgentos) -> None:
     answer = log("audit", "verify", "--json")
 
     assert answer.code == 0
-    assert answer.json() == {"ok": True, "events": 6, "first_bad": None}
+    report = answer.json()
+    assert (report["ok"], report["events"], report["first_bad"]) == (True, 6, None)
+    assert (report["signed_events"], report["heads"]) == (6, 3)
 
 
 def test_a_changed_field_is_named_by_its_event(log: RunAgentos, database_url: str) -> None:
@@ -67,7 +70,7 @@ def test_a_log_that_goes_on_still_fits_its_anchor(log: RunAgentos, tmp_path: Pat
     assert (tmp_path / "home" / "keys" / "audit.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_log_cut_consistently_shows_against_its_anchor_only(
+def test_a_log_cut_consistently_shows_without_and_with_an_anchor(
     log: RunAgentos, database_url: str
 ) -> None:
     log("audit", "anchor", "a.json")
@@ -78,10 +81,73 @@ def test_a_log_cut_consistently_shows_against_its_anchor_only(
         " hash = (select hash from kernel.event e where e.stream = s.stream and e.seq = 4)",
     )
 
+    alone = log("audit", "verify")
+    anchored = log("audit", "verify", "--anchor", "a.json")
+    assert alone.code == anchored.code == 4
+    assert "event 5 of stream principal/ada" in alone.err
+    assert "event 6 of stream principal/ada" in anchored.err
+
+
+def test_yesterdays_database_is_found_and_accepted_only_with_a_reason(
+    log: RunAgentos, tmp_path: Path
+) -> None:
+    assert log("db", "backup", "yesterday.dump").code == 0
+    assert log("call", "say", "text=what must be forgotten").code == 0
+    restored = log("db", "restore", "yesterday.dump", "--replace")
+
+    found = log("audit", "verify", "--json")
+    on = log("call", "say", "text=the server goes on, unsigned")
+    still = log("audit", "verify")
+    without_a_reason = log("audit", "acknowledge", "--reason", " ")
+    accepted = log("audit", "acknowledge", "--reason", "the disk died")
+
+    assert "acknowledge" in restored.err
+    assert (found.code, found.json()["first_bad"]["seq"]) == (4, 7)
+    assert found.json()["first_bad"]["stream"] == "principal/ada"
+    assert on.code == 0
+    assert still.code == 4
+    assert without_a_reason.code == 2
+    assert accepted.code == 0
+    assert log("audit", "verify", "--json").json()["signed_events"] == 8
+    (anchors,) = (tmp_path / "home" / "anchors").glob("*.jsonl")
+    assert "the disk died" in anchors.read_text()
+
+
+def test_heads_in_git_notes_show_what_the_data_folder_was_made_to_forget(
+    log: RunAgentos, database_url: str, tmp_path: Path
+) -> None:
+    repository = make_repository(tmp_path / "repo")
+    assert log("audit", "verify", "--git-notes", "repo").code == 2
+    first = log("audit", "anchor", "--git-notes", "repo", "--json")
+    log("call", "say", "text=later")
+    assert log("audit", "anchor", "a.json", "--git-notes", "repo").code == 0
+    assert log("audit", "verify", "--git-notes", "repo", "--anchor", "a.json").code == 0
+    notes = git(repository, "notes", "--ref=agentos-audit", "show", first.json()["commit"])
+    assert len(notes.splitlines()) == 2
+    assert "principal/ada" not in notes
+
+    # Whoever controls the database and the data folder starts both anew.
+    tamper(database_url, "truncate kernel.event, kernel.stream, kernel.signed_head")
+    for path in (tmp_path / "home" / "anchors").iterdir():
+        path.unlink()
+    log("call", "say", "text=nothing ever happened")
     assert log("audit", "verify").code == 0
-    answer = log("audit", "verify", "--anchor", "a.json")
+
+    assert log("audit", "verify", "--git-notes", "repo").code == 4
+    assert log("audit", "verify", "--anchor", "a.json").code == 4
+
+
+def test_a_note_that_was_changed_does_not_verify(log: RunAgentos, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo")
+    log("audit", "anchor", "--git-notes", "repo")
+    note = git(repository, "notes", "--ref=agentos-audit", "show")
+    changed = note.replace('"events":6', '"events":5')
+    git(repository, "notes", "--ref=agentos-audit", "add", "-f", "-m", changed)
+
+    answer = log("audit", "verify", "--git-notes", "repo")
+
     assert answer.code == 4
-    assert "event 6 of stream principal/ada" in answer.err
+    assert "signature" in answer.err
 
 
 def test_a_bad_log_is_not_anchored(log: RunAgentos, database_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ checked again inside the call's transaction.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
@@ -24,15 +23,26 @@ from agentos import (
     Transaction,
     Verdict,
 )
+from agentos_governance.authority.mandate import (
+    Grant,
+    Mandate,
+    check_mandate,
+    contracts,
+    read_ancestors,
+)
+from agentos_governance.authority.mandate import sql as mandate_sql
+from agentos_governance.authority.replays import judge_replay
 from agentos_governance.authority.roles import is_protocol, refused_writes
-from agentos_governance.contracts.actions import OWN_SERVER, Action, Capability
-from agentos_governance.contracts.judgement import CompiledContract, Judgement, compile_contract
-from agentos_governance.contracts.model import parse_contract
+from agentos_governance.contracts.actions import OWN_SERVER, Action
+from agentos_governance.contracts.judgement import CompiledContract, Judgement
 from agentos_governance.orders import sql
+from agentos_governance.policies.enforcing import narrow
+from agentos_governance.policies.history import capability_of_tool
 from agentos_governance.projections import work_order_stream
 
 FACTS = "governance"
-MAX_COMPILED = 1_000
+JUDGED_BY_THEMSELVES = frozenset({"check_action"})
+"""Tools that only ask: policies answer in their body, about the action that is asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +53,20 @@ class HeldOrder:
     worker: str
     epoch: int
     expires_at: datetime
-    contract: CompiledContract
+    mandate: Mandate
     workspace: Path | None
     repo: str | None
-    first_claimed_at: datetime
+    phase: str = ""
+    branch: str | None = None
+
+    @property
+    def contract(self) -> CompiledContract:
+        """The work order's own contract."""
+        return self.mandate.own.contract
 
     def judge(self, action: Action, now: datetime) -> Judgement:
-        """What the contract says to an action; once the wall-clock time is used up, no."""
-        limit_s = self.contract.contract.wall_clock_s
-        if limit_s is not None and now - self.first_claimed_at > timedelta(seconds=limit_s):
-            return Judgement(
-                "deny",
-                "wall_clock_s",
-                f"{self.id} has used its {limit_s} s of wall-clock time",
-                "submit what is done, or stand down",
-            )
-        return self.contract.judge(action, self.workspace, has_repository=self.repo is not None)
-
-
-class ContractCache:
-    """Compiled contracts by version; a version is the digest of its contract, so never stale."""
-
-    def __init__(self) -> None:
-        self._compiled: OrderedDict[str, CompiledContract] = OrderedDict()
-
-    def get(self, version: str, document: Any) -> CompiledContract:
-        """The compiled contract of a version."""
-        found = self._compiled.get(version)
-        if found is None:
-            found = compile_contract(parse_contract(document))
-            self._compiled[version] = found
-            if len(self._compiled) > MAX_COMPILED:
-                self._compiled.popitem(last=False)
-        return found
-
-
-_contracts = ContractCache()
+        """What the contract and those of all ancestors say to an action."""
+        return self.mandate.judge(action, now, self.workspace, has_repository=self.repo is not None)
 
 
 def authorizer_for(tool: Tool) -> Authorizer:
@@ -94,11 +82,16 @@ def authorizer_for(tool: Tool) -> Authorizer:
         held = await _find_held(call, protocol)
         if held is not None:
             await _enter(call, held)
-        if held is None or protocol:
+        elif is_refused:
+            await _refuse_lost(call)
+        action = action_of(call)
+        if held is not None and not protocol:
+            verdict = judge_call(call, held, action)
+        if verdict.effect is Effect.DENY or tool.name in JUDGED_BY_THEMSELVES:
             return verdict
-        return judge_call(call, held)
+        return await narrow(call, held, verdict, action, is_protocol=protocol)
 
-    return Authorizer(decide)
+    return Authorizer(decide, judge_replay)
 
 
 def held_order(call: ToolCall) -> HeldOrder | None:
@@ -107,17 +100,24 @@ def held_order(call: ToolCall) -> HeldOrder | None:
     return held
 
 
-def judge_call(call: ToolCall, held: HeldOrder) -> Verdict:
+def judge_call(call: ToolCall, held: HeldOrder, action: Action) -> Verdict:
     """What the contract of a held work order says to a tool call."""
-    # A tool without path parameters changes AgentOS's own records, not the workspace.
-    capability: Capability = "write" if call.tool.writes and call.tool.paths else "read"
-    action = Action(call.tool.name, capability=capability, paths=_paths_of(call), server=OWN_SERVER)
     judgement = held.judge(action, call.now())
-    version = held.contract.version
+    version = judgement.contract_version or held.contract.version
     if judgement.is_allowed:
         return Verdict.allow(judgement.rule, contract_version=version)
     return Verdict.deny(
         judgement.rule, judgement.reason, remedy=judgement.remedy, contract_version=version
+    )
+
+
+def action_of(call: ToolCall) -> Action:
+    """What a tool call does, as contracts and policies judge it."""
+    return Action(
+        call.tool.name,
+        capability=capability_of_tool(call.tool),
+        paths=_paths_of(call),
+        server=OWN_SERVER,
     )
 
 
@@ -150,13 +150,16 @@ def _judge_role(role: Role, tool: Tool) -> Verdict:
 async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     """The one work order the call belongs to; None where it belongs to none."""
     argument = call.arguments.get("work_order") if protocol else None
+    if argument is None and protocol and call.principal.role is Role.WORKER:
+        # A worker that delegates names the work order by its part in the new one.
+        argument = call.arguments.get("parent")
     named = argument if isinstance(argument, str) else call.work_order
     rows = await call.kernel.database.fetch(
         sql.find_held_orders, call.principal.name, named, call.now()
     )
     living = [row for row in rows if row["expires_at"] > call.now()]
     if len(living) == 1:
-        return _held(call, living[0])
+        return await _held(call, living[0])
     if protocol:
         return None
     if living:
@@ -173,16 +176,39 @@ async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     return None
 
 
-def _held(call: ToolCall, row: Any) -> HeldOrder:
+async def _refuse_lost(call: ToolCall) -> None:
+    """LeaseLostError where the worker may not do this only because its lease ran out."""
+    lost = await call.kernel.database.fetch_value(mandate_sql.find_lost_order, call.principal.name)
+    if lost is not None:
+        raise LeaseLostError(
+            f"{call.principal.name} no longer holds {lost}: its lease ran out",
+            remedy="claim the work order again; its resume packet says where it stands",
+        )
+
+
+async def _held(call: ToolCall, row: Any) -> HeldOrder:
+    contract = contracts.get(row["contract_version"], row["contract"])
+    own = Grant(
+        row["id"],
+        row["state"],
+        contract,
+        row["first_claimed_at"],
+        row["repo"],
+        row["base_commit"],
+    )
+    ancestors: tuple[Grant, ...] = ()
+    if row["parent"] is not None:
+        ancestors = await read_ancestors(call.kernel.database, row["id"])
     return HeldOrder(
         id=row["id"],
         worker=call.principal.name,
         epoch=row["epoch"],
         expires_at=row["expires_at"],
-        contract=_contracts.get(row["contract_version"], row["contract"]),
+        mandate=Mandate((own, *ancestors)),
         workspace=Path(row["workspace"]) if row["workspace"] is not None else None,
         repo=row["repo"],
-        first_claimed_at=row["first_claimed_at"],
+        phase=row["phase"],
+        branch=row["branch"],
     )
 
 
@@ -198,6 +224,7 @@ async def _enter(call: ToolCall, held: HeldOrder) -> None:
 
     async def fence(transaction: Transaction) -> None:
         await check_lease(transaction, held, call.now())
+        await check_mandate(transaction, held.mandate)
 
     call.guards.append(fence)
 

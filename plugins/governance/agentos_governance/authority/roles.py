@@ -14,16 +14,40 @@ OWN_WORK_ORDER = "own_work_order"
 REVIEWS = "reviews"
 COSTS = "costs"
 AUDIT = "audit"
-PROTOCOL = frozenset({WORK_ORDERS, OWN_WORK_ORDER, REVIEWS, COSTS, AUDIT})
+BUDGETS = "budgets"
+SPENDING_STOP = "spending_stop"
+UNLOCKS = "unlocks"
+APPROVALS = "approvals"
+DELEGATION = "delegation"
+"""Making work orders: any for a planner, only children of what it holds for a worker."""
+PROTOCOL = frozenset(
+    {
+        WORK_ORDERS,
+        OWN_WORK_ORDER,
+        DELEGATION,
+        REVIEWS,
+        APPROVALS,
+        COSTS,
+        AUDIT,
+        BUDGETS,
+        SPENDING_STOP,
+        UNLOCKS,
+    }
+)
 _OWN_PACKAGE = __name__.partition(".")[0]
 
 OBSERVATIONS = "observations"
 CODE_INDEX = "code_index"
 
 _WRITES: dict[Role, frozenset[str]] = {
-    Role.WORKER: frozenset({OWN_WORK_ORDER, COSTS, OBSERVATIONS}),
-    Role.REVIEWER: frozenset({OWN_WORK_ORDER, REVIEWS, COSTS, OBSERVATIONS}),
-    Role.PLANNER: frozenset({WORK_ORDERS, OWN_WORK_ORDER, COSTS, OBSERVATIONS, CODE_INDEX}),
+    # Observations also without a work order: a note grants nothing and carries its author.
+    Role.WORKER: frozenset({OWN_WORK_ORDER, DELEGATION, COSTS, OBSERVATIONS}),
+    Role.REVIEWER: frozenset(
+        {OWN_WORK_ORDER, REVIEWS, APPROVALS, COSTS, OBSERVATIONS, SPENDING_STOP, UNLOCKS}
+    ),
+    Role.PLANNER: frozenset(
+        {WORK_ORDERS, OWN_WORK_ORDER, DELEGATION, COSTS, OBSERVATIONS, CODE_INDEX}
+    ),
     Role.BOT: frozenset({REVIEWS, OBSERVATIONS}),
 }
 

@@ -57,9 +57,33 @@ class Automaton:
         return mask
 
 
+class CharacterSet:
+    """A `[...]` of a glob: single characters and ranges, perhaps all but these."""
+
+    def __init__(self, ranges: Sequence[tuple[str, str]], *, is_negated: bool) -> None:
+        self.ranges = tuple(ranges)
+        self.is_negated = is_negated
+        self._singles = frozenset(low for low, high in ranges if low == high)
+        self._spans = tuple((low, high) for low, high in ranges if low != high)
+
+    def __call__(self, character: str) -> bool:
+        is_member = character in self._singles or any(
+            low <= character <= high for low, high in self._spans
+        )
+        return is_member is not self.is_negated
+
+
+ANY_CHARACTER = CharacterSet((), is_negated=True)
+
+
 def text_automaton(pattern: str) -> Automaton:
     """The automaton over characters of a glob with `*`, `?`, `[ab]`, `[!a-z]`."""
-    steps: list[Step] = []
+    return Automaton(*parse_glob(pattern))
+
+
+def parse_glob(pattern: str) -> tuple[list[str | CharacterSet], frozenset[int]]:
+    """The characters and sets that a glob consumes one by one, and before which `*` stands."""
+    steps: list[str | CharacterSet] = []
     loops: set[int] = set()
     index = 0
     while index < len(pattern):
@@ -68,17 +92,13 @@ def text_automaton(pattern: str) -> Automaton:
         if character == "*":
             loops.add(len(steps))
         elif character == "?":
-            steps.append(_any_character)
+            steps.append(ANY_CHARACTER)
         elif character == "[" and (end := _end_of_set(pattern, index)) > 0:
             steps.append(_character_set(pattern[index:end]))
             index = end + 1
         else:
             steps.append(character)
-    return Automaton(steps, frozenset(loops))
-
-
-def _any_character(character: str) -> bool:
-    return True
+    return steps, frozenset(loops)
 
 
 def _end_of_set(pattern: str, start: int) -> int:
@@ -88,10 +108,9 @@ def _end_of_set(pattern: str, start: int) -> int:
     return pattern.find("]", first + 1)
 
 
-def _character_set(text: str) -> Callable[[str], bool]:
+def _character_set(text: str) -> CharacterSet:
     is_negated = text.startswith("!")
     text = text.removeprefix("!")
-    members: set[str] = set()
     ranges: list[tuple[str, str]] = []
     index = 0
     while index < len(text):
@@ -99,11 +118,6 @@ def _character_set(text: str) -> Callable[[str], bool]:
             ranges.append((text[index], text[index + 2]))
             index += 3
         else:
-            members.add(text[index])
+            ranges.append((text[index], text[index]))
             index += 1
-
-    def accepts(character: str) -> bool:
-        is_member = character in members or any(low <= character <= high for low, high in ranges)
-        return is_member is not is_negated
-
-    return accepts
+    return CharacterSet(ranges, is_negated=is_negated)

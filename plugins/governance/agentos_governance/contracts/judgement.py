@@ -36,12 +36,17 @@ _CACHED_TOOL_JUDGEMENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, the contract rule that decided it, why, and what the worker can do about it."""
+    """A verdict, the contract rule that decided it, why, and what the worker can do about it.
+
+    A mandate adds whose contract it was, since a parent's may have decided.
+    """
 
     verdict: Literal["allow", "deny", "ask"]
     rule: str
     reason: str
     remedy: str | None = None
+    contract_version: str | None = None
+    work_order: str | None = None
 
     @property
     def is_allowed(self) -> bool:

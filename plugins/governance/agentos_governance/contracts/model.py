@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from agentos import InvalidArgumentError, canonical_json, sha256_hex
+from agentos_governance.policies.constraints import parse_constraints
 
 MAX_ENTRIES = 200
 MAX_ENTRY_CHARACTERS = 500
@@ -139,7 +140,12 @@ class Contract(BaseModel):
         description="Globs over tool, capability, 'tool:path', 'write:path', commands "
         "('git push*') and 'Bash(git push*)'; they win over every permission",
     )
-    constraints: list[Entry] = Field(default_factory=list, max_length=MAX_ENTRIES)
+    constraints: list[Entry] = Field(
+        default_factory=list,
+        max_length=MAX_ENTRIES,
+        description="Rules that narrow all of this further, one in each entry, such as "
+        '"DENY write IF NOT happened(search_code) SINCE claim"',
+    )
     evidence_required: list[EvidenceKind] = Field(
         default_factory=list, max_length=MAX_ENTRIES, description="Kinds of evidence to record"
     )
@@ -157,10 +163,12 @@ class Contract(BaseModel):
 
     @field_validator("constraints")
     @classmethod
-    def _refuse_constraints(cls, value: list[str]) -> list[str]:
-        # A rule that is stored but not evaluated would look like protection.
-        if value:
-            raise ValueError("constraints are not evaluated by this version; leave the list empty")
+    def _check_constraints(cls, value: list[str]) -> list[str]:
+        # Types are checked where a contract is made: only a deployment knows all its facts.
+        try:
+            parse_constraints(value)
+        except InvalidArgumentError as error:
+            raise ValueError(error.message) from None
         return value
 
     @model_validator(mode="after")

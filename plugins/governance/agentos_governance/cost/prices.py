@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from agentos import InvalidArgumentError
-from agentos_governance.contracts.model import MAX_USD
+from agentos import InvalidArgumentError, digest_of
+from agentos_governance.contracts.model import MAX_USD, usd_text
 
 TOKENS_PER_PRICE = 1_000_000
 MAX_TOKENS = 2**53 - 1
@@ -35,11 +35,33 @@ class ModelPrice:
     is_frontier: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceTable:
     """Prices by model name; a dated snapshot costs what its model costs."""
 
     models: Mapping[str, ModelPrice]
+    effective_from: str = ""
+    """The day (YYYY-MM-DD) from which these prices hold; empty where nobody said."""
+
+    @cached_property
+    def version(self) -> str:
+        """The day and the digest of the whole table; equal for equal prices only."""
+        return f"{self.effective_from or 'undated'}+{digest_of(self.document())}"
+
+    def document(self) -> dict[str, Any]:
+        """The table in the form of `prices.json`."""
+        return {
+            "effective_from": self.effective_from,
+            "models": {
+                name: {
+                    "input": usd_text(price.input),
+                    "output": usd_text(price.output),
+                    "cached": usd_text(price.cached),
+                    "is_frontier": price.is_frontier,
+                }
+                for name, price in sorted(self.models.items())
+            },
+        }
 
     def find(self, model: str) -> ModelPrice | None:
         """The model's price, or None for a model the table does not know."""
@@ -52,7 +74,8 @@ class PriceTable:
 
     def merged(self, other: PriceTable) -> PriceTable:
         """Both tables; `other` wins where they name the same model."""
-        return PriceTable({**self.models, **other.models})
+        effective_from = max(self.effective_from, other.effective_from)
+        return PriceTable({**self.models, **other.models}, effective_from)
 
     def price_of(
         self, model: str, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0
@@ -88,7 +111,10 @@ def parse_price_table(document: Mapping[str, Any]) -> PriceTable:
     models = document.get("models")
     if not isinstance(models, Mapping):
         raise InvalidArgumentError("a price table has a mapping `models`")
-    return PriceTable({name: _model_price(name, entry) for name, entry in models.items()})
+    return PriceTable(
+        {name: _model_price(name, entry) for name, entry in models.items()},
+        _effective_from(document.get("effective_from", "")),
+    )
 
 
 @cache
@@ -103,6 +129,12 @@ def price_of(
 ) -> Decimal:
     """USD for one request by the default table; see `PriceTable.price_of`."""
     return default_price_table().price_of(model, input_tokens, output_tokens, cached_input_tokens)
+
+
+def _effective_from(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(\d{4}-\d{2}-\d{2})?", value, re.ASCII):
+        raise InvalidArgumentError("effective_from of a price table must be a day, YYYY-MM-DD")
+    return value
 
 
 def _model_price(name: str, entry: object) -> ModelPrice:

@@ -1,14 +1,15 @@
 """Reserves money for calls that may cost some, and settles it after them.
 
-Above: the kernel composes it around tools that declare a ceiling. Below: `sql/queries.sql`: the
-statement that admits a call is the one that sets its money aside, so concurrent calls cannot
+Above: the kernel composes it around tools that declare a ceiling. Below: budgets: the statement
+that admits a call is the one that sets its money aside in every layer, so concurrent calls cannot
 overspend. What a call cost (`call.cost_usd`) becomes a ledger entry under the call's id; a tool
 may say in `call.facts["usage"]` for which `model`, `input_tokens`, `output_tokens` and
-`cached_input_tokens`.
+`cached_input_tokens`, and the `price_version` it used.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,6 @@ import anyio
 import structlog
 
 from agentos import (
-    BudgetExceededError,
     CallNext,
     Layer,
     Middleware,
@@ -25,26 +25,27 @@ from agentos import (
     ToolCall,
     ToolResult,
     Transaction,
+    UnavailableError,
     middleware,
 )
 from agentos_governance.authority.enforcement import HeldOrder, held_order
 from agentos_governance.contracts.model import usd_text
-from agentos_governance.orders import get_order, lock_order, roll_back, sql
+from agentos_governance.cost.budgets import Budgets, money_of, refusal_of, settle
+from agentos_governance.orders import get_order, lock_order, roll_back
 from agentos_governance.projections import work_order_stream
 
 USAGE = "usage"
+SETTLE_ATTEMPTS = 3
 
 _log = structlog.get_logger(__name__)
 
 
 def reserve_up_to(ceiling_usd: Decimal) -> Middleware:
-    """Hold `ceiling_usd` of the work order's budget during the call; settle what it really cost."""
+    """Hold `ceiling_usd` in every layer during the call; settle what it really cost."""
 
     @middleware(Layer.RESERVE)
     async def reserve(call: ToolCall, call_next: CallNext) -> ToolResult:
         held = held_order(call)
-        if held is None:
-            return await call_next(call)
         await _hold(call, held, ceiling_usd)
         try:
             result = await call_next(call)
@@ -63,26 +64,31 @@ def reserve_up_to(ceiling_usd: Decimal) -> Middleware:
     return reserve
 
 
-async def _hold(call: ToolCall, held: HeldOrder, usd: Decimal) -> None:
+async def _hold(call: ToolCall, held: HeldOrder | None, usd: Decimal) -> None:
     expires_at = call.now() + timedelta(seconds=call.tool.timeout_s * 2)
-    async with call.kernel.database.connection() as connection:
-        admitted = await connection.fetchrow(
-            sql.hold_cost, call.id, held.id, usd_text(usd), expires_at
-        )
-    if admitted is None:
-        raise BudgetExceededError(
-            f"{call.tool.name} may cost {usd_text(usd)} USD, which the budget of {held.id} "
-            "does not cover",
-            rule="cost_budget_usd",
-            contract_version=held.contract.version,
-            remedy="stand down, or ask for a contract with a larger budget",
-        )
+    money = money_of(call, held, usd)
+    shortage = await call.service(Budgets).hold(call.kernel.database, money, expires_at)
+    if shortage is not None:
+        version = None if held is None else held.contract.version
+        raise refusal_of(shortage, f"{call.tool.name} may cost {usd_text(usd)} USD", version)
 
 
-async def _settle_alone(call: ToolCall, held: HeldOrder) -> None:
+async def _settle_alone(call: ToolCall, held: HeldOrder | None) -> None:
+    # A settlement is booked once however often it is sent, also where a commit's outcome was lost.
+    for attempt in range(1, SETTLE_ATTEMPTS + 1):
+        try:
+            return await _settle_once(call, held)
+        except UnavailableError:
+            if attempt == SETTLE_ATTEMPTS:
+                _log.error("cost_not_settled", call=call.id, usd=call.cost_usd)
+                raise
+
+
+async def _settle_once(call: ToolCall, held: HeldOrder | None) -> None:
     transaction = await call.kernel.open_transaction()
     try:
-        await lock_order(transaction, held.id)
+        if held is not None:
+            await lock_order(transaction, held.id)
         await _settle(call, held, transaction)
         await transaction.commit()
     except BaseException:
@@ -90,18 +96,20 @@ async def _settle_alone(call: ToolCall, held: HeldOrder) -> None:
         raise
 
 
-async def _settle(call: ToolCall, held: HeldOrder, transaction: Transaction) -> None:
-    usd = await transaction.fetch_value(sql.settle_hold, call.id, call.cost_usd or "0")
+async def _settle(call: ToolCall, held: HeldOrder | None, transaction: Transaction) -> None:
+    settled = await settle(transaction, call.id, call.cost_usd or "0", call.now())
     if call.cost_usd is None:
         return
+    if settled is None:
+        usd = await _report_late(call, held, transaction)
+    else:
+        usd = settled[0] if settled[1] else None
     if usd is None:
-        # The sweeper took the call for dead and released its hold.
-        if await transaction.fetch_row(sql.book_cost, held.id, call.cost_usd) is None:
-            _log.error("cost_not_booked", call=call.id, work_order=held.id, usd=call.cost_usd)
-            return
-        usd = Decimal(call.cost_usd)
+        return
     if usd < Decimal(call.cost_usd):
         _log.error("cost_above_ceiling", call=call.id, tool=call.tool.name, usd=call.cost_usd)
+    if held is None:
+        return
     row = await get_order(transaction, held.id)
     await transaction.append(
         NewEvent(
@@ -112,6 +120,20 @@ async def _settle(call: ToolCall, held: HeldOrder, transaction: Transaction) -> 
             _usage(call, row, usd),
         )
     )
+
+
+async def _report_late(
+    call: ToolCall, held: HeldOrder | None, transaction: Transaction
+) -> Decimal | None:
+    """Book what a call cost that the sweeper took for dead; its hold was given back."""
+    usd = Decimal(call.cost_usd or "0")
+    # Its shares of the expired hold may still be there under the call's own id.
+    money = replace(money_of(call, held, usd), call=f"{call.id}/late")
+    if await call.service(Budgets).report(transaction, money) is None:
+        return usd
+    order = None if held is None else held.id
+    _log.error("cost_not_booked", call=call.id, work_order=order, usd=call.cost_usd)
+    return None
 
 
 def _usage(call: ToolCall, row: Any, usd: Decimal) -> dict[str, Any]:
@@ -128,4 +150,5 @@ def _usage(call: ToolCall, row: Any, usd: Decimal) -> dict[str, Any]:
         "output_tokens": usage.get("output_tokens", 0),
         "cached_input_tokens": usage.get("cached_input_tokens", 0),
         "usd": usd_text(usd),
+        "price_version": usage.get("price_version"),
     }

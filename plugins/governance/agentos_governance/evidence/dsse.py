@@ -1,6 +1,6 @@
 """DSSE envelopes with Ed25519 signatures, as in-toto attestations use them.
 
-Above: packets. Below: cryptography. Source: secure-systems-lab/dsse, protocol.md and envelope.md.
+Above: packets, observations. Below: cryptography. Source: secure-systems-lab/dsse, protocol.md and envelope.md.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign_envelope(payload: bytes, key: Ed25519PrivateKey) -> dict[str, Any]:
-    """An envelope around an in-toto statement, with one signature."""
-    signature = key.sign(pre_authentication_encoding(IN_TOTO_PAYLOAD, payload))
+def sign_envelope(
+    payload: bytes, key: Ed25519PrivateKey, payload_type: str = IN_TOTO_PAYLOAD
+) -> dict[str, Any]:
+    """An envelope around an in-toto statement, or another payload, with one signature."""
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
     return {
         "payload": base64.b64encode(payload).decode("ascii"),
-        "payloadType": IN_TOTO_PAYLOAD,
+        "payloadType": payload_type,
         "signatures": [
             {
                 "keyid": key_id(raw_public_key(key.public_key())),
@@ -39,14 +41,16 @@ def sign_envelope(payload: bytes, key: Ed25519PrivateKey) -> dict[str, Any]:
     }
 
 
-def envelope_payload(envelope: object) -> bytes:
+def envelope_payload(envelope: object, payload_type: str = IN_TOTO_PAYLOAD) -> bytes:
     """The payload of an envelope, not yet verified; VerificationError for another form."""
-    if not isinstance(envelope, dict) or envelope.get("payloadType") != IN_TOTO_PAYLOAD:
-        raise VerificationError(f"not a DSSE envelope of {IN_TOTO_PAYLOAD}")
+    if not isinstance(envelope, dict) or envelope.get("payloadType") != payload_type:
+        raise VerificationError(f"not a DSSE envelope of {payload_type}")
     return _decoded(envelope.get("payload"), "payload")
 
 
-def verify_envelope(envelope: dict[str, Any], raw_key: bytes) -> None:
+def verify_envelope(
+    envelope: dict[str, Any], raw_key: bytes, payload_type: str = IN_TOTO_PAYLOAD
+) -> None:
     """Raises VerificationError unless the envelope's one signature is by the key."""
     signatures = envelope.get("signatures")
     if not isinstance(signatures, list) or len(signatures) != 1:
@@ -55,7 +59,8 @@ def verify_envelope(envelope: dict[str, Any], raw_key: bytes) -> None:
     if not isinstance(entry, dict) or entry.get("keyid") != key_id(raw_key):
         raise VerificationError("the signature names another key")
     signature = _decoded(entry.get("sig"), "signature")
-    signed = pre_authentication_encoding(IN_TOTO_PAYLOAD, envelope_payload(envelope))
+    payload = envelope_payload(envelope, payload_type)
+    signed = pre_authentication_encoding(payload_type, payload)
     try:
         Ed25519PublicKey.from_public_bytes(raw_key).verify(signature, signed)
     except (InvalidSignature, ValueError) as error:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -22,6 +25,8 @@ from agentos import (
 )
 from agentos_governance.contracts.model import Contract
 from agentos_governance.evidence.blobs import MAX_BLOB_BYTES
+from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
+from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
 from agentos_governance.views import EvidenceView, GateView
 from agentos_governance.workspace.changes import WorkspaceDiff
 from agentos_governance.workspace.file_reading import read_workspace_file
@@ -31,6 +36,7 @@ from agentos_governance.workspace.worktrees import Workspace
 
 MAX_FINDINGS = 200
 MAX_FINDING_CHARS = 1_000
+THREADS = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +55,7 @@ class Submission:
     diff: WorkspaceDiff | None
     summary: str
     not_compared: str | None = None
+    kinds: EvidenceKinds = field(default_factory=lambda: EvidenceKinds(SHIPPED_KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +87,87 @@ def _shortened(finding: str) -> str:
 
 
 async def _required_evidence(submission: Submission) -> list[str]:
-    present = {item.kind for item in submission.evidence}
-    return [
+    """What the contract requires is there, and the newest of it passes; tests pass in any case."""
+    newest = _newest_by_kind(submission.evidence)
+    required = [submission.kinds.requirement(e) for e in submission.contract.evidence_required]
+    findings = [
         f"evidence of kind {kind!r} is required and none was recorded"
-        for kind in submission.contract.evidence_required
-        if kind not in present
+        for kind in dict.fromkeys(requirement.kind for requirement in required)
+        if kind not in newest
     ]
-
-
-async def _evidence_digests(submission: Submission) -> list[str]:
-    if submission.workspace is None:
-        return []
-    # A later claim of the same kind about the same file stands in place of the earlier one.
-    current = {(item.kind, item.path): item for item in submission.evidence}
-    findings = []
-    for item in current.values():
-        if item.path is not None:
-            finding = await _check_claim(submission.workspace, item, item.path)
-            if finding is not None:
-                findings.append(finding)
+    judged = {requirement.kind for requirement in required}
+    judged |= {kind.name for kind in submission.kinds if kind.is_always_judged}
+    for name in sorted(judged & newest.keys()):
+        kind = submission.kinds.find(name)
+        for item in newest[name] if kind is not None else ():
+            findings += _failures(item, kind)
     return findings
 
 
-async def _check_claim(workspace: Workspace, item: EvidenceView, path: str) -> str | None:
-    """Why a claim's file is not what was recorded; it may be the version of the base commit."""
+def _newest_by_kind(evidence: Sequence[EvidenceView]) -> dict[str, list[EvidenceView]]:
+    """The last piece of each kind; where it is one of many recorded at once, all of those."""
+    newest: dict[str, list[EvidenceView]] = {}
+    for item in evidence:
+        before = newest.get(item.kind)
+        if before is not None and item.batch is not None and before[-1].batch == item.batch:
+            before.append(item)
+        else:
+            newest[item.kind] = [item]
+    return newest
+
+
+def _failures(item: EvidenceView, kind: EvidenceKind | None) -> list[str]:
+    if kind is None:
+        return []
+    where = f" {item.path}" if item.path is not None else ""
+    if kind.facts and not item.facts:
+        # Recorded before the kind was declared, so nobody has looked into it.
+        return [f"{item.id}: the {kind.name}{where} was never examined; record it again"]
+    return [f"{item.id}: {kind.name}{where}: {found}" for found in kind.find_failures(item.facts)]
+
+
+async def _evidence_digests(submission: Submission) -> list[str]:
+    """Every claim's file is hashed again, in threads; those that differ may be the base version."""
+    workspace = submission.workspace
+    if workspace is None:
+        return []
+    # A later claim of the same kind about the same file stands in place of the earlier one.
+    current = {(item.kind, item.path): item for item in submission.evidence if item.path}
+    differing = await asyncio.to_thread(_find_differing, workspace.path, list(current.values()))
+    findings: list[str] = []
+    for item, now in differing:
+        if len(findings) > MAX_FINDINGS:
+            # What is left is not compared with the base: the work is not let through anyhow.
+            findings.append(f"{item.id}: {item.path} {now}")
+        elif (finding := await _check_base(workspace, item, now)) is not None:
+            findings.append(finding)
+    return findings
+
+
+def _find_differing(
+    workspace: Path, items: Sequence[EvidenceView]
+) -> list[tuple[EvidenceView, str]]:
+    """The claims whose file is not what was recorded, each with what is there now."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        states = pool.map(partial(_compare_file, workspace), items)
+        return [(item, now) for item, now in zip(items, states, strict=True) if now is not None]
+
+
+def _compare_file(workspace: Path, item: EvidenceView) -> str | None:
     try:
-        _, content = await asyncio.to_thread(
-            read_workspace_file, workspace.path, path, MAX_BLOB_BYTES
-        )
-        now = "has changed since it was recorded; record it again"
-        if sha256_hex(content) == item.sha256:
-            return None
+        _, content = read_workspace_file(workspace, item.path or "", MAX_BLOB_BYTES)
     except NotFoundError:
-        now = f"does not exist; its digest was {item.sha256}"
+        return f"does not exist; its digest was {item.sha256}"
     except (CallRefusedError, InvalidArgumentError) as error:
-        now = f"cannot be read again: {error.message}"
+        return f"cannot be read again: {error.message}"
+    if sha256_hex(content) == item.sha256:
+        return None
+    return "has changed since it was recorded; record it again"
+
+
+async def _check_base(workspace: Workspace, item: EvidenceView, now: str) -> str | None:
+    """Why a claim's file is not what was recorded; it may be the version of the base commit."""
+    path = item.path or ""
     try:
         base = await read_file_at(
             Git(workspace.repo_root), workspace.base_commit, path, MAX_BLOB_BYTES

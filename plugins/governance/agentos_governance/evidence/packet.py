@@ -1,49 +1,76 @@
 """Evidence packets: everything a reviewer needs, signed, in one folder that proves itself.
 
-Above: submit_work_order, `agentos evidence verify`. Below: dsse, durable_files, canonical JSON.
+Above: packets (fills them from the database), tests. Below: dsse, durable_files, canonical JSON.
 
     <folder>/
       statement.json        in-toto Statement v1; its subjects are every other file, by SHA-256
       statement.dsse.json   the same bytes in a DSSE envelope, Ed25519
       claims.jsonl          one claim a line, in canonical JSON
+      proofs.jsonl          for each claim, in the same line: its event, and RFC 6962 paths of the
+                            event in the signed event tree and of its file in the file tree
+      verify_packet.py      verifies the folder; needs Python and `cryptography`, nothing else
       files/<sha256>        what the claims rest on, by content
 
-The signer's public key stands in the predicate, so a packet verifies offline by itself; whoever
-pins keys (`trusted_keys`) learns as well that it is the right one.
+The signer's public keys stand in the predicate, so a packet verifies offline by itself; whoever
+pins keys learns as well that it is the right one.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from agentos import InvalidArgumentError, canonical_json, sha256_hex
+from agentos import InvalidArgumentError, KeyRing, canonical_json, sha256_hex
 from agentos_governance.evidence.dsse import sign_envelope
 from agentos_governance.evidence.durable_files import (
     file_sha256,
-    iter_file,
     make_private_folder,
     sync_folder,
     write_durable,
     write_durable_chunks,
 )
-from agentos_governance.evidence.keys import key_id, raw_public_key
+from agentos_governance.evidence.verify_packet import (
+    CLAIMS_FILE,
+    ENVELOPE_FILE,
+    FILES_FOLDER,
+    PREDICATE_TYPE,
+    PROOFS_FILE,
+    STATEMENT_FILE,
+    STATEMENT_TYPE,
+    VERIFIER_FILE,
+)
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://agentos.dev/evidence/v1"
+THREADS = 4
+_CHUNK_BYTES = 1 << 20
 
-STATEMENT_FILE = "statement.json"
-ENVELOPE_FILE = "statement.dsse.json"
-CLAIMS_FILE = "claims.jsonl"
-FILES_FOLDER = "files"
+ReadFile = Callable[[str], Iterator[bytes]]
+"""The bytes of a digest, piece by piece; raises where they are not what it says."""
 
-CLAIM_FIELDS = ("id", "kind", "claim", "path", "lines", "sha256", "level", "event_hash")
+
+@dataclass(frozen=True, slots=True)
+class PacketContent:
+    """What goes into a packet, besides its signature.
+
+    `claims` and `proofs` are files of lines; whoever writes the packet closes them. `digests` are
+    those of the files, sorted.
+    """
+
+    work_order: str
+    predicate: Mapping[str, Any]
+    claims: IO[bytes]
+    proofs: IO[bytes]
+    digests: Sequence[str]
+
+    def close(self) -> None:
+        """Let go of the lines."""
+        self.claims.close()
+        self.proofs.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,89 +84,90 @@ class PacketSummary:
 
 
 def write_packet(
-    directory: Path,
-    *,
-    work_order: str,
-    predicate: Mapping[str, Any],
-    claims: Sequence[Mapping[str, Any]],
-    files: Mapping[str, bytes | Path],
-    signing_key: Ed25519PrivateKey,
+    directory: Path, content: PacketContent, *, read_file: ReadFile, keys: KeyRing
 ) -> PacketSummary:
     """Writes the packet of a work order into `directory` (`evidence/<work order id>`).
 
-    `files` maps SHA-256 to content or to a regular file. The same arguments give the same bytes,
-    so writing again after a crash completes the packet; writing other arguments replaces it.
-    Raises InvalidArgumentError for content that is not what its digest says.
+    The same content under the same keys gives the same bytes, so writing again after a crash
+    completes the packet; writing other content replaces it. Raises InvalidArgumentError for a
+    file that is not what its digest says.
     """
     store = directory / FILES_FOLDER
     make_private_folder(directory)
     make_private_folder(store)
-    for digest, content in sorted(files.items()):
-        _store(store, digest, content)
-    claims_bytes = b"".join(_claim_line(claim, files) for claim in claims)
-    raw_key = raw_public_key(signing_key.public_key())
-    statement = canonical_json(
+    with ThreadPoolExecutor(THREADS) as pool:
+        # Consumed one by one: the first error ends it.
+        for _ in pool.map(partial(_store, store, read_file), content.digests):
+            pass
+    _remove_others(store, set(content.digests))
+    documents = {
+        CLAIMS_FILE: _write_lines(directory / CLAIMS_FILE, content.claims),
+        PROOFS_FILE: _write_lines(directory / PROOFS_FILE, content.proofs),
+        VERIFIER_FILE: _write_verifier(directory / VERIFIER_FILE),
+    }
+    statement = _statement(content, documents, keys)
+    write_durable(directory / STATEMENT_FILE, statement)
+    envelope = canonical_json(sign_envelope(statement, keys.private_key))
+    write_durable(directory / ENVELOPE_FILE, envelope)
+    for folder in (store, directory, directory.parent):
+        sync_folder(folder)
+    return PacketSummary(
+        directory, sha256_hex(statement), keys.current.key_id, len(content.digests)
+    )
+
+
+def _statement(content: PacketContent, documents: Mapping[str, str], keys: KeyRing) -> bytes:
+    named = [*sorted(documents.items()), *((f"{FILES_FOLDER}/{d}", d) for d in content.digests)]
+    return canonical_json(
         {
             "_type": STATEMENT_TYPE,
-            "subject": _subjects(claims_bytes, files),
+            "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in named],
             "predicateType": PREDICATE_TYPE,
             "predicate": {
-                **predicate,
-                "work_order": work_order,
+                **content.predicate,
+                "work_order": content.work_order,
                 "signer": {
-                    "key_id": key_id(raw_key),
-                    "public_key": base64.b64encode(raw_key).decode("ascii"),
+                    "key_id": keys.current.key_id,
+                    "public_key": keys.current.public_key,
+                    "chain": [key.document() for key in keys.keys],
                 },
             },
         }
     )
-    _remove_others(store, files)
-    write_durable(directory / CLAIMS_FILE, claims_bytes)
-    write_durable(directory / STATEMENT_FILE, statement)
-    envelope = canonical_json(sign_envelope(statement, signing_key))
-    write_durable(directory / ENVELOPE_FILE, envelope)
-    for folder in (store, directory, directory.parent):
-        sync_folder(folder)
-    return PacketSummary(directory, sha256_hex(statement), key_id(raw_key), len(files))
 
 
-def _claim_line(claim: Mapping[str, Any], files: Mapping[str, bytes | Path]) -> bytes:
-    """One line of claims.jsonl; `stored` says whether the packet holds what it rests on."""
-    missing = [name for name in CLAIM_FIELDS if name not in claim]
-    if missing:
-        raise InvalidArgumentError(f"a claim lacks {', '.join(missing)}")
-    return canonical_json({**claim, "stored": claim["sha256"] in files}) + b"\n"
-
-
-def _subjects(claims_bytes: bytes, files: Mapping[str, bytes | Path]) -> list[dict[str, Any]]:
-    named = [(CLAIMS_FILE, sha256_hex(claims_bytes))]
-    named += [(f"{FILES_FOLDER}/{digest}", digest) for digest in sorted(files)]
-    return [{"name": name, "digest": {"sha256": digest}} for name, digest in named]
-
-
-def _store(store: Path, digest: str, content: bytes | Path) -> None:
+def _store(store: Path, read_file: ReadFile, digest: str) -> None:
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise InvalidArgumentError(f"{digest[:80]!r} is not a SHA-256 in lower-case hexadecimal")
     path = store / digest
     if path.is_file() and not path.is_symlink() and file_sha256(path) == digest:
         return
-    chunks = iter([content]) if isinstance(content, bytes) else iter_file(content)
-    write_durable_chunks(path, _checked(chunks, digest))
+    write_durable_chunks(path, read_file(digest))
 
 
-def _checked(chunks: Iterator[bytes], digest: str) -> Iterator[bytes]:
-    """The chunks; raises before the last is durable when they are not what `digest` says."""
+def _write_lines(path: Path, lines: IO[bytes]) -> str:
+    """The SHA-256 of what was written."""
     hasher = hashlib.sha256()
-    for chunk in chunks:
-        hasher.update(chunk)
-        yield chunk
-    if hasher.hexdigest() != digest:
-        raise InvalidArgumentError(f"content given as {digest} has SHA-256 {hasher.hexdigest()}")
+    lines.seek(0)
+
+    def chunks() -> Iterator[bytes]:
+        while chunk := lines.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+            yield chunk
+
+    write_durable_chunks(path, chunks())
+    return hasher.hexdigest()
 
 
-def _remove_others(store: Path, files: Mapping[str, bytes | Path]) -> None:
+def _write_verifier(path: Path) -> str:
+    source = files("agentos_governance.evidence").joinpath(VERIFIER_FILE).read_bytes()
+    write_durable(path, source)
+    return sha256_hex(source)
+
+
+def _remove_others(store: Path, kept: set[str]) -> None:
     """Files of an earlier packet, and parts a killed writer left."""
-    for folder, kept in ((store, set(files)), (store.parent, {FILES_FOLDER})):
+    for folder in (store, store.parent):
         for path in folder.iterdir():
             is_part = path.name.startswith(".") and path.name.endswith(".part")
             if is_part or (folder is store and path.name not in kept):

@@ -1,7 +1,7 @@
 """Makes the evidence packet of a work order from its events, evidence, votes and costs.
 
-Above: submission, completion, reports. Below: packet (the folder format), blobs, keys. A packet is
-derived: it can be made again from the database and the blobs at any time.
+Above: submission, completion, reports. Below: packet (the folder format), packet_lines, blobs,
+keys. A packet is derived: it can be made again from the database and the blobs at any time.
 """
 
 from __future__ import annotations
@@ -10,38 +10,41 @@ import asyncio
 import base64
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentos import Event, Kernel, Settings, load_or_create_signing_key
-from agentos_governance.evidence.blobs import BlobStore
+from agentos import Event, Kernel, Settings, format_time
+from agentos_governance.evidence.blobs import BlobStore, iter_blob, open_blob_store
 from agentos_governance.evidence.durable_files import make_private_folder
-from agentos_governance.evidence.packet import ENVELOPE_FILE, PacketSummary, write_packet
+from agentos_governance.evidence.keys import evidence_keys
+from agentos_governance.evidence.merkle import MerkleTree
+from agentos_governance.evidence.packet import PacketContent, PacketSummary, write_packet
+from agentos_governance.evidence.packet_lines import (
+    Trees,
+    event_tree,
+    file_tree,
+    hexadecimal,
+    sql,
+    write_lines,
+)
+from agentos_governance.evidence.verify_packet import ENVELOPE_FILE, PREDICATE_TYPE
 from agentos_governance.orders import (
     Reader,
     cost_view,
     get_order,
-    list_evidence,
+    list_contract_versions,
     list_votes,
-    read_history,
-    sql,
 )
-from agentos_governance.views import EvidenceView, GateView
+from agentos_governance.projections import work_order_stream
+from agentos_governance.views import GateView
 
 ENDED = ("work_order.completed", "work_order.failed")
-
-
-@dataclass(frozen=True, slots=True)
-class PacketContent:
-    """What goes into a packet, besides its signature."""
-
-    work_order: str
-    predicate: dict[str, Any]
-    claims: list[dict[str, Any]]
-    digests: list[str]
+SUBMITTED = "work_order.submitted"
+THREADS = 8
 
 
 def packet_folder(settings: Settings, work_order: str) -> Path:
@@ -51,24 +54,37 @@ def packet_folder(settings: Settings, work_order: str) -> Path:
 
 def store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
     """Write the packet durably; the same content gives the same bytes. One writer at a time."""
-    blobs = BlobStore(settings.home / "blobs")
-    files = {d: blobs.path(d) for d in content.digests if blobs.path(d).is_file()}
-    with _only_writer(settings.home / "locks" / f"packet-{content.work_order}"):
-        for folder in ("evidence", "keys"):
-            make_private_folder(settings.home / folder)
-        return write_packet(
-            packet_folder(settings, content.work_order),
-            work_order=content.work_order,
-            predicate=content.predicate,
-            claims=content.claims,
-            files=dict(files),
-            signing_key=load_or_create_signing_key(settings.home / "keys" / "evidence.key"),
-        )
+    try:
+        with _only_writer(settings, content.work_order):
+            return _write(settings, content)
+    finally:
+        content.close()
+
+
+def _store_final_packet(settings: Settings, content: PacketContent, event_hash: str) -> None:
+    """The same, unless another writer was faster: nobody sees a finished packet change."""
+    try:
+        with _only_writer(settings, content.work_order):
+            if not is_packet_after(settings, content.work_order, event_hash):
+                _write(settings, content)
+    finally:
+        content.close()
+
+
+def _write(settings: Settings, content: PacketContent) -> PacketSummary:
+    make_private_folder(settings.home / "evidence")
+    return write_packet(
+        packet_folder(settings, content.work_order),
+        content,
+        read_file=partial(iter_blob, open_blob_store(settings)),
+        keys=evidence_keys(settings),
+    )
 
 
 @contextmanager
-def _only_writer(lock: Path) -> Iterator[None]:
+def _only_writer(settings: Settings, work_order: str) -> Iterator[None]:
     """Keep other threads and processes out; a killed holder's lock is free."""
+    lock = settings.home / "locks" / f"packet-{work_order}"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -79,41 +95,119 @@ async def packet_content(
     reader: Reader,
     work_order: str,
     *,
+    settings: Settings,
     gates: list[GateView],
     diff: dict[str, Any] | None,
     summary: str,
     head: Event,
 ) -> PacketContent:
-    """The packet of the work order as the reader sees it; `head` is the event it is made after."""
+    """The packet of the work order as the reader sees it; `head` is the event it is made after.
+
+    Whoever gets it hands it to `store_packet`, or closes it.
+    """
     row = await get_order(reader, work_order)
-    rows = await reader.fetch(sql.list_evidence, work_order)
-    evidence = await list_evidence(reader, work_order)
     votes = await list_votes(reader, work_order)
-    claims = [_claim(view, row["event_hash"]) for view, row in zip(evidence, rows, strict=True)]
+    digests = await _stored_digests(reader, settings, work_order, head.seq, diff)
+    files, file_index = await asyncio.to_thread(file_tree, digests)
+    events = await event_tree(reader, work_order, head.seq)
+    claims, proofs, n_claims = await write_lines(
+        reader, work_order, Trees(events, files, file_index)
+    )
     predicate = {
         "title": row["title"],
         "objective": row["objective"],
         "summary": summary,
         "contract": dict(row["contract"]),
         "contract_version": row["contract_version"],
+        "contract_versions": [
+            version.model_dump(mode="json")
+            for version in await list_contract_versions(reader, work_order)
+        ],
         "repository": {"base_commit": row["base_commit"], "branch": row["branch"]},
         "diff": diff,
         "gates": [gate.model_dump(mode="json") for gate in gates],
         "votes": [vote.model_dump(mode="json") for vote in votes],
         "cost": cost_view(row).model_dump(mode="json"),
-        "event_head": {"stream": head.stream, "seq": head.seq, "hash": head.hash},
+        "claims": n_claims,
+        "event_head": {
+            "stream": head.stream,
+            "seq": head.seq,
+            "hash": head.hash,
+            "at": format_time(head.at),
+        },
+        "event_tree": {
+            **tree_document(events),
+            "head_path": hexadecimal(events.inclusion_path(events.size - 1)),
+            "previous": await _previous(reader, head, events),
+        },
+        "file_tree": tree_document(files),
     }
-    return PacketContent(
-        work_order, predicate, claims, sorted({claim["sha256"] for claim in claims})
-    )
+    return PacketContent(work_order, predicate, claims, proofs, digests)
+
+
+def tree_document(tree: MerkleTree) -> dict[str, Any]:
+    """Size and root of a tree."""
+    return {"size": tree.size, "root": tree.root.hex()}
+
+
+async def _previous(reader: Reader, head: Event, events: MerkleTree) -> dict[str, Any] | None:
+    """The tree of the packet before, and what proves that this one continues it."""
+    submitted = await find_event(reader, head.stream, [SUBMITTED], head.seq)
+    tree = None if submitted is None else submitted.data.get("event_tree")
+    if submitted is None or tree is None:
+        return None
+    return {
+        **tree,
+        "packet_sha256": submitted.data["packet_sha256"],
+        "path": hexadecimal(events.consistency_path(tree["size"])),
+    }
+
+
+async def _stored_digests(
+    reader: Reader,
+    settings: Settings,
+    work_order: str,
+    last_seq: int,
+    diff: dict[str, Any] | None,
+) -> list[str]:
+    """Digests of the evidence and of the patch, sorted; without those whose bytes are not here."""
+    rows = await reader.fetch(sql.list_digests, work_order, last_seq)
+    wanted = {row["sha256"] for row in rows}
+    if diff is not None and diff.get("patch_sha256") is not None:
+        wanted.add(diff["patch_sha256"])
+    return await asyncio.to_thread(_those_stored, open_blob_store(settings), sorted(wanted))
+
+
+def _those_stored(blobs: BlobStore, digests: Sequence[str]) -> list[str]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        is_stored = pool.map(blobs.has, digests)
+        return [digest for digest, stored in zip(digests, is_stored, strict=True) if stored]
+
+
+async def find_event(
+    reader: Reader, stream: str, types: Sequence[str], last_seq: int | None = None
+) -> Event | None:
+    """The last event of these types in a stream, at or before `last_seq`; None without one."""
+    row = await reader.fetch_row(sql.find_last_event, stream, list(types), last_seq)
+    return None if row is None else Event(**dict(row))
+
+
+async def find_head(reader: Reader, work_order: str) -> Event:
+    """The last event of a work order that is more than the record of a call."""
+    row = await reader.fetch_row(sql.find_head, work_order_stream(work_order))
+    return Event(**dict(row))
 
 
 def is_packet_after(settings: Settings, work_order: str, event_hash: str) -> bool:
-    """Whether the packet on disk was completely written, after the event with that hash."""
+    """Whether the packet on disk was completely written, after the event with that hash.
+
+    One of an older form is as good as none.
+    """
     try:
         envelope = json.loads((packet_folder(settings, work_order) / ENVELOPE_FILE).read_bytes())
         statement = json.loads(base64.b64decode(envelope["payload"]))
-        return bool(statement["predicate"]["event_head"]["hash"] == event_hash)
+        head = statement["predicate"]["event_head"]
+        return bool(head["hash"] == event_hash and statement["predicateType"] == PREDICATE_TYPE)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -123,9 +217,9 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> None:
 
     Called when a work order ends, at start for what a crash left out, and by reports.
     """
-    history = await read_history(kernel.database, work_order)
-    ended = next((e for e in reversed(history) if e.type in ENDED), None)
-    submitted = next((e for e in reversed(history) if e.type == "work_order.submitted"), None)
+    stream = work_order_stream(work_order)
+    ended = await find_event(kernel.database, stream, ENDED)
+    submitted = await find_event(kernel.database, stream, [SUBMITTED])
     if ended is None or submitted is None:
         return
     if await asyncio.to_thread(is_packet_after, kernel.settings, work_order, ended.hash):
@@ -133,26 +227,10 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> None:
     content = await packet_content(
         kernel.database,
         work_order,
+        settings=kernel.settings,
         gates=[GateView(**gate) for gate in submitted.data["gates"]],
         diff=submitted.data["diff"],
         summary=submitted.data["summary"],
         head=ended,
     )
-    await asyncio.to_thread(store_packet, kernel.settings, content)
-
-
-def _claim(item: EvidenceView, event_hash: str) -> dict[str, Any]:
-    lines = None
-    if item.start_line is not None:
-        lines = {"start": item.start_line, "end": item.end_line}
-    return {
-        "id": item.id,
-        "kind": item.kind,
-        "claim": item.claim,
-        "path": item.path,
-        "lines": lines,
-        "sha256": item.sha256,
-        "level": item.level,
-        "worker": item.worker,
-        "event_hash": event_hash,
-    }
+    await asyncio.to_thread(_store_final_packet, kernel.settings, content, ended.hash)

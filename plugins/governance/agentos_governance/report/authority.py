@@ -7,12 +7,14 @@ from typing import Any
 from agentos import Event, Kernel, format_time
 from agentos_governance.bounds import newest_within
 from agentos_governance.contracts.model import contract_document, parse_contract
+from agentos_governance.contracts.versions import sql as contract_sql
 from agentos_governance.orders import MAX_LIST_BYTES, sql
 from agentos_governance.projections import work_order_stream
 from agentos_governance.report.model import MAX_SOURCES, Answer, Source, reference, sources
 
 MAX_REFUSALS = 20
 MAX_DENIALS = 500
+MAX_VERSIONS = 50
 
 
 def who(row: Any, history: list[Event]) -> Answer:
@@ -60,6 +62,7 @@ async def why_allowed(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
         facts={
             "contract_version": row["contract_version"],
             "contract": contract_document(parse_contract(row["contract"])),
+            "contract_versions": await _versions(kernel, row["id"]),
             "calls_allowed": n_allowed,
             "calls_refused": n_refused,
             "refusals": refusals,
@@ -69,6 +72,29 @@ async def why_allowed(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
             *(Source(what="refusal", event=item["event"]) for item in refusals[-MAX_SOURCES:]),
         ],
     )
+
+
+async def _versions(kernel: Kernel, work_order: str) -> list[dict[str, Any]]:
+    """Every version of the contract that was in force, oldest first, and what it admitted."""
+    stream = work_order_stream(work_order)
+    calls = {
+        row["version"]: row["n_calls"]
+        for row in await kernel.database.fetch(contract_sql.count_calls_by_version, stream)
+    }
+    rows = await kernel.database.fetch(
+        contract_sql.list_contract_versions, work_order, MAX_VERSIONS
+    )
+    return [
+        {
+            "number": row["number"],
+            "version": row["version"],
+            "created_by": row["created_by"],
+            "created_at": format_time(row["created_at"]),
+            "reason": row["reason"],
+            "calls_allowed": calls.get(row["version"], 0),
+        }
+        for row in reversed(rows)
+    ]
 
 
 def _refusal(stream: str, event: Any) -> dict[str, Any]:

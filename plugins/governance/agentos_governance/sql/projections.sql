@@ -13,6 +13,10 @@ insert into governance.dependency (work_order, depends_on) select $1, d from unn
 -- The last dependency of work order $1 completed.
 update governance.work_order set state = 'ready' where id = $1;
 
+-- name: set_base
+-- The work on work order $1 begins at commit $2; the first one stays.
+update governance.work_order set base_commit = $2 where id = $1 and base_commit is null;
+
 -- name: set_claimed
 -- $1 id, $2 worker, $3 epoch, $4 time, $5 workspace, $6 branch, $7 base commit.
 update governance.work_order
@@ -40,10 +44,15 @@ update governance.work_order set state = $2, worker = null, ended_at = $3 where 
 
 -- name: insert_evidence
 -- $1 id, $2 work order, $3 kind, $4 claim, $5 path, $6 and $7 lines, $8 digest, $9 level, $10 worker,
--- $11 time, $12 event hash.
+-- $11 time, $12 event hash, $13 its number in the stream, $14 facts, $15 batch, $16 observation.
 insert into governance.evidence (id, work_order, kind, claim, path, start_line, end_line, sha256,
-       level, worker, created_at, event_hash)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+       level, worker, created_at, event_hash, seq, facts, batch, observation_sha256)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
+
+-- name: set_evidence_reviewed
+-- What was reported on work order $1 before $2 in its stream is reviewed now.
+update governance.evidence set level = 'reviewed'
+ where work_order = $1 and seq < $2 and level = 'reported';
 
 -- name: upsert_vote
 -- One vote a person and packet; a person who votes again changes their mind.
@@ -58,8 +67,8 @@ on conflict (work_order, packet_sha256, voter) do update
 -- $1 work order, $2 request, $3 phase, $4 role, $5 model, $6 action, $7 worker, $8 input, $9 output,
 -- $10 cached input tokens, $11 USD, $12 time.
 insert into governance.ledger (work_order, request_id, phase, role, model, action, worker,
-       input_tokens, output_tokens, cached_input_tokens, usd, recorded_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::numeric, $12);
+       input_tokens, output_tokens, cached_input_tokens, usd, recorded_at, price_version)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::numeric, $12, $13);
 
 -- name: wrong_budgets
 -- Budgets whose cap is not the contract's, or whose sums are not those of the ledger and the holds.

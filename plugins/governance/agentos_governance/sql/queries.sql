@@ -13,8 +13,10 @@ select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires
 select id from governance.work_order where id = $1 for no key update;
 
 -- name: list_work_orders
--- $1 state, $2 role, $3 phase, $4 only claimable at $8; after ($5 priority, $6 time, $7 id); $9 rows.
-select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
+-- $1 state, $2 role, $3 phase (any where null); after ($4 -priority, $5 time, $6 id); $7 rows.
+select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo, w.parent,
+       w.contract_version, w.created_by, w.created_at, w.packet_sha256,
+       l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
        b.cap_usd, b.held_usd, b.spent_usd
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
@@ -22,28 +24,150 @@ select w.*, l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires
  where ($1::text is null or w.state = $1)
    and ($2::text is null or w.role = $2)
    and ($3::text is null or w.phase = $3)
-   and (not $4::boolean or w.state in ('ready', 'suspended')
-        or (w.state = 'active' and (l.expires_at is null or l.expires_at <= $8::timestamptz)))
-   and ($5::int is null or (-w.priority, w.created_at, w.id) > (-$5::int, $6::timestamptz, $7::text))
- order by w.priority desc, w.created_at, w.id
- limit $9;
+   and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+ order by -w.priority, w.created_at, w.id
+ limit $7;
 
--- name: find_claimable
--- Claimable work orders for role $1 (any where null) at $2, best first, without $3; $4 rows.
-select w.id
+-- name: show_work_orders
+-- The work orders $1 as lists show them, in the order of lists.
+select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo, w.parent,
+       w.contract_version, w.created_by, w.created_at, w.packet_sha256,
+       l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
+       b.cap_usd, b.held_usd, b.spent_usd
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
- where ($1::text is null or w.role = $1)
-   and (w.state in ('ready', 'suspended')
-        or (w.state = 'active' and (l.expires_at is null or l.expires_at <= $2)))
-   and w.id <> all ($3::text[])
- order by w.priority desc, w.created_at, w.id
- limit $4;
+  left join governance.budget b on b.work_order = w.id
+ where w.id = any ($1::text[])
+ order by -w.priority, w.created_at, w.id;
+
+-- name: find_claimable
+-- Claimable at $1, best first: ready or left by another, or active with a lease that ran out (late)
+-- or was lost. $2 state, $3 phase (any where null); after ($4 -priority, $5 time, $6 id); without
+-- $7; $8 rows.
+with free as (
+    select w.id, w.priority, w.created_at
+      from governance.work_order w
+     where w.state in ('ready', 'suspended')
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+), late as (
+    select w.id, w.priority, w.created_at
+      from governance.lease l join governance.work_order w on w.id = l.work_order
+     where l.expires_at <= $1 and w.state = 'active'
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+), lost as (
+    select w.id, w.priority, w.created_at
+      from governance.work_order w
+     where w.state = 'active'
+       and not exists (select from governance.lease l where l.work_order = w.id)
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+)
+select id
+  from (table free union all table late union all table lost) found
+ order by -priority, created_at, id
+ limit $8;
+
+-- name: find_claimable_of_role
+-- The same for role $9: a statement of its own, so that its plan walks the index by role.
+with free as (
+    select w.id, w.priority, w.created_at
+      from governance.work_order w
+     where w.state in ('ready', 'suspended') and w.role = $9
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+), late as (
+    select w.id, w.priority, w.created_at
+      from governance.lease l join governance.work_order w on w.id = l.work_order
+     where l.expires_at <= $1 and w.state = 'active' and w.role = $9
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+), lost as (
+    select w.id, w.priority, w.created_at
+      from governance.work_order w
+     where w.state = 'active' and w.role = $9
+       and not exists (select from governance.lease l where l.work_order = w.id)
+       and ($2::text is null or w.state = $2)
+       and ($3::text is null or w.phase = $3)
+       and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
+       and w.id <> all ($7::text[])
+     order by -w.priority, w.created_at, w.id
+     limit $8
+)
+select id
+  from (table free union all table late union all table lost) found
+ order by -priority, created_at, id
+ limit $8;
+
+-- name: lock_work_graph
+-- One maker at a time of work orders that have both a parent and dependencies.
+select pg_advisory_xact_lock(hashtextextended('governance.work_graph', 0));
+
+-- name: find_waiting_for
+-- Those of the work orders $2 that wait for $1, or are it: by a dependency, or as a parent by a child.
+with recursive waiting (id) as (
+    select $1::text
+     union
+    select w.id
+      from waiting x
+     cross join lateral (
+        select d.work_order as id from governance.dependency d where d.depends_on = x.id
+         union all
+        select c.parent from governance.work_order c where c.id = x.id and c.parent is not null
+     ) w
+)
+select id from waiting where id = any ($2::text[]) order by id limit 1;
+
+-- name: list_open_children
+-- Up to ten open work orders whose parent is $1.
+select id from governance.work_order
+ where parent = $1 and state not in ('completed', 'failed', 'cancelled')
+ order by created_at, id limit 10;
+
+-- name: lock_open_descendants
+-- Lock every open work order below $1, oldest first; below an ended one there are none.
+with recursive below (id) as (
+    select c.id from governance.work_order c
+     where c.parent = $1 and c.state not in ('completed', 'failed', 'cancelled')
+     union
+    select c.id from below b join governance.work_order c on c.parent = b.id
+     where c.state not in ('completed', 'failed', 'cancelled')
+)
+select w.id from governance.work_order w join below b on b.id = w.id
+ order by w.created_at, w.id
+   for no key update of w;
+
+-- name: still_open
+-- Those of the work orders $1 that are open, oldest first.
+select id from governance.work_order
+ where id = any ($1::text[]) and state not in ('completed', 'failed', 'cancelled')
+ order by created_at, id;
 
 -- name: find_held_orders
 -- Up to two work orders whose lease worker $1 holds, living at $3 before expired; $2 names one, or null.
-select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo,
-       w.first_claimed_at, l.epoch, l.ttl_s, l.expires_at
+select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo, w.parent,
+       w.first_claimed_at, w.phase, w.branch, w.base_commit, l.epoch, l.ttl_s, l.expires_at
   from governance.lease l
   join governance.work_order w on w.id = l.work_order
  where l.worker = $1 and w.state = 'active' and ($2::text is null or w.id = $2)
@@ -113,9 +237,12 @@ select w.id
 select epoch, worker, person, claimed_at from governance.claim where work_order = $1 order by epoch;
 
 -- name: list_evidence
--- Evidence of work order $1 in the order it was recorded.
-select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash
-  from governance.evidence where work_order = $1 order by created_at, id;
+-- Evidence of work order $1 in the order it was recorded; the newest $2, or all where null.
+select * from (
+    select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at,
+           event_hash, facts, batch, seq
+      from governance.evidence where work_order = $1 order by seq desc limit $2::int) newest
+ order by seq;
 
 -- name: count_evidence
 -- How many pieces of evidence work order $1 has.
@@ -142,48 +269,10 @@ insert into governance.budget (work_order, cap_usd) values ($1, $2::text::numeri
 -- Money of work order $1.
 select cap_usd, held_usd, spent_usd from governance.budget where work_order = $1;
 
--- name: book_cost
--- Hold and settle $2 USD of work order $1 in one statement; no row: the budget does not cover it.
-update governance.budget set spent_usd = spent_usd + $2::text::numeric
- where work_order = $1 and spent_usd + held_usd + $2::text::numeric <= cap_usd
-returning cap_usd, held_usd, spent_usd;
-
--- name: hold_cost
--- Set $3 USD of work order $2 aside for call $1 until $4; no row: the budget does not cover it.
-with admitted as (
-    update governance.budget set held_usd = held_usd + $3::text::numeric
-     where work_order = $2 and spent_usd + held_usd + $3::text::numeric <= cap_usd
-    returning work_order
-)
-insert into governance.hold (call, work_order, usd, expires_at)
-select $1, work_order, $3::text::numeric, $4 from admitted
-returning call;
-
--- name: settle_hold
--- Release the hold of call $1 and book what it really cost, $2 USD, at most what was held; the amount
--- that was booked, or no row where the hold had expired.
-with released as (
-    delete from governance.hold where call = $1 returning work_order, usd
-)
-update governance.budget b
-   set held_usd = b.held_usd - r.usd, spent_usd = b.spent_usd + least($2::text::numeric, r.usd)
-  from released r
- where b.work_order = r.work_order
-returning least($2::text::numeric, r.usd) as usd;
-
--- name: release_expired_holds
--- Give back what dead calls held until $1.
-with released as (
-    delete from governance.hold where expires_at <= $1 returning work_order, usd
-), sums as (
-    select work_order, sum(usd) as usd from released group by work_order
-)
-update governance.budget b set held_usd = b.held_usd - s.usd from sums s where b.work_order = s.work_order;
-
 -- name: find_ledger_entry
 -- The entry of request $2 on work order $1.
 select phase, role, model, action, worker, input_tokens, output_tokens, cached_input_tokens,
-       usd::text as usd, recorded_at
+       usd::text as usd, price_version, recorded_at
   from governance.ledger where work_order = $1 and request_id = $2;
 
 -- name: sum_tokens
@@ -226,7 +315,8 @@ select position, stream, seq, type, actor, at, data, prev_hash, hash
 with attempt as (
     select max(seq) filter (where type = 'work_order.claimed') as claimed,
            max(seq) filter (where type in ('work_order.lease_expired', 'work_order.stood_down',
-                                           'work_order.submitted', 'work_order.cancelled')) as ended
+                                           'work_order.taken_over', 'work_order.submitted',
+                                           'work_order.failed', 'work_order.cancelled')) as ended
       from kernel.event where stream = $1
 )
 select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash
@@ -270,7 +360,8 @@ select w.id, w.state
 
 -- name: get_evidence
 -- One evidence row by its id $1.
-select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash
+select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, event_hash,
+       facts, batch
   from governance.evidence where id = $1;
 
 -- name: find_ended_with_packet

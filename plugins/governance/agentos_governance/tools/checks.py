@@ -11,8 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentos import ConflictError, InvalidArgumentError, NewEvent, ToolCall, tool
 from agentos_governance.authority.enforcement import HeldOrder, held_order
 from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
-from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.actions import Action, capabilities_of
 from agentos_governance.contracts.judgement import MAX_PATHS, Judgement
+from agentos_governance.cost.locks import judge_locks
+from agentos_governance.policies.asked_actions import (
+    NarrowedAction,
+    count_action,
+    narrow_action,
+)
 from agentos_governance.projections import work_order_stream
 from agentos_governance.shell.commands import MAX_COMMAND_CHARACTERS
 from agentos_governance.tools.leases import require_held
@@ -34,6 +40,16 @@ class RequestedAction(BaseModel):
     ] = []
     command: Annotated[str | None, Field(max_length=MAX_COMMAND_CHARACTERS)] = None
     args: dict[str, Any] | None = Field(default=None, description="The tool's own arguments")
+
+    def as_action(self) -> Action:
+        """The action as contracts judge it."""
+        return Action(
+            self.tool,
+            capability=self.capability,
+            paths=self.paths,
+            command=self.command,
+            args=self.args,
+        )
 
 
 class ActionVerdict(BaseModel):
@@ -58,29 +74,30 @@ async def check_action(
     """
     held = _held(call, work_order)
     judgement = await judge_requested(held, action, call.now())
+    if judgement.is_allowed:
+        judgement = await judge_locks(call, held, action.as_action()) or judgement
+    narrowed = NarrowedAction(judgement)
+    if judgement.is_allowed:
+        narrowed = await narrow_action(call, held, action.as_action(), judgement)
     transaction = await call.begin()
-    await transaction.append(_judged(call, held, action, judgement))
+    judgement = await count_action(transaction, call, held, narrowed)
+    await transaction.append(_judged(call, held, action, judgement, narrowed))
     return ActionVerdict(
         verdict=judgement.verdict,
         rule=judgement.rule,
         reason=judgement.reason,
         remedy=judgement.remedy,
-        contract_version=held.contract.version,
+        contract_version=judgement.contract_version or held.contract.version,
+        review_id=narrowed.review_id,
     )
 
 
 async def judge_requested(held: HeldOrder, requested: RequestedAction, now: datetime) -> Judgement:
     """The verdict, without holding up other calls while a large action is read."""
-    action = Action(
-        requested.tool,
-        capability=requested.capability,
-        paths=requested.paths,
-        command=requested.command,
-        args=requested.args,
-    )
+    action = requested.as_action()
     # The arguments come from a client: how much of them is read is only known afterwards.
     n_bytes = sum(map(len, requested.paths)) + len(requested.command or "")
-    n_bytes += held.contract.glob_bytes
+    n_bytes += held.mandate.glob_bytes
     if requested.args is None and n_bytes <= MAX_INLINE_BYTES:
         return held.judge(action, now)
     return await asyncio.to_thread(held.judge, action, now)
@@ -101,8 +118,14 @@ def _held(call: ToolCall, work_order: str | None) -> HeldOrder:
 
 
 def _judged(
-    call: ToolCall, held: HeldOrder, action: RequestedAction, judgement: Judgement
+    call: ToolCall,
+    held: HeldOrder,
+    action: RequestedAction,
+    judgement: Judgement,
+    narrowed: NarrowedAction,
 ) -> NewEvent:
+    asked = action.as_action()
+    decided = {} if narrowed.record is None else {"decision": narrowed.record}
     return NewEvent(
         work_order_stream(held.id),
         "action.judged",
@@ -112,9 +135,11 @@ def _judged(
             "work_order": held.id,
             "call": call.id,
             "action": action.model_dump(mode="json", exclude={"args"}),
+            "capabilities": sorted(capabilities_of(asked)),
             "verdict": judgement.verdict,
             "rule": judgement.rule,
             "reason": judgement.reason[:2_000],
-            "contract_version": held.contract.version,
+            "contract_version": judgement.contract_version or held.contract.version,
+            **decided,
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ from agentos import (
 from agentos_governance.authority.enforcement import held_order
 from agentos_governance.authority.roles import COSTS, WORK_ORDERS
 from agentos_governance.contracts.model import Usd, parse_contract, usd_text
+from agentos_governance.cost.budgets import Budgets, money_of, refusal_of
+from agentos_governance.cost.price_versions import adopt
 from agentos_governance.cost.prices import PriceTable
 from agentos_governance.orders import OPEN_STATES, get_order, lock_order, sql
 from agentos_governance.projections import work_order_stream
@@ -51,6 +54,9 @@ class LedgerEntry(BaseModel):
     output_tokens: int
     cached_input_tokens: int
     usd: str
+    price_version: str | None = Field(
+        description="Day and digest of the price table; null where the caller stated the cost"
+    )
     recorded_at: str
 
 
@@ -109,19 +115,20 @@ async def record_usage(
 ) -> RecordedUsage:
     """Book tokens and money on a work order, exactly once per request_id.
 
-    Refuses with budget_exceeded what the contract's budget does not cover; the refusal keeps the
-    figures. Only the worker that holds the lease, a reviewer, planner or admin may book.
+    Refuses with budget_exceeded what the budget of the work order, or of one above it, does not
+    cover; the refusal keeps the figures. The budgets of session, process, person and organisation
+    count it, so that the next paid call finds less room. Only the worker that holds the lease, a
+    reviewer, planner or admin may book.
     """
     if cached_input_tokens > input_tokens:
         raise InvalidArgumentError(
             f"argument `cached_input_tokens` is {cached_input_tokens}, more than the "
             f"{input_tokens} input tokens it is part of"
         )
+    prices = call.service(PriceTable)
     usd = cost_usd
     if usd is None:
-        usd = call.service(PriceTable).price_of(
-            model, input_tokens, output_tokens, cached_input_tokens
-        )
+        usd = prices.price_of(model, input_tokens, output_tokens, cached_input_tokens)
     data = {
         "work_order": work_order,
         "request_id": request_id,
@@ -134,6 +141,7 @@ async def record_usage(
         "output_tokens": output_tokens,
         "cached_input_tokens": cached_input_tokens,
         "usd": usd_text(usd),
+        "price_version": prices.version if cost_usd is None else None,
     }
     _refuse_secrets(data)
     transaction, row = await _open(call, work_order)
@@ -141,9 +149,9 @@ async def record_usage(
     if booked is not None:
         return await _repeat(transaction, booked, data, cost_usd)
     await _check_tokens(transaction, row, input_tokens + output_tokens)
-    money = await transaction.fetch_row(sql.book_cost, work_order, usd_text(usd))
-    if money is None:
-        raise _over_budget(row, usd)
+    await _book(call, transaction, row, usd)
+    if cost_usd is None:
+        await adopt(transaction, prices, call.principal.name, call.now())
     await transaction.append(
         NewEvent(
             work_order_stream(work_order),
@@ -154,6 +162,8 @@ async def record_usage(
         )
     )
     call.cost_usd = usd_text(usd)
+    money = await transaction.fetch_row(sql.get_budget, work_order)
+    assert money is not None
     return _recorded(data, format_time(call.now()), money)
 
 
@@ -211,7 +221,10 @@ async def _repeat(
         )
     money = await transaction.fetch_row(sql.get_budget, data["work_order"])
     assert money is not None
-    data = data | {"usd": usd_text(Decimal(booked["usd"]))}
+    data = data | {
+        "usd": usd_text(Decimal(booked["usd"])),
+        "price_version": booked["price_version"],
+    }
     return _recorded(data, format_time(booked["recorded_at"]), money)
 
 
@@ -229,14 +242,12 @@ async def _check_tokens(transaction: Transaction, row: Any, tokens: int) -> None
         )
 
 
-def _over_budget(row: Any, usd: Decimal) -> BudgetExceededError:
-    return BudgetExceededError(
-        f"{usd_text(usd)} USD do not fit: {usd_text(row['spent_usd'])} spent and "
-        f"{usd_text(row['held_usd'])} held of {usd_text(row['cap_usd'])} USD",
-        rule="cost_budget_usd",
-        contract_version=row["contract_version"],
-        remedy="stand down, or ask for a contract with a larger budget",
-    )
+async def _book(call: ToolCall, transaction: Transaction, row: Any, usd: Decimal) -> None:
+    """Count the money in every layer, or refuse it with the figures of the nearest budget."""
+    money = replace(money_of(call, held_order(call), usd), work_order=row["id"])
+    shortage = await call.service(Budgets).report(transaction, money)
+    if shortage is not None:
+        raise refusal_of(shortage, f"{usd_text(usd)} USD were spent", row["contract_version"])
 
 
 def _recorded(data: dict[str, Any], recorded_at: str, money: Any) -> RecordedUsage:

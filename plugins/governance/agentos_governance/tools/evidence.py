@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from agentos import (
+    ConflictError,
     InvalidArgumentError,
     LimitExceededError,
     NewEvent,
     ToolCall,
     Transaction,
+    digest_of,
     new_id,
     redact_text,
     tool,
@@ -20,16 +25,35 @@ from agentos import (
 from agentos_governance.authority.enforcement import HeldOrder
 from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.contracts.model import EvidenceKind
-from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
-from agentos_governance.orders import evidence_view, sql
+from agentos_governance.evidence.blobs import open_blob_store
+from agentos_governance.evidence.keys import load_observers
+from agentos_governance.evidence.kinds import EvidenceKinds, Fact
+from agentos_governance.evidence.observations import (
+    MAX_ENVELOPE_CHARS,
+    Observed,
+    verify_observation,
+)
+from agentos_governance.evidence.packet_lines import sql as evidence_sql
+from agentos_governance.evidence.taking import (
+    TakenFile,
+    Taker,
+    examine,
+    list_folder,
+    read_evidence_file,
+)
+from agentos_governance.orders import evidence_view, get_order, sql
 from agentos_governance.projections import work_order_stream
 from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.views import EvidenceView
-from agentos_governance.workspace.file_reading import read_workspace_file
 
 MAX_EVIDENCE = 200
+MAX_FILES = 10_000
 MAX_CONTENT_CHARS = 1_000_000
+EVENTS_AT_ONCE = 500
+
+WorkspacePath = Annotated[str, Field(min_length=1, max_length=4_096)]
+Kind = Annotated[EvidenceKind, Field(description="Such as test_report, diff or analysis")]
 
 
 class RecordedEvidence(BaseModel):
@@ -38,11 +62,22 @@ class RecordedEvidence(BaseModel):
     evidence: EvidenceView
 
 
+class RecordedFiles(BaseModel):
+    """What was stored of many files."""
+
+    batch: str = Field(description="Named by each of the pieces of evidence")
+    n_files: int
+    size_bytes: int
+    manifest_sha256: str = Field(
+        description="SHA-256 of the canonical JSON list of [path, sha256], in the order recorded"
+    )
+
+
 @tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=60)
 async def record_evidence(
     call: ToolCall,
     work_order: WorkOrderId,
-    kind: Annotated[EvidenceKind, Field(description="Such as test_report, diff or analysis")],
+    kind: Kind,
     claim: Annotated[
         str, Field(min_length=3, max_length=2_000, description="What this proves, in a sentence")
     ],
@@ -61,76 +96,239 @@ async def record_evidence(
     observed_by: Annotated[
         str | None, Field(max_length=200, description="Who saw it, such as a hook; kept as a claim")
     ] = None,
+    observation: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_ENVELOPE_CHARS,
+            description="A hook's signed observation of the same bytes, as text",
+        ),
+    ] = None,
 ) -> RecordedEvidence:
     """Record evidence for a claim about the work.
 
     With `path` the server reads and hashes the file itself (level "observed"); with `content` it
-    keeps the text (level "reported"). Give exactly one of the two. A claim about a file must still
-    fit the file, or its base version, when the work is submitted. A file that holds what looks
-    like a secret is refused; a work order holds at most 200 pieces of evidence.
+    keeps the text (level "reported", or "observed" where a trusted hook signed an `observation` of
+    it). Give exactly one of the two. Evidence of a declared kind is checked: a test_report is
+    JUnit XML with at least one test. A claim about a file must still fit the file, or its base
+    version, when the work is submitted. A file that holds what looks like a secret is refused; a
+    work order holds at most 200 pieces of evidence, and record_evidence_files takes many files.
     """
     if (path is None) == (content is None):
         raise InvalidArgumentError("give exactly one of `path` and `content`")
     held = require_held(call, work_order)
-    blobs = BlobStore(call.kernel.settings.home / "blobs")
-    if path is not None:
-        level = "observed"
-        relative, data = await asyncio.to_thread(_read_file, held, path)
-    else:
-        assert content is not None
-        level, relative, data = "reported", None, redact_text(content).encode()
+    relative, data = await _read(held, path, content)
     _check_lines(lines, data)
-    sha256 = await asyncio.to_thread(blobs.put, data)
+    seen = None
+    if observation is not None:
+        seen = await _observed(call, work_order, kind, data, observation)
+        if content is not None and data != content.encode():
+            raise InvalidArgumentError("observed content that looks like a secret is not kept")
+    facts, sha256 = await asyncio.to_thread(_store, call, held, kind, data)
     transaction = await require_lease(call, held)
-    await _check_count(transaction, work_order)
+    await _check_count(transaction, work_order, new_single=1)
+    await _check_unused(transaction, seen)
+    taken = TakenFile(relative or "", sha256, len(data), facts)
     [event] = await transaction.append(
-        NewEvent(
-            work_order_stream(work_order),
-            "evidence.recorded",
-            call.principal.name,
-            call.now(),
-            {
-                "work_order": work_order,
-                "evidence": new_id("EV"),
-                "kind": kind,
-                "claim": claim,
-                "path": relative,
-                "lines": {"start": lines[0], "end": lines[1]} if lines else None,
-                "sha256": sha256,
-                "level": level,
-                "worker": call.principal.name,
-                "epoch": held.epoch,
-                "observed_by": observed_by,
-            },
+        _recorded(
+            call,
+            held,
+            kind,
+            claim,
+            taken,
+            path=relative,
+            lines={"start": lines[0], "end": lines[1]} if lines else None,
+            level="reported" if relative is None and seen is None else "observed",
+            observed_by=observed_by,
+            **_observer(seen),
         )
     )
     row: Any = await transaction.fetch_row(sql.get_evidence, event.data["evidence"])
     return RecordedEvidence(evidence=evidence_view(row))
 
 
-def _read_file(held: HeldOrder, path: str) -> tuple[str, bytes]:
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+async def record_evidence_files(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    kind: Kind,
+    claim: Annotated[
+        str, Field(min_length=3, max_length=200, description="What each file proves, in a sentence")
+    ],
+    paths: Annotated[
+        list[WorkspacePath] | None,
+        Field(min_length=1, max_length=MAX_FILES, description="Files; or `folder`"),
+    ] = None,
+    folder: Annotated[
+        WorkspacePath | None, Field(description="Every file below this folder; or `paths`")
+    ] = None,
+    pattern: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="With `folder`: a glob over paths below it; `*` crosses folders",
+        ),
+    ] = "*",
+) -> RecordedFiles:
+    """Record many files of the workspace as evidence, one piece for each, in one step.
+
+    Prefer it to record_evidence for more than a few files. The server reads, checks and hashes
+    each file itself (level "observed"); either all are recorded or, if one is refused, none. Links
+    and `.git` are left out of a `folder`. A work order holds at most 10,000 files recorded so.
+    """
+    if (paths is None) == (folder is None):
+        raise InvalidArgumentError("give exactly one of `paths` and `folder`")
+    held = require_held(call, work_order)
+    files = await asyncio.to_thread(_take_all, call, held, kind, paths, folder, pattern)
+    batch = new_id("EB")
+    transaction = await require_lease(call, held)
+    await _check_count(transaction, work_order, new_files=len(files))
+    for start in range(0, len(files), EVENTS_AT_ONCE):
+        await transaction.append(
+            *(
+                _recorded(
+                    call, held, kind, claim, file, path=file.path, level="observed", batch=batch
+                )
+                for file in files[start : start + EVENTS_AT_ONCE]
+            )
+        )
+    return RecordedFiles(
+        batch=batch,
+        n_files=len(files),
+        size_bytes=sum(file.size_bytes for file in files),
+        manifest_sha256=digest_of([[file.path, file.sha256] for file in files]),
+    )
+
+
+def _recorded(
+    call: ToolCall,
+    held: HeldOrder,
+    kind: str,
+    claim: str,
+    taken: TakenFile,
+    *,
+    path: str | None,
+    level: str,
+    lines: dict[str, int] | None = None,
+    observed_by: str | None = None,
+    **further: object,
+) -> NewEvent:
+    return NewEvent(
+        work_order_stream(held.id),
+        "evidence.recorded",
+        call.principal.name,
+        call.now(),
+        {
+            "work_order": held.id,
+            "evidence": new_id("EV"),
+            "kind": kind,
+            "claim": claim,
+            "path": path,
+            "lines": lines,
+            "sha256": taken.sha256,
+            "size_bytes": taken.size_bytes,
+            "facts": taken.facts,
+            "level": level,
+            "worker": call.principal.name,
+            "epoch": held.epoch,
+            "observed_by": observed_by,
+            **further,
+        },
+    )
+
+
+async def _read(held: HeldOrder, path: str | None, content: str | None) -> tuple[str | None, bytes]:
+    if content is not None:
+        return None, redact_text(content).encode()
+    assert path is not None
+    return await asyncio.to_thread(read_evidence_file, _workspace(held), path)
+
+
+def _workspace(held: HeldOrder) -> Path:
     if held.workspace is None:
-        raise InvalidArgumentError(
-            f"{held.id} has no workspace; pass the evidence as `content`",
-        )
-    relative, data = read_workspace_file(held.workspace, path, MAX_BLOB_BYTES)
-    # Redacting it would store something else than the file that the claim is about.
-    text = data.decode("utf-8", "replace")
-    if b"\0" not in data and redact_text(text) != text:
-        raise InvalidArgumentError(
-            f"{path!r} contains what looks like a secret; evidence is kept and signed as it is",
-            remedy="remove the secret first, or record the part that matters as `content`",
-        )
-    return relative, data
+        raise InvalidArgumentError(f"{held.id} has no workspace; pass the evidence as `content`")
+    return held.workspace
 
 
-async def _check_count(transaction: Transaction, work_order: str) -> None:
-    """Refuse evidence beyond the limit; the lease is locked, so nobody counts at the same time."""
-    if await transaction.fetch_value(sql.count_evidence, work_order) >= MAX_EVIDENCE:
+def _store(call: ToolCall, held: HeldOrder, kind: str, data: bytes) -> tuple[dict[str, Fact], str]:
+    required = held.contract.contract.evidence_required
+    facts = examine(call.service(EvidenceKinds), kind, required, data)
+    return facts, open_blob_store(call.kernel.settings).put(data)
+
+
+def _take_all(
+    call: ToolCall,
+    held: HeldOrder,
+    kind: str,
+    paths: Sequence[str] | None,
+    folder: str | None,
+    pattern: str,
+) -> list[TakenFile]:
+    workspace = _workspace(held)
+    if paths is None:
+        assert folder is not None
+        paths = list_folder(workspace, folder, pattern, MAX_FILES)
+    required = held.contract.contract.evidence_required
+    blobs = open_blob_store(call.kernel.settings)
+    files = Taker(workspace, call.service(EvidenceKinds), kind, required, blobs).take_all(paths)
+    if len({file.path for file in files}) != len(files):
+        raise InvalidArgumentError("argument `paths` names a file twice")
+    return files
+
+
+async def _observed(
+    call: ToolCall, work_order: str, kind: str, data: bytes, observation: str
+) -> Observed:
+    row = await get_order(call.kernel.database, work_order)
+    not_before: datetime = row["first_claimed_at"]
+    observers = await asyncio.to_thread(load_observers, call.kernel.settings)
+    return verify_observation(
+        observation,
+        observers,
+        work_order=work_order,
+        kind=kind,
+        content=data,
+        not_before=not_before,
+        now=call.now(),
+    )
+
+
+def _observer(seen: Observed | None) -> dict[str, object]:
+    if seen is None:
+        return {}
+    return {
+        "observer": {"name": seen.observer, "key_id": seen.key_id},
+        "observation_sha256": seen.sha256,
+    }
+
+
+async def _check_unused(transaction: Transaction, seen: Observed | None) -> None:
+    """Refuse an observation that supports a claim already; an index holds where calls race."""
+    if seen is None:
+        return
+    used = await transaction.fetch_value(evidence_sql.find_observation, seen.sha256)
+    if used is not None:
+        raise ConflictError(
+            f"the observation supports {used} already", remedy="have the hook observe it again"
+        )
+
+
+async def _check_count(
+    transaction: Transaction, work_order: str, *, new_single: int = 0, new_files: int = 0
+) -> None:
+    """Refuse evidence beyond the limits; the lease is locked, so nobody counts at the same time."""
+    row: Any = await transaction.fetch_row(evidence_sql.count_evidence, work_order)
+    if new_single and row["n_single"] + new_single > MAX_EVIDENCE:
         raise LimitExceededError(
             f"{work_order} has {MAX_EVIDENCE} pieces of evidence; the limit is {MAX_EVIDENCE} a "
             "work order",
-            remedy="submit what is there; one file may support several claims",
+            remedy="submit what is there, or use record_evidence_files for files",
+        )
+    if new_files and row["n_files"] + new_files > MAX_FILES:
+        raise LimitExceededError(
+            f"{work_order} has {row['n_files']} files recorded; {new_files} more would exceed the "
+            f"limit of {MAX_FILES} a work order",
+            remedy="submit what is there, or split the work",
         )
 
 

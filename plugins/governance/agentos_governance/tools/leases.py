@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from agentos import (
     ConflictError,
-    Git,
     InvalidArgumentError,
     InvalidStateError,
     LeaseLostError,
@@ -28,6 +27,7 @@ from agentos_governance.contracts.model import parse_contract
 from agentos_governance.orders import (
     MAX_DETAILS_BYTES,
     Reader,
+    find_claimable,
     get_order,
     lease_view,
     lock_order,
@@ -131,6 +131,41 @@ async def stand_down(
     return StoodDown(resume_packet=await resume_packet(transaction, work_order))
 
 
+@declare_tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES)
+async def take_over_work_order(
+    call: ToolCall,
+    work_order: WorkOrderId,
+    reason: Annotated[str, Field(min_length=3, max_length=2_000)],
+) -> StoodDown:
+    """Take a work order from the worker that holds it, so that another can continue it.
+
+    For planners and admins: a worker that hangs or goes astray. What it has written stays; from
+    now on its writes under the old lease are refused. Files stay.
+    """
+    transaction = await call.begin()
+    row = await lock_order(transaction, work_order)
+    if row["state"] != "active":
+        raise InvalidStateError(
+            f"{work_order} is {row['state']}; only what a worker holds can be taken over"
+        )
+    await transaction.append(
+        NewEvent(
+            work_order_stream(work_order),
+            "work_order.taken_over",
+            call.principal.name,
+            call.now(),
+            {
+                "work_order": work_order,
+                "worker": row["worker"],
+                "epoch": row["epoch"],
+                "reason": reason,
+            },
+        )
+    )
+    await transaction.execute(sql.drop_lease, work_order)
+    return StoodDown(resume_packet=await resume_packet(transaction, work_order))
+
+
 @declare_tool(reads=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES)
 async def get_resume_packet(call: ToolCall, work_order: WorkOrderId) -> ResumePacketView:
     """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256."""
@@ -174,12 +209,16 @@ async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
     under_way = call.service(ClaimsUnderWay).ids
     passed_over: set[str] = set()
     while len(passed_over) < MAX_CANDIDATES:
-        rows = await call.kernel.database.fetch(
-            sql.find_claimable, role, call.now(), sorted(under_way | passed_over), MAX_CANDIDATES
+        ids = await find_claimable(
+            call.kernel.database,
+            call.now(),
+            MAX_CANDIDATES,
+            role=role,
+            without=under_way | passed_over,
         )
-        free = next((row["id"] for row in rows if row["id"] not in under_way), None)
+        free = next((id for id in ids if id not in under_way), None)
         if free is None:
-            if rows:
+            if ids:
                 continue
             break
         under_way.add(free)
@@ -282,14 +321,33 @@ async def _prepare_workspace(call: ToolCall, row: Any) -> Workspace | None:
     if row["repo"] is None:
         return None
     repo, branch = Path(row["repo"]), f"agentos/{row['id']}"
-    base_commit = row["base_commit"] or await _first_base(repo, branch)
+    base_commit = row["base_commit"] or await _choose_base(call, row["id"], repo)
     path = call.kernel.settings.home / "worktrees" / row["id"]
-    return await ensure_worktree(repo, path, branch, base_commit)
+    return await ensure_worktree(repo, path, branch, base_commit, is_first=row["epoch"] == 0)
 
 
-async def _first_base(repo: Path, branch: str) -> str:
-    """Where a work order that nobody has held begins: HEAD, or where a killed claim began it."""
-    repository = await inspect_repository(repo)
-    reference = f"refs/heads/{branch}^{{commit}}"
-    begun = await Git(repository.git_folder).run("rev-parse", "--verify", "--quiet", reference)
-    return begun.text if begun.status == 0 else repository.require_head()
+async def _choose_base(call: ToolCall, work_order: str, repo: Path) -> str:
+    """Where a work order that nobody has held begins: the repository's HEAD, stored before use.
+
+    A claim that is killed half-way, and one made at the same time, begin at the same commit; what
+    a worker put in the repository under the work order's name says nothing about it.
+    """
+    head = (await inspect_repository(repo)).require_head()
+    transaction = await call.kernel.open_transaction()
+    try:
+        row = await lock_order(transaction, work_order)
+        if row["base_commit"] is None:
+            await transaction.append(
+                NewEvent(
+                    work_order_stream(work_order),
+                    "work_order.base_chosen",
+                    call.principal.name,
+                    call.now(),
+                    {"work_order": work_order, "base_commit": head},
+                )
+            )
+        await transaction.commit()
+    except BaseException:
+        await transaction.rollback()
+        raise
+    return str(row["base_commit"] or head)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from agentos import (
+    CallRefusedError,
     InvalidArgumentError,
     InvalidStateError,
-    NewEvent,
-    NotFoundError,
+    Role,
     ToolCall,
     Transaction,
-    new_id,
     redact,
     tool,
 )
-from agentos_governance.authority.roles import WORK_ORDERS
+from agentos_governance.authority.enforcement import held_order
+from agentos_governance.authority.roles import DELEGATION, WORK_ORDERS
 from agentos_governance.bounds import json_bytes
-from agentos_governance.contracts.model import (
-    Contract,
-    contract_digest,
-    contract_document,
-    usd_text,
-)
+from agentos_governance.contracts.actions import OWN_SERVER, Action
+from agentos_governance.contracts.model import Contract, contract_document
+from agentos_governance.contracts.presets import fill_from_preset, get_preset
+from agentos_governance.creation import NewOrder, create_order
+from agentos_governance.endings import cancel_order
 from agentos_governance.orders import (
     MAX_DETAILS_BYTES,
     MAX_PRIORITY,
     OPEN_STATES,
     cursor_of,
+    find_claimable,
     get_order,
     list_depends_on,
     lock_order,
@@ -39,8 +39,9 @@ from agentos_governance.orders import (
     parse_cursor,
     sql,
 )
-from agentos_governance.projections import work_order_stream
+from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.views import State, WorkOrderDetails, WorkOrderView
+from agentos_governance.workflows.store import refuse_root
 from agentos_governance.workspace.worktrees import inspect_repository
 
 MAX_PAGE_BYTES = 512 * 1024
@@ -59,7 +60,7 @@ class WorkOrderList(BaseModel):
     next_cursor: str | None
 
 
-@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
+@tool(reads=[WORK_ORDERS], writes=[DELEGATION], max_result_bytes=MAX_DETAILS_BYTES)
 async def create_work_order(
     call: ToolCall,
     title: Annotated[str, Field(min_length=1, max_length=200)],
@@ -86,43 +87,51 @@ async def create_work_order(
             description="Git repository on the server's machine; a claim makes a worktree of it",
         ),
     ] = None,
+    preset: Annotated[
+        Name | None,
+        Field(description="Persona whose contract fills the fields that `contract` leaves out"),
+    ] = None,
 ) -> WorkOrderDetails:
     """Create a work order with its contract.
 
-    It is ready at once, or blocked until everything in depends_on has completed. Refuses a
-    contract with unknown fields, dependencies that do not exist, and a repo that is not git.
+    It is ready at once, or blocked until everything in depends_on has completed. A child's
+    contract may not exceed its parent's; a worker may create children of the work order that it
+    holds, if its contract allows this tool. Refuses a contract with unknown fields, dependencies
+    that do not exist, and a repo that is not git.
     """
-    _refuse_secrets(contract)
-    root = await _repository_root(repo)
-    work_order = new_id("WO")
-    transaction = await call.begin()
-    state = await _initial_state(transaction, depends_on)
-    if parent is not None:
-        await get_order(transaction, parent)
-    await transaction.append(
-        NewEvent(
-            work_order_stream(work_order),
-            "work_order.created",
-            call.principal.name,
-            call.now(),
-            {
-                "work_order": work_order,
-                "title": title,
-                "objective": objective,
-                "contract": contract_document(contract),
-                "contract_version": contract_digest(contract),
-                "phase": phase,
-                "role": role,
-                "depends_on": sorted(set(depends_on)),
-                "parent": parent,
-                "priority": priority,
-                "repo": root,
-                "state": state,
-                "person": call.principal.answerable,
-            },
-        )
+    is_delegated = call.principal.role is Role.WORKER
+    if is_delegated:
+        _require_delegation(call, parent)
+    if preset is not None:
+        contract = fill_from_preset(contract, get_preset(preset))
+    refuse_secrets(contract)
+    call.service(PoliciesInForce).check_contract(contract)
+    root = await repository_root(repo)
+    order = NewOrder(
+        title=title,
+        objective=objective,
+        contract=contract,
+        phase=phase,
+        role=role,
+        depends_on=tuple(depends_on),
+        parent=parent,
+        priority=priority,
+        repo=root,
+        preset=preset,
+        is_delegated=is_delegated,
     )
-    await transaction.execute(sql.create_budget, work_order, usd_text(contract.cost_budget_usd))
+    if parent is not None and depends_on:
+        # Before the guard that locks what the caller holds, perhaps the parent: creation takes
+        # the two in this order.
+        call.guards.insert(0, _lock_work_graph)
+    transaction = await call.begin()
+    work_order = await create_order(
+        transaction,
+        order,
+        actor=call.principal.name,
+        person=call.principal.answerable,
+        now=call.now(),
+    )
     return await order_details(transaction, work_order, call.now())
 
 
@@ -142,10 +151,15 @@ async def list_work_orders(
 
     A page with long objectives ends early; `next_cursor` continues it.
     """
-    after = parse_cursor(cursor) or (None, None, None)
-    rows = await call.kernel.database.fetch(
-        sql.list_work_orders, state, role, phase, ready_only, *after, call.now(), limit + 1
-    )
+    after = parse_cursor(cursor)
+    reader = call.kernel.database
+    if ready_only:
+        ids = await find_claimable(
+            reader, call.now(), limit + 1, role=role, state=state, phase=phase, after=after
+        )
+        rows = await reader.fetch(sql.show_work_orders, ids)
+    else:
+        rows = await reader.fetch(sql.list_work_orders, state, role, phase, *after, limit + 1)
     depends_on = await list_depends_on(call.kernel.database, [row["id"] for row in rows])
     views = [order_view(row, depends_on.get(row["id"], []), call.now()) for row in rows]
     page = views[: _fitting(views[:limit])]
@@ -172,28 +186,48 @@ async def cancel_work_order(
     work_order: WorkOrderId,
     reason: Annotated[str, Field(min_length=3, max_length=2_000)],
 ) -> WorkOrderView:
-    """End a work order before completion. Its worker loses the lease at once; files stay."""
+    """End a work order before completion, and its open children with it.
+
+    Workers lose their leases at once; files stay.
+    """
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
     if row["state"] not in OPEN_STATES:
         raise InvalidStateError(f"{work_order} is {row['state']}; only open work can be cancelled")
-    await transaction.append(
-        NewEvent(
-            work_order_stream(work_order),
-            "work_order.cancelled",
-            call.principal.name,
-            call.now(),
-            {"work_order": work_order, "reason": reason},
-        )
-    )
-    await transaction.execute(sql.drop_lease, work_order)
+    await refuse_root(transaction, work_order)
+    await cancel_order(transaction, work_order, reason, actor=call.principal.name, now=call.now())
     depends_on = await list_depends_on(transaction, [work_order])
     return order_view(
         await get_order(transaction, work_order), depends_on.get(work_order, []), call.now()
     )
 
 
-def _refuse_secrets(contract: Contract) -> None:
+async def _lock_work_graph(transaction: Transaction) -> None:
+    await transaction.execute(sql.lock_work_graph)
+
+
+def _require_delegation(call: ToolCall, parent: str | None) -> None:
+    """Refuse a worker that does not hold the parent, or whose mandate does not allow the tool."""
+    held = held_order(call)
+    if parent is None or held is None or held.id != parent:
+        raise CallRefusedError(
+            f"the role {call.principal.role} may create only children of a work order that it holds",
+            rule=f"role:{call.principal.role}",
+            remedy="pass the work order that you hold as `parent`",
+        )
+    action = Action(call.tool.name, capability="read", server=OWN_SERVER)
+    judgement = held.judge(action, call.now())
+    if not judgement.is_allowed:
+        raise CallRefusedError(
+            judgement.reason,
+            rule=judgement.rule,
+            contract_version=judgement.contract_version,
+            remedy=judgement.remedy,
+        )
+
+
+def refuse_secrets(contract: Contract) -> None:
+    """InvalidArgumentError for a contract that redaction would change."""
     # Redaction would silently change a rule, and the contract would not be what its version says.
     document = contract_document(contract)
     if redact(document) != document:
@@ -210,7 +244,8 @@ def _fitting(views: list[WorkOrderView]) -> int:
     return len(views)
 
 
-async def _repository_root(repo: str | None) -> str | None:
+async def repository_root(repo: str | None) -> str | None:
+    """The root of the repository that an argument names; it has a commit."""
     if repo is None:
         return None
     if not Path(repo).is_absolute():
@@ -220,16 +255,3 @@ async def _repository_root(repo: str | None) -> str | None:
     repository = await inspect_repository(Path(repo))
     repository.require_head()
     return str(repository.root)
-
-
-async def _initial_state(transaction: Transaction, depends_on: list[str]) -> str:
-    if not depends_on:
-        return "ready"
-    rows: Any = await transaction.fetch(sql.lock_dependencies, sorted(set(depends_on)))
-    states = {row["id"]: row["state"] for row in rows}
-    for dependency in depends_on:
-        if dependency not in states:
-            raise NotFoundError(f"depends_on names {dependency!r}, which does not exist")
-        if states[dependency] in ("failed", "cancelled"):
-            raise InvalidStateError(f"{dependency} is {states[dependency]} and never completes")
-    return "ready" if all(s == "completed" for s in states.values()) else "blocked"

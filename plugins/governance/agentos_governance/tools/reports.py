@@ -7,9 +7,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from agentos import ToolCall, tool, verify_events
+from agentos import CallRefusedError, Role, ToolCall, tool
+from agentos_governance.authority.enforcement import held_order
 from agentos_governance.authority.roles import AUDIT, WORK_ORDERS
 from agentos_governance.evidence.packets import ensure_final_packet
+from agentos_governance.projections import work_order_stream
 from agentos_governance.report.build import build_report
 from agentos_governance.report.model import WorkReport
 from agentos_governance.tools.planning import WorkOrderId
@@ -56,10 +58,16 @@ async def verify_audit(
         str | None, Field(min_length=1, max_length=200, description="One stream; all if absent")
     ] = None,
 ) -> AuditResult:
-    """Recompute the hash chain over every field of every event; names the first bad one."""
+    """Recompute the hash chain over every field of every event, and hold the whole log against its
+    signed heads; names the first bad event.
+
+    For reviewers, planners and admins. A worker may verify the stream of the work order that it
+    holds, which is what it gets without naming one.
+    """
+    stream = _visible_stream(call, stream)
     async with call.service(AuditQueue).turn:
-        report = await verify_events(call.kernel.database, stream)
-    bad = report.first_bad
+        report = await call.kernel.verify_log(stream)
+    bad = report.worst
     return AuditResult(
         ok=report.ok,
         events=report.events,
@@ -69,3 +77,18 @@ async def verify_audit(
         if bad
         else None,
     )
+
+
+def _visible_stream(call: ToolCall, stream: str | None) -> str | None:
+    """The stream to verify, None for all; CallRefusedError for one that is none of the caller's."""
+    role = call.principal.role
+    if role in (Role.REVIEWER, Role.PLANNER, Role.ADMIN):
+        return stream
+    held = held_order(call)
+    if held is None or role is not Role.WORKER or stream not in (None, work_order_stream(held.id)):
+        raise CallRefusedError(
+            f"the role {role} may verify only the stream of a work order that it holds",
+            rule=f"role:{role}",
+            remedy="ask a reviewer, a planner or an admin",
+        )
+    return work_order_stream(held.id)

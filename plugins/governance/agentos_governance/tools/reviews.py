@@ -23,9 +23,12 @@ from agentos_governance.authority.enforcement import HeldOrder
 from agentos_governance.authority.persons import same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
-from agentos_governance.evidence.blobs import BlobStore
+from agentos_governance.endings import complete_order, ending, fail_order
+from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.gates import Gate, Submission, run_gates
-from agentos_governance.evidence.packets import packet_content, store_packet
+from agentos_governance.evidence.kinds import EvidenceKinds
+from agentos_governance.evidence.packet_lines import sql as evidence_sql
+from agentos_governance.evidence.packets import find_head, packet_content, store_packet
 from agentos_governance.orders import (
     Reader,
     contract_of,
@@ -84,6 +87,7 @@ async def submit_work_order(
     row = await get_order(call.kernel.database, work_order)
     workspace = workspace_of(row)
     diff, not_compared = await _compare(workspace)
+    version = await call.kernel.database.fetch_value(evidence_sql.evidence_version, work_order)
     submission = Submission(
         work_order=work_order,
         contract=held.contract.contract,
@@ -92,10 +96,12 @@ async def submit_work_order(
         diff=diff,
         summary=summary,
         not_compared=not_compared,
+        kinds=call.service(EvidenceKinds),
     )
     gates = await run_gates(submission, call.service(GateRegistry).gates)
     transaction = await require_lease(call, held)
-    if await list_evidence(transaction, work_order) != submission.evidence:
+    await _require_no_open_children(transaction, work_order)
+    if await transaction.fetch_value(evidence_sql.evidence_version, work_order) != version:
         raise ConflictError(
             f"evidence was recorded on {work_order} while its gates ran",
             remedy="submit again, so that the gates see all of it",
@@ -167,6 +173,16 @@ def workspace_of(row: Any) -> Workspace | None:
     return Workspace(Path(row["repo"]), Path(row["workspace"]), row["branch"], row["base_commit"])
 
 
+async def _require_no_open_children(transaction: Transaction, work_order: str) -> None:
+    # The lock on the parent keeps new ones out until the outcome is stored.
+    children = await transaction.fetch(sql.list_open_children, work_order)
+    if children:
+        raise InvalidStateError(
+            f"{work_order} has open children: {', '.join(row['id'] for row in children)}",
+            remedy="complete or cancel them; a parent completes last",
+        )
+
+
 def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[GateView]) -> NewEvent:
     return NewEvent(
         work_order_stream(held.id),
@@ -200,9 +216,14 @@ async def _accept(
     diff: WorkspaceDiff | None,
 ) -> SubmittedWork:
     diff_document = await asyncio.to_thread(_diff_document, call, diff)
-    head = (await read_history(transaction, held.id))[-1]
     content = await packet_content(
-        transaction, held.id, gates=gates, diff=diff_document, summary=summary, head=head
+        transaction,
+        held.id,
+        settings=call.kernel.settings,
+        gates=gates,
+        diff=diff_document,
+        summary=summary,
+        head=await find_head(transaction, held.id),
     )
     # Durable before the event that names it; a packet whose event never comes is overwritten.
     packet = await asyncio.to_thread(store_packet, call.kernel.settings, content)
@@ -217,6 +238,7 @@ async def _accept(
                 "summary": summary,
                 "gates": [gate.model_dump(mode="json") for gate in gates],
                 "packet_sha256": packet.sha256,
+                "event_tree": {n: content.predicate["event_tree"][n] for n in ("size", "root")},
                 "diff": diff_document,
             },
         )
@@ -234,7 +256,7 @@ def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any]
         return None
     patch_sha256 = None
     if diff.patch is not None:
-        patch_sha256 = BlobStore(call.kernel.settings.home / "blobs").put(diff.patch)
+        patch_sha256 = open_blob_store(call.kernel.settings).put(diff.patch)
     return {
         "sha256": diff.digest,
         "patch_sha256": patch_sha256,
@@ -247,18 +269,7 @@ def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any]
 
 async def complete(call: ToolCall, transaction: Transaction, work_order: str, reason: str) -> None:
     """End a work order well, and make ready what waited for it only."""
-    await transaction.append(_ended(call, work_order, "work_order.completed", reason))
-    await transaction.fetch(sql.lock_dependents, work_order)
-    for row in await transaction.fetch(sql.find_unblocked, work_order):
-        await transaction.append(
-            NewEvent(
-                work_order_stream(row["id"]),
-                "work_order.ready",
-                "system",
-                call.now(),
-                {"work_order": row["id"], "after": work_order},
-            )
-        )
+    await complete_order(transaction, work_order, reason, actor=call.principal.name, now=call.now())
 
 
 async def _conclude(
@@ -271,15 +282,41 @@ async def _conclude(
     votes: list[VoteView],
 ) -> State:
     if verdict == "reject":
-        await transaction.append(_ended(call, work_order, "work_order.failed", reason))
+        await fail_order(transaction, work_order, reason, actor=call.principal.name, now=call.now())
         return "failed"
     if verdict == "request_changes":
-        await transaction.append(_ended(call, work_order, "work_order.changes_requested", reason))
+        await transaction.append(
+            ending(
+                work_order,
+                "work_order.changes_requested",
+                reason,
+                call.principal.name,
+                call.now(),
+            )
+        )
         return "suspended"
     if sum(_counts(vote, contract) for vote in votes) >= contract.review.quorum:
+        await _confirm_evidence(call, transaction, work_order, votes)
         await complete(call, transaction, work_order, "approved")
         return "completed"
     return "in_review"
+
+
+async def _confirm_evidence(
+    call: ToolCall, transaction: Transaction, work_order: str, votes: list[VoteView]
+) -> None:
+    """What only the worker vouched for is reviewed from now on: reviewers approved it."""
+    if await transaction.fetch_value(evidence_sql.has_reported_evidence, work_order):
+        approving = sorted({vote.reviewer for vote in votes if vote.verdict == "approve"})
+        await transaction.append(
+            NewEvent(
+                work_order_stream(work_order),
+                "evidence.reviewed",
+                call.principal.name,
+                call.now(),
+                {"work_order": work_order, "reviewers": approving},
+            )
+        )
 
 
 def _counts(vote: VoteView, contract: Contract) -> bool:
@@ -287,16 +324,6 @@ def _counts(vote: VoteView, contract: Contract) -> bool:
         return False
     by = contract.review.by
     return by == "either" or vote.is_human == (by == "human")
-
-
-def _ended(call: ToolCall, work_order: str, type: str, reason: str) -> NewEvent:
-    return NewEvent(
-        work_order_stream(work_order),
-        type,
-        call.principal.name,
-        call.now(),
-        {"work_order": work_order, "reason": reason},
-    )
 
 
 async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> None:

@@ -38,7 +38,8 @@ class Change:
 
     Bytes that are not UTF-8, control characters and backslashes in names are shown as `\\xNN`
     escapes. `untracked` is a new file that the worker did not add to git. `link_target` is set
-    for symbolic links; `escapes` for links that lead out of the workspace or into `.git`.
+    for symbolic links; `escapes` for links that lead out of the workspace or into `.git`, and for
+    files that have another name (a hard link) outside it.
     """
 
     path: str
@@ -163,7 +164,7 @@ def _changes(raw: bytes, snapshot: Snapshot, tracked: frozenset[bytes]) -> list[
                 old_path=_shown(old_path) if label == "renamed" else None,
                 is_symlink=new_mode == _SYMLINK,
                 link_target=_shown(target) if target is not None else None,
-                escapes=path in snapshot.escaping_links,
+                escapes=path in snapshot.escaping_links or path in snapshot.shared,
                 old_mode=_present(old_mode),
                 new_mode=_present(new_mode),
                 old_blob=_present(old_blob),

@@ -26,7 +26,7 @@ def read_workspace_file(workspace: Path, path: str, max_bytes: int) -> tuple[str
     """Where `path` leads, relative to the workspace with `/`, and the bytes of the file there.
 
     Raises as `resolve_path` does, NotFoundError where there is no regular file, and
-    InvalidArgumentError for one that is larger than `max_bytes` or cannot be read.
+    InvalidArgumentError for one that is larger than `max_bytes`, cannot be read, or is a hard link.
     """
     relative = resolve_path(workspace, path, for_write=False)
     try:
@@ -39,6 +39,12 @@ def read_workspace_file(workspace: Path, path: str, max_bytes: int) -> tuple[str
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise _no_file(path)
+        if status.st_nlink > 1:
+            raise InvalidArgumentError(
+                f"{path!r} is a hard link: the file has {status.st_nlink} names, perhaps outside "
+                "the workspace",
+                remedy="put a copy in its place: cp FILE COPY && mv COPY FILE",
+            )
         content = None if status.st_size > max_bytes else _read(descriptor, max_bytes)
     except OSError as error:
         raise InvalidArgumentError(f"{path!r} cannot be read: {error.strerror}") from error

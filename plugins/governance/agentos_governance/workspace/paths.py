@@ -47,7 +47,7 @@ class PathResolver:
         Relative paths start at `cwd` (inside the workspace); absolute ones must lie inside. The
         file need not exist; every existing part is resolved. Raises InvalidArgumentError for text
         that is no path, CallRefusedError (rule `workspace` or `git_internals`) for a path that
-        leads out or, `for_write`, into `.git`.
+        leads out or, `for_write`, into `.git` or to a file with several names.
         """
         _check_text(path)
         start = self._root if path.startswith("/") else self._walk(self._root, cwd, path)
@@ -63,6 +63,7 @@ class PathResolver:
             refuse_git_internals(relative)
             # A link named `.git` may lead anywhere inside; replacing it is as bad as writing in it.
             refuse_git_internals(self._written_form(os.path.join(self._root, cwd, path)))
+            _refuse_hard_link(real, path)
         return relative
 
     def _walk(self, start: str, text: str, path: str) -> str:
@@ -157,6 +158,21 @@ def _link_target(path: str, asked: str) -> str | None:
         raise CallRefusedError(
             f"{asked!r} cannot be resolved: {error.strerror}", rule="workspace"
         ) from error
+
+
+def _refuse_hard_link(real: str, asked: str) -> None:
+    """What is written to a file with several names may be written outside the workspace."""
+    try:
+        status = os.lstat(real)
+    except OSError:
+        return
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        raise CallRefusedError(
+            f"{asked!r} is a hard link: the file has {status.st_nlink} names, perhaps outside the "
+            "workspace",
+            rule="workspace",
+            remedy="put a copy in its place: cp FILE COPY && mv COPY FILE",
+        )
 
 
 def normalise_path(path: str) -> str:

@@ -17,7 +17,7 @@ from agentos_governance.workspace.paths import is_git_internal
 def findings_outside_roots(changes: Sequence[Change], contract: Contract) -> list[str]:
     """One sentence for each change that the contract does not admit; empty means inside.
 
-    Both sides of a rename count. Links that lead out of the workspace, files below any `.git`
+    Both sides of a rename count. Links that lead out of the workspace, hard ones included, files below any `.git`
     and paths that a `write:` rule forbids are findings wherever they lie.
     """
     is_inside = compile_roots(contract.allowed_roots)
@@ -33,12 +33,16 @@ def findings_outside_roots(changes: Sequence[Change], contract: Contract) -> lis
                     f"{path}: {_described(change)}, which forbidden_actions[{hit}] bars"
                 )
         if change.escapes:
-            findings.append(
-                f"{change.path}: a link to {change.link_target}, which leads out of the workspace"
-            )
+            findings.append(f"{change.path}: {_escape(change)}")
         if is_git_internal(change.path):
             findings.append(f"{change.path}: git's own data inside the workspace")
     return findings
+
+
+def _escape(change: Change) -> str:
+    if change.is_symlink:
+        return f"a link to {change.link_target}, which leads out of the workspace"
+    return "a hard link to a file outside the workspace; put a copy there"
 
 
 def _described(change: Change) -> str:

@@ -31,7 +31,7 @@ class Snapshot:
     """The worktree's content as `tree`, comparable with `base_tree` while `git` exists.
 
     `unstorable` are paths a tree cannot hold, `modules` submodules that differ; both are changes.
-    `changed_bytes` is the content on both sides of all changes; beyond MAX_COMPARED_BYTES it is
+    `shared` are files with another name outside the worktree. `changed_bytes` is the content on both sides of all changes; beyond MAX_COMPARED_BYTES it is
     not compared: renames are exact ones only, and there are no numbers and no patch.
     """
 
@@ -41,6 +41,7 @@ class Snapshot:
     changed_bytes: int
     link_targets: dict[bytes, bytes]
     escaping_links: frozenset[bytes]
+    shared: frozenset[bytes]
     unstorable: list[bytes]
     modules: list[bytes]
 
@@ -98,6 +99,7 @@ async def take_snapshot(
         await _copy_changed(borrowing, git, base_tree, tree),
         found.link_targets,
         frozenset(found.escaping_links),
+        frozenset(found.shared),
         found.unstorable,
         changed_modules,
     )

@@ -48,6 +48,27 @@ async def blob_sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
     return {line[0]: int(line[2]) for line in columns if len(line) == 3}
 
 
+async def list_folder_at(git: Git, commit: str, path: str) -> dict[str, bool] | None:
+    """Names below `path` in `commit`, true for regular files; None where `path` is not there.
+
+    The one name "" stands for `path` itself where it is no folder. Raises InvalidStateError where
+    an object on the way is not what its id says.
+    """
+    header, _, _ = (await _read(git, "commit", commit)).partition(b"\n")
+    mode, identifier = _FOLDER, header.removeprefix(b"tree ").decode("ascii")
+    for part in path.encode("utf-8").split(b"/"):
+        if mode != _FOLDER:
+            return None
+        found = _entry(await _read(git, "tree", identifier), part, len(identifier) // 2)
+        if found is None:
+            return None
+        mode, identifier = found
+    if mode != _FOLDER:
+        return {"": mode in _FILES}
+    names = _names(await _read(git, "tree", identifier), len(identifier) // 2)
+    return {name.decode("utf-8", "surrogateescape"): each in _FILES for each, name in names}
+
+
 async def read_file_at(git: Git, commit: str, path: str, max_bytes: int) -> bytes | None:
     """The content of a regular file in `commit`; None where it has none of at most `max_bytes`.
 
@@ -68,6 +89,18 @@ async def read_file_at(git: Git, commit: str, path: str, max_bytes: int) -> byte
     if size is None:
         raise _forged()
     return await _read(git, "blob", identifier) if size <= max_bytes else None
+
+
+def _names(tree: bytes, id_bytes: int) -> list[tuple[bytes, bytes]]:
+    """Mode and name of everything in the raw form of a tree."""
+    names: list[tuple[bytes, bytes]] = []
+    at = 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        names.append((mode, name))
+        at = end + 1 + id_bytes
+    return names
 
 
 def _entry(tree: bytes, name: bytes, id_bytes: int) -> tuple[bytes, str] | None:

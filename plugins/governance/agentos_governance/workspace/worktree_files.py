@@ -23,14 +23,16 @@ class WorktreeFiles:
     """What lies in a worktree.
 
     `files` are regular files and symbolic links; `link_targets` and `escaping_links` speak of the
-    latter; `sizes` are the bytes of both as lstat says; `unstorable` are paths git cannot hold
-    (nested `.git`, devices, pipes); `folders` are all folders.
+    latter; `shared` are regular files with another name outside the worktree (hard links);
+    `sizes` are the bytes of both as lstat says; `unstorable` are paths git cannot hold (nested
+    `.git`, devices, pipes); `folders` are all folders.
     """
 
     files: list[bytes] = field(default_factory=list)
     sizes: dict[bytes, int] = field(default_factory=dict)
     link_targets: dict[bytes, bytes] = field(default_factory=dict)
     escaping_links: set[bytes] = field(default_factory=set)
+    shared: set[bytes] = field(default_factory=set)
     unstorable: list[bytes] = field(default_factory=list)
     folders: set[bytes] = field(default_factory=set)
 
@@ -42,6 +44,7 @@ def list_worktree_files(worktree: Path, skip: frozenset[bytes]) -> WorktreeFiles
     """
     found = WorktreeFiles()
     root = os.fsencode(os.path.realpath(worktree))
+    names: dict[tuple[int, int, int], list[bytes]] = {}
     for path, status in _walk(root, b"", skip, found):
         mode = status.st_mode
         if stat.S_ISLNK(mode):
@@ -54,10 +57,17 @@ def list_worktree_files(worktree: Path, skip: frozenset[bytes]) -> WorktreeFiles
         elif stat.S_ISREG(mode):
             found.files.append(path)
             found.sizes[path] = status.st_size
+            if status.st_nlink > 1:
+                inode = (status.st_dev, status.st_ino, status.st_nlink)
+                names.setdefault(inode, []).append(path)
         else:
             found.unstorable.append(path)
         if len(found.files) > MAX_FILES:
             raise LimitExceededError(f"the worktree has more than {MAX_FILES} files")
+    # Git makes none in a checkout: a name that is not found here is the worker's doing.
+    for (_, _, n_links), paths in names.items():
+        if len(paths) < n_links:
+            found.shared.update(paths)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,11 +99,15 @@ async def _top_folder(git: Git) -> Path:
     return Path(top.text)
 
 
-async def ensure_worktree(repo_root: Path, path: Path, branch: str, base_commit: str) -> Workspace:
+async def ensure_worktree(
+    repo_root: Path, path: Path, branch: str, base_commit: str, *, is_first: bool = False
+) -> Workspace:
     """The worktree at `path` on `branch`, made from `base_commit` where it is not there yet.
 
     Asked again, it returns the same and leaves the worker's files alone. A making that was
     killed half-way is cleared and repeated; an existing branch that began at the base is reused.
+    `is_first` says that nobody has worked there: a branch of that name which is not exactly at
+    the base, or is in use elsewhere, is somebody else's, and is renamed out of the way.
     Raises ConflictError where path or branch belong to something else, InvalidArgumentError for
     a commit the repository does not have.
     """
@@ -117,6 +122,8 @@ async def ensure_worktree(repo_root: Path, path: Path, branch: str, base_commit:
     async with _lock(repository, path):
         if not await _is_ready(git, repository, workspace):
             await _clear_remains(git, repository, path)
+            if is_first:
+                await _set_aside(git, branch, base_commit)
             await _add(git, repository, workspace)
     return workspace
 
@@ -212,6 +219,22 @@ def _is_abandoned(path: Path) -> bool:
         return False
     text = pointer.read_text("utf-8", "surrogateescape")
     return text.startswith("gitdir: ") and not Path(text[len("gitdir: ") :].strip()).exists()
+
+
+async def _set_aside(git: Git, branch: str, base_commit: str) -> None:
+    """Makes room for a fresh branch; the commits of an old one stay reachable under a new name."""
+    reference = f"refs/heads/{branch}"
+    if (await git.run("symbolic-ref", "--quiet", reference)).status == 0:
+        # It only points to another branch, to which the work would go.
+        await git.check("symbolic-ref", "--delete", reference)
+        return
+    existing = await git.run("rev-parse", "--verify", "--quiet", reference)
+    if existing.status != 0:
+        return
+    listing = await git.check("worktree", "list", "--porcelain", "-z")
+    is_elsewhere = f"branch {reference}" in listing.text.split("\0")
+    if existing.text != base_commit or is_elsewhere:
+        await git.check("branch", "-m", branch, f"{branch}-aside-{secrets.token_hex(4)}")
 
 
 async def _add(git: Git, repository: Repository, workspace: Workspace) -> None:

@@ -1,0 +1,188 @@
+"""Deciding about a call that waits for approval, and ending approvals that nobody decides or uses.
+
+Above: decide_approval, amend_contract, the sweeper. Below: `sql/approvals.sql`, persons. Every end
+is decided under the lock of the approval's row. Locks go work order, approval, stream.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from agentos import (
+    CallRefusedError,
+    InvalidStateError,
+    Kernel,
+    NewEvent,
+    NotFoundError,
+    ToolCall,
+    Transaction,
+    format_time,
+)
+from agentos_governance.approvals.events import approval_stream, sql
+from agentos_governance.authority.mandate import ENDED_STATES
+from agentos_governance.authority.persons import same_person_key
+from agentos_governance.orders import Reader, contract_of, get_order
+from agentos_governance.orders import sql as orders_sql
+
+USE_WITHIN_S = 24 * 3600
+"""How long an approval may be used."""
+
+Decision = Literal["approve", "reject"]
+_STATES: dict[Decision, str] = {"approve": "approved", "reject": "rejected"}
+
+
+async def find_approval(reader: Reader, review_id: str) -> Any:
+    """The row of an approval; NotFoundError for an unknown id."""
+    row = await reader.fetch_row(sql.get_approval, review_id)
+    if row is None:
+        raise NotFoundError(
+            f"no approval has the id {review_id!r}", remedy="list_approvals shows the ids"
+        )
+    return row
+
+
+async def decide(call: ToolCall, review_id: str, decision: Decision, reason: str) -> Any:
+    """The approval's row after the decision; the same decision by the same person again is none.
+
+    Raises InvalidStateError naming what became of it meanwhile, and CallRefusedError where the
+    person asked for the call, or worked on its work order.
+    """
+    await find_approval(call.kernel.database, review_id)
+    transaction = await call.begin()
+    row = await transaction.fetch_row(sql.lock_approval, review_id)
+    assert row is not None, "approvals are never deleted"
+    if _is_repeated(call, row, decision):
+        return row
+    _require_pending(call, row)
+    await _check_four_eyes(call, transaction, row)
+    await transaction.append(_decided(call, row, decision, reason))
+    return await find_approval(transaction, review_id)
+
+
+def outcome_of(row: Any, now: datetime) -> str:
+    """The approval's state as of now: what is too late has expired, also before the sweeper."""
+    if row["state"] in ("pending", "approved") and row["expires_at"] <= now:
+        return "expired"
+    return str(row["state"])
+
+
+def _is_repeated(call: ToolCall, row: Any, decision: Decision) -> bool:
+    return bool(row["state"] == _STATES[decision] and row["decided_by"] == call.principal.name)
+
+
+def _require_pending(call: ToolCall, row: Any) -> None:
+    outcome = outcome_of(row, call.now())
+    if outcome == "pending" and row["work_order_state"] in ENDED_STATES:
+        outcome = "cancelled"
+    if outcome != "pending":
+        by = f" by {row['decided_by']}" if row["decided_by"] else ""
+        raise InvalidStateError(f"{row['id']} is {outcome}{by}; only a pending one is decided")
+
+
+async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any) -> None:
+    involved = [row["worker"], row["person"]]
+    if row["work_order"] is not None:
+        for claim in await reader.fetch(orders_sql.list_claims, row["work_order"]):
+            involved += [claim["worker"], claim["person"]]
+        await _require_person(call, await get_order(reader, row["work_order"]))
+    keys = {same_person_key(name) for name in involved if name}
+    decider = (call.principal.answerable, call.principal.name)
+    if not keys.isdisjoint(same_person_key(name) for name in decider):
+        raise CallRefusedError(
+            f"{call.principal.answerable} asked for {row['id']} or worked on its work order; "
+            "nobody approves their own call",
+            rule="four_eyes",
+            remedy="ask somebody else to decide",
+        )
+
+
+async def _require_person(call: ToolCall, order: Any) -> None:
+    if contract_of(order).review.by == "human" and call.principal.person is None:
+        raise CallRefusedError(
+            f"calls under {order['id']} must be approved by a person; {call.principal.name} is "
+            "bound to none",
+            rule="review.by",
+            contract_version=order["contract_version"],
+            remedy="use a token that was created with --person",
+        )
+
+
+def _decided(call: ToolCall, row: Any, decision: Decision, reason: str) -> NewEvent:
+    data: dict[str, Any] = {
+        "review_id": row["id"],
+        "work_order": row["work_order"],
+        "person": call.principal.person,
+        "reason": reason,
+        "arguments_sha256": row["arguments_sha256"],
+    }
+    if decision == "approve":
+        data["expires_at"] = format_time(call.now() + timedelta(seconds=USE_WITHIN_S))
+    return NewEvent(
+        approval_stream(row["work_order"], row["worker"]),
+        f"approval.{_STATES[decision]}",
+        call.principal.name,
+        call.now(),
+        data,
+    )
+
+
+async def cancel_open_approvals(
+    transaction: Transaction, work_order: str, reason: str, now: datetime
+) -> list[str]:
+    """Cancel what waits for a decision or a use under a locked work order; the ids."""
+    cancelled = []
+    for found in await transaction.fetch(sql.list_open_of_order, work_order):
+        row = await transaction.fetch_row(sql.lock_approval, found["id"])
+        if row is not None and row["state"] in ("pending", "approved"):
+            await transaction.append(_ended(row, "approval.cancelled", now, reason))
+            cancelled.append(found["id"])
+    return cancelled
+
+
+async def end_overdue_approvals(kernel: Kernel) -> int:
+    """Expire what is too late and cancel what belongs to ended work; how many it ended."""
+    n_ended = 0
+    for found in await kernel.database.fetch(sql.find_overdue, kernel.clock.now()):
+        n_ended += await _end_overdue(kernel, found["id"])
+    return n_ended
+
+
+async def _end_overdue(kernel: Kernel, review_id: str) -> bool:
+    transaction = await kernel.open_transaction()
+    try:
+        row = await transaction.fetch_row(sql.lock_approval, review_id)
+        now = kernel.clock.now()
+        event = None if row is None else _overdue_event(row, now)
+        if event is None:
+            await transaction.rollback()
+            return False
+        await transaction.append(event)
+        await transaction.commit()
+    except BaseException:
+        await transaction.rollback()
+        raise
+    kernel.bus.announce()
+    return True
+
+
+def _overdue_event(row: Any, now: datetime) -> NewEvent | None:
+    if row["state"] not in ("pending", "approved"):
+        return None
+    if row["work_order_state"] in ENDED_STATES:
+        reason = f"{row['work_order']} is {row['work_order_state']}"
+        return _ended(row, "approval.cancelled", now, reason)
+    if row["expires_at"] <= now:
+        was = "nobody decided" if row["state"] == "pending" else "it was not used"
+        return _ended(row, "approval.expired", now, f"{was} in time")
+    return None
+
+
+def _ended(row: Any, type: str, now: datetime, reason: str) -> NewEvent:
+    return NewEvent(
+        approval_stream(row["work_order"], row["worker"]),
+        type,
+        "system",
+        now,
+        {"review_id": row["id"], "work_order": row["work_order"], "reason": reason},
+    )

@@ -1,0 +1,135 @@
+"""Takes evidence from the workspace: one file, or thousands in threads with bounded memory.
+
+Above: record_evidence, record_evidence_files. Below: file_reading, blobs, kinds. A file is read
+once: what is hashed is what is examined and stored.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from agentos import InvalidArgumentError, LimitExceededError, NotFoundError, redact_text
+from agentos_governance.contracts.globs import compile_glob
+from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
+from agentos_governance.evidence.kinds import EvidenceKinds, Fact
+from agentos_governance.workspace.file_reading import read_workspace_file
+from agentos_governance.workspace.paths import resolve_path
+
+THREADS = 4
+"""At most so many files are in memory at once, each of at most MAX_BLOB_BYTES."""
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFile:
+    """A file as it was when it was read."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    facts: dict[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """Reads, examines and stores files of one workspace as evidence of one kind."""
+
+    workspace: Path
+    kinds: EvidenceKinds
+    kind: str
+    required: Sequence[str]
+    blobs: BlobStore
+
+    def take(self, path: str) -> TakenFile:
+        """One file; raises as `read_evidence_file` and the kind's validator do."""
+        relative, content = read_evidence_file(self.workspace, path)
+        facts = examine(self.kinds, self.kind, self.required, content)
+        return TakenFile(relative, self.blobs.put(content), len(content), facts)
+
+    def take_all(self, paths: Sequence[str]) -> list[TakenFile]:
+        """Many files, in their order; the first that cannot be taken refuses all of them."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                return list(pool.map(partial(_named, self.take), paths))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def read_evidence_file(workspace: Path, path: str) -> tuple[str, bytes]:
+    """Where `path` leads and what is there; InvalidArgumentError where it holds a secret."""
+    relative, content = read_workspace_file(workspace, path, MAX_BLOB_BYTES)
+    # Redacting it would store something else than the file that the claim is about.
+    text = content.decode("utf-8", "replace")
+    if b"\0" not in content and redact_text(text) != text:
+        raise InvalidArgumentError(
+            f"{path!r} contains what looks like a secret; evidence is kept and signed as it is",
+            remedy="remove the secret first, or record the part that matters as `content`",
+        )
+    return relative, content
+
+
+def examine(
+    kinds: EvidenceKinds, kind: str, required: Sequence[str], content: bytes
+) -> dict[str, Fact]:
+    """The facts in evidence; raises where it is no such evidence, or must pass and does not."""
+    facts = kinds.examine(kind, content)
+    kinds.check_passing(kind, facts, required)
+    return facts
+
+
+def list_folder(workspace: Path, folder: str, pattern: str, max_files: int) -> list[str]:
+    """Paths of the regular files below a folder, sorted; links and `.git` are left out.
+
+    `pattern` is a glob over paths relative to the folder. NotFoundError where there is none,
+    LimitExceededError beyond `max_files`.
+    """
+    relative = resolve_path(workspace, folder, for_write=False)
+    top = workspace if relative == "." else workspace / relative
+    prefix = "" if relative == "." else f"{relative}/"
+    is_wanted = compile_glob(pattern)
+    found: list[str] = []
+    for path in _walk(top, "", 0):
+        if is_wanted(path):
+            found.append(prefix + path)
+        if len(found) > max_files:
+            raise LimitExceededError(
+                f"there are more than {max_files} files below {folder!r}",
+                remedy="name a smaller folder, or a `pattern`",
+            )
+    if not found:
+        raise NotFoundError(f"there is no file below {folder!r} that matches {pattern!r}")
+    return sorted(found)
+
+
+def _walk(folder: Path, prefix: str, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise LimitExceededError(f"folders are more than {MAX_DEPTH} deep")
+    try:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise NotADirectoryError(20, "is no folder")
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InvalidArgumentError(f"{folder.name!r} cannot be listed: {error.strerror}") from None
+    for entry in listed:
+        if entry.is_dir(follow_symlinks=False) and entry.name != ".git":
+            yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", depth + 1)
+        elif entry.is_file(follow_symlinks=False):
+            yield prefix + entry.name
+
+
+def _named(take: Callable[[str], TakenFile], path: str) -> TakenFile:
+    """The file, or an error that says which of the many it was."""
+    try:
+        return take(path)
+    except InvalidArgumentError as error:
+        if path in error.message:
+            raise
+        raise InvalidArgumentError(f"{path!r}: {error.message}", remedy=error.remedy) from error

@@ -1,0 +1,100 @@
+"""Policies for what a client does with its own tools: the same layers as for real calls.
+
+Above: check_action. Below: policies in force, limits, approvals. A limit counts an action in the
+transaction that stores the answer; the answer is the admission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from agentos import CallRefusedError, Effect, ToolCall, Transaction, Verdict
+from agentos_governance.approvals.binding import Subject
+from agentos_governance.contracts.actions import OWN_SERVER, Action
+from agentos_governance.contracts.judgement import Judgement
+from agentos_governance.policies.deciding import Outcome
+from agentos_governance.policies.enforcing import question, refusal, take_limits_of
+from agentos_governance.policies.in_force import PoliciesInForce
+
+if TYPE_CHECKING:
+    from agentos_governance.authority.enforcement import HeldOrder
+
+
+@dataclass(slots=True)
+class NarrowedAction:
+    """The judgement after the policies, what they decided, and the question where they ask."""
+
+    judgement: Judgement
+    outcome: Outcome | None = None
+    record: Mapping[str, Any] | None = None
+    review_id: str | None = None
+
+
+async def narrow_action(
+    call: ToolCall, held: HeldOrder, action: Action, granted: Judgement
+) -> NarrowedAction:
+    """The granted judgement, or the refusal or question of a policy."""
+    try:
+        outcome = await call.service(PoliciesInForce).judge_action(call, held, _known(call, action))
+    except CallRefusedError as broken:
+        return NarrowedAction(Judgement("deny", broken.rule, broken.message, broken.remedy))
+    if outcome is None:
+        return NarrowedAction(granted)
+    if outcome.effect is Effect.ALLOW:
+        return NarrowedAction(granted, outcome, outcome.record)
+    if outcome.effect is Effect.DENY:
+        verdict = refusal(outcome, held)
+    else:
+        verdict = await question(call, held, outcome, _subject(action))
+    judgement = _judgement(granted, verdict)
+    return NarrowedAction(judgement, outcome, outcome.record, verdict.review_id)
+
+
+async def count_action(
+    transaction: Transaction, call: ToolCall, held: HeldOrder, narrowed: NarrowedAction
+) -> Judgement:
+    """The judgement after every limit has counted the action; a used up limit denies it."""
+    outcome, judgement = narrowed.outcome, narrowed.judgement
+    if outcome is None or not outcome.limits or not judgement.is_allowed:
+        return judgement
+    try:
+        async with transaction.connection.transaction():
+            await take_limits_of(transaction, call, held, outcome)
+    except CallRefusedError as full:
+        narrowed.record = {**outcome.record, "effect": Effect.DENY.value, "limit": full.rule}
+        return Judgement("deny", full.rule, full.message, full.remedy)
+    return judgement
+
+
+def _known(call: ToolCall, action: Action) -> Action:
+    """The action, as of this server where its tool is one of this server's."""
+    prefix = f"mcp__{OWN_SERVER}__"
+    if action.tool.startswith(prefix) and action.tool.removeprefix(prefix) in call.kernel.tools:
+        return replace(action, server=OWN_SERVER)
+    return action
+
+
+def _subject(action: Action) -> Subject:
+    return Subject.of_action(
+        action.tool,
+        {
+            "tool": action.tool,
+            "capability": action.capability,
+            "paths": list(action.paths),
+            "command": action.command,
+            "args": dict(action.args) if action.args is not None else None,
+        },
+    )
+
+
+def _judgement(granted: Judgement, verdict: Verdict) -> Judgement:
+    if verdict.effect is Effect.ALLOW:
+        return granted
+    return Judgement(
+        "deny" if verdict.effect is Effect.DENY else "ask",
+        verdict.rule,
+        verdict.reason,
+        verdict.remedy,
+    )

@@ -1,0 +1,137 @@
+"""What a call touches, one by one: each path, each program of a command, each file it writes.
+
+Above: deciding. Below: actions, the shell analysis, paths. Policies are asked about each subject;
+the call is allowed only if all of them are. What cannot be known is left out of the facts, and a
+rule that asks for it denies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agentos import CallRefusedError, InvalidArgumentError
+from agentos_governance.contracts.actions import (
+    Action,
+    capabilities_of,
+    command_of,
+    paths_of,
+)
+from agentos_governance.rules.tree import CAPABILITIES
+from agentos_governance.shell.commands import (
+    SimpleCommand,
+    UnanalysableCommand,
+    analyse_command,
+)
+from agentos_governance.shell.effects import FileUse, needs_network
+from agentos_governance.shell.files import file_uses
+from agentos_governance.workspace.paths import Place
+
+MAX_SUBJECTS = 600
+_DEVICES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/stdin"})
+
+
+class Subject(NamedTuple):
+    """One thing that a call does; None stands for what cannot be known from the call."""
+
+    capability: str
+    path: str | None = ""
+    command: str | None = ""
+    program: str | None = ""
+    is_derived: bool = False
+    """Read out of a command: rules that speak of it bind, but none has to allow it."""
+
+
+def subjects_of(action: Action, place: Place) -> tuple[Subject, ...]:
+    """Every subject of an action, each once, in order.
+
+    Raises CallRefusedError where there are more than MAX_SUBJECTS.
+    """
+    found: dict[Subject, None] = {}
+    for subject in _subjects(action, place):
+        found[subject] = None
+        if len(found) > MAX_SUBJECTS:
+            raise CallRefusedError(
+                f"the action touches more than {MAX_SUBJECTS} things, and policies judge each",
+                rule="policies",
+                remedy="do it in parts",
+            )
+    return tuple(found)
+
+
+def _subjects(action: Action, place: Place) -> Iterator[Subject]:
+    # A tool that says nothing about itself may do anything.
+    capabilities: list[str] = sorted(capabilities_of(action)) or [*CAPABILITIES]
+    command = command_of(action)
+    for_write = "write" in capabilities
+    resolved = [
+        resolved_path(place, path, for_write=for_write, cwd=action.cwd) for path in paths_of(action)
+    ]
+    for capability in capabilities:
+        if capability == "execute" and command is not None:
+            yield from _command_subjects(command, action.cwd, place)
+            continue
+        for path in resolved or [""]:
+            yield Subject(capability, path)
+
+
+def resolved_path(place: Place, path: str, *, for_write: bool, cwd: str = ".") -> str | None:
+    """Where a path leads, links included; None where that cannot be told."""
+    try:
+        return place.resolve(path, for_write=for_write, cwd=cwd)
+    except (CallRefusedError, InvalidArgumentError):
+        return None
+
+
+def _command_subjects(text: str, cwd: str, place: Place) -> Iterator[Subject]:
+    analysis = analyse_command(text, cwd=cwd)
+    if isinstance(analysis, UnanalysableCommand):
+        yield Subject("execute", command=None, program=None)
+        for capability in ("read", "write", "network"):
+            yield Subject(capability, None, None, None, is_derived=True)
+        return
+    for each in analysis.commands:
+        yield from _simple_command_subjects(each, place)
+    for use in analysis.file_uses:
+        yield from _file_subjects(use, text, "", place)
+    if not analysis.commands:
+        yield Subject("execute", command=text)
+
+
+def _simple_command_subjects(each: SimpleCommand, place: Place) -> Iterator[Subject]:
+    program: str | None = each.argv[0].text.rpartition("/")[2]
+    if not each.argv[0].is_literal:
+        program = None
+    command: str | None = None
+    if each.dynamic_prefix is None:
+        command = " ".join([program or "", *(word.text for word in each.argv[1:])])
+    yield Subject("execute", command=command, program=program)
+    if program is None or needs_network(each.argv):
+        yield Subject("network", command=command, program=program, is_derived=True)
+    if not each.is_wrapper:
+        for use in file_uses(each.argv, each.folders):
+            yield from _file_subjects(use, command, program, place)
+
+
+def _file_subjects(
+    use: FileUse, command: str | None, program: str | None, place: Place
+) -> Iterator[Subject]:
+    if use.path in _DEVICES:
+        return
+    capability = "write" if use.is_write else "read"
+    for folder in sorted(use.folders, key=str):
+        path = _used_path(use, folder, place)
+        if path is None and use.is_data:
+            continue
+        yield Subject(capability, path, command, program, is_derived=True)
+
+
+def _used_path(use: FileUse, folder: str | None, place: Place) -> str | None:
+    """The one file that is used; None where it is not known, or could be any below a folder."""
+    if use.path is None or (folder is None and not use.path.startswith("/")):
+        return None
+    path = resolved_path(place, use.path, for_write=use.is_write, cwd=folder or ".")
+    if not use.is_write or path is None:
+        return path
+    is_folder = use.is_folder or (place.workspace is not None and (place.workspace / path).is_dir())
+    return None if is_folder else path
