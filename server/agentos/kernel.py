@@ -19,10 +19,11 @@ import structlog
 from agentos.calls import CallRequest, Credentials, Principal, Role, ToolCall, ToolResult
 from agentos.canonical import canonical_json, sha256_hex
 from agentos.clock import Clock, SystemClock
-from agentos.database.embedded import EmbeddedPostgres
 from agentos.database.migrations import MigrationSet, migrate, pending_migrations
+from agentos.database.opening import open_database
 from agentos.database.pool import Database
 from agentos.database.transaction import Transaction
+from agentos.declarations import collect_tools, flatten, wrappers_of
 from agentos.errors import (
     AgentOSError,
     ConfigurationError,
@@ -43,7 +44,6 @@ from agentos.events.writer import EventWriter
 from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
 from agentos.ids import new_id
 from agentos.metrics import Metrics
-from agentos.middleware import Authorizer, Middleware, Wrapper
 from agentos.outbox.cursors import OUTBOX_EVENT_TYPES
 from agentos.outbox.start import outbox_jobs
 from agentos.outbox.webhooks import WEBHOOK_EVENT_TYPES, Webhooks
@@ -54,7 +54,6 @@ from agentos.registry import Command, Route, Service
 from agentos.results import ResultKeeper
 from agentos.retention import forget_old_results
 from agentos.settings import Settings
-from agentos.tools import Tool
 
 T = TypeVar("T")
 
@@ -76,18 +75,18 @@ class Kernel:
         self.database = database
         self.plugins = plugins
         self.metrics = Metrics()
-        self.tools = _collect_tools(plugins)
-        self.read_models: list[ReadModel] = _flatten(plugins.hook.register_read_models())
-        self.routes: list[Route] = _flatten(plugins.hook.register_routes())
-        self.commands: list[Command] = _flatten(plugins.hook.register_commands())
-        self.migrations: list[MigrationSet] = _flatten(plugins.hook.register_migrations())
+        self.tools = collect_tools(plugins)
+        self.read_models: list[ReadModel] = flatten(plugins.hook.register_read_models())
+        self.routes: list[Route] = flatten(plugins.hook.register_routes())
+        self.commands: list[Command] = flatten(plugins.hook.register_commands())
+        self.migrations: list[MigrationSet] = flatten(plugins.hook.register_migrations())
         self.events = EventStore(
             [
                 *CALL_EVENT_TYPES,
                 *TOKEN_EVENT_TYPES,
                 *WEBHOOK_EVENT_TYPES,
                 *OUTBOX_EVENT_TYPES,
-                *_flatten(plugins.hook.register_event_types()),
+                *flatten(plugins.hook.register_event_types()),
             ]
         )
         self.tokens = Tokens(database, self.events)
@@ -106,7 +105,7 @@ class Kernel:
         )
         self._services: dict[type[Any], Any] = {}
         self._pipelines = {
-            tool.name: Pipeline(tool, _wrappers(plugins, tool), self.recorder, self.metrics)
+            tool.name: Pipeline(tool, wrappers_of(plugins, tool), self.recorder, self.metrics)
             for tool in self.tools.values()
         }
         self._in_flight = 0
@@ -253,7 +252,7 @@ class Kernel:
         return [f"migration {name} is not applied" for name in pending]
 
     def _start_services(self) -> None:
-        for service in _flatten(self.plugins.hook.register_services()):
+        for service in flatten(self.plugins.hook.register_services()):
             assert isinstance(service, Service)
             if service.kind in self._services:
                 raise ConfigurationError(
@@ -290,7 +289,7 @@ async def open_kernel(
     Raises ConfigurationError with one line where it cannot start.
     """
     plugins = load_plugins(settings.plugins, extra_plugins)
-    async with _open_database(settings) as database:
+    async with open_database(settings) as database:
         kernel = Kernel(settings, plugins, database, clock or SystemClock())
         await migrate(database, kernel.migrations)
         # Before any service loads a cache, so that no event falls between the two.
@@ -344,70 +343,10 @@ async def _plain_errors() -> AsyncIterator[None]:
         raise
 
 
-@asynccontextmanager
-async def _open_database(settings: Settings) -> AsyncIterator[Database]:
-    if settings.database_url is not None:
-        database = Database(settings.database_url, pool_size=settings.database_pool_size)
-        await database.open()
-        try:
-            yield database
-        finally:
-            await database.close()
-        return
-    embedded = EmbeddedPostgres(settings.home / "postgres")
-    dsn = await asyncio.to_thread(embedded.start)
-
-    async def revive() -> None:
-        try:
-            await asyncio.to_thread(embedded.ensure_running)
-        except ConfigurationError as error:
-            raise UnavailableError("the embedded database does not start") from error
-
-    database = Database(dsn, pool_size=settings.database_pool_size, revive=revive)
-    try:
-        await database.open()
-        yield database
-    finally:
-        await database.close()
-        await asyncio.to_thread(embedded.stop)
-
-
 async def _run_hooks(callables: list[Callable[[], Awaitable[None]] | None]) -> None:
     for run in callables:
         if run is not None:
             await run()
-
-
-def _flatten(answers: list[Any]) -> list[Any]:
-    return [item for answer in answers if answer is not None for item in answer]
-
-
-def _collect_tools(plugins: pluggy.PluginManager) -> dict[str, Tool]:
-    tools: dict[str, Tool] = {}
-    for tool in _flatten(plugins.hook.register_tools()):
-        if not isinstance(tool, Tool):
-            raise ConfigurationError(
-                f"register_tools of a plugin answered {tool!r}; declare it with @tool"
-            )
-        if tool.name in tools:
-            raise ConfigurationError(f"two plugins claim the tool name {tool.name!r}; disable one")
-        tools[tool.name] = tool
-    return dict(sorted(tools.items()))
-
-
-def _wrappers(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
-    wrappers: list[Wrapper] = []
-    for answer in plugins.hook.wrap_tool_call(tool=tool):
-        if answer is None:
-            continue
-        for wrapper in answer if isinstance(answer, list | tuple) else [answer]:
-            if not isinstance(wrapper, Authorizer | Middleware):
-                raise ConfigurationError(
-                    f"wrap_tool_call of a plugin answered {type(wrapper).__name__} for "
-                    f"{tool.name}; it must be an Authorizer or a Middleware"
-                )
-            wrappers.append(wrapper)
-    return wrappers
 
 
 def _short_text(field: str, text: str | None) -> str | None:

@@ -312,3 +312,10 @@ async def test_a_folder_by_setting_takes_the_place_of_the_default_one(
         await held(office)
         assert await office.code("w1", "read_note") == "call_refused"
         await office.call("w1", "write_note", text="x")
+
+
+async def test_a_layer_that_only_asks_leaves_other_calls_alone(settings: Settings) -> None:
+    async with open_governed(settings, "asks: ASK write_note") as office:
+        await held(office)
+        await office.call("w1", "read_note")
+        assert (await office.refuse("w1", "write_note", text="x"))["code"] == "approval_required"

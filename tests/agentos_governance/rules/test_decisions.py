@@ -220,7 +220,7 @@ def test_a_policy_tells_what_it_needs() -> None:
     policy = compiled("DENY write IF a AND has(path)\nDENY Bash IF n == 1")
     assert policy.attributes == {"capability", "a", "path", "tool", "n"}
     assert not policy.has_allow
-    assert compiled("ASK").has_allow
+    assert not compiled("ASK").has_allow
 
 
 def test_no_text_of_a_policy_reaches_python() -> None:

@@ -2,7 +2,7 @@
 
 Above: the combination of layers. Below: compiled policies. Deny wins over ask, ask over allow, in
 whichever file of the layer they stand. A layer about which no rule says anything abstains, unless
-it has an ALLOW or ASK rule: then what it does not name is denied.
+it has an ALLOW rule: then what it does not name is denied.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Layer:
             effect,
             self._first_rule(rules, is_default),
             _reason(rules, is_default),
-            self._limits(policies, facts, history) if effect in (None, Effect.ALLOW) else (),
+            () if effect is Effect.DENY else self._limits(policies, facts, history),
             self._record(policies, effect, rules, [said for _, said in decisions]),
         )
 

@@ -104,7 +104,7 @@ class CompiledPolicy:
     hash: str = field(init=False)
     """`sha256:` and 64 digits: of what `agentos policy fmt` prints."""
     has_allow: bool = field(init=False)
-    """Whether there is an ALLOW or ASK; a policy without either only restricts others."""
+    """Whether there is an ALLOW; a policy without one only restricts others."""
     limits: tuple[Limit, ...] = field(init=False)
     history_queries: frozenset[HistoryQuery] = field(init=False)
     attributes: frozenset[str] = field(init=False)
@@ -125,7 +125,7 @@ class CompiledPolicy:
             "_statements": compiled,
             "attributes": frozenset(name for each in statements for name in attributes_of(each)),
             "effect": self.functions.effect,
-            "has_allow": any(each.effect is not Effect.DENY for each in compiled),
+            "has_allow": any(each.effect is Effect.ALLOW for each in compiled),
             "hash": policy_hash(self.policy),
             "history_queries": frozenset(question.query for question in questions),
             "limits": tuple(each.limit for each in compiled if each.limit is not None),
