@@ -175,3 +175,17 @@ async def test_lists_of_workflows_page_through_all_of_them(settings: Settings) -
                 break
         assert len(found) == 5 and set(found) == made
         assert await office.code("w1", "list_workflows", cursor="x") == "invalid_argument"
+
+
+async def test_a_restarted_worker_that_asks_for_work_does_not_keep_its_forgotten_order(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        order = await office.create()
+        await office.claim("w1", order)
+        for _ in range(2):
+            office.clock.advance(25)
+            # Nothing else is ready, and asking is no sign of life of the order's worker.
+            assert await office.code("w1", "claim_work_order") == "not_found"
+        office.clock.advance(11)
+        assert (await office.call("w1", "claim_work_order"))["lease"]["epoch"] == 2

@@ -21,7 +21,7 @@ from agentos import (
 )
 from agentos_governance.approvals.events import approval_stream, sql
 from agentos_governance.authority.mandate import ENDED_STATES
-from agentos_governance.authority.persons import same_person_key
+from agentos_governance.authority.persons import keys_behind
 from agentos_governance.orders import Reader, contract_of, get_order
 from agentos_governance.orders import sql as orders_sql
 
@@ -86,9 +86,9 @@ async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any) -> None:
         for claim in await reader.fetch(orders_sql.list_claims, row["work_order"]):
             involved += [claim["worker"], claim["person"]]
         await _require_person(call, await get_order(reader, row["work_order"]))
-    keys = {same_person_key(name) for name in involved if name}
-    decider = (call.principal.answerable, call.principal.name)
-    if not keys.isdisjoint(same_person_key(name) for name in decider):
+    keys = await keys_behind(reader, involved)
+    decider = await keys_behind(reader, (call.principal.answerable, call.principal.name))
+    if not keys.isdisjoint(decider):
         raise CallRefusedError(
             f"{call.principal.answerable} asked for {row['id']} or worked on its work order; "
             "nobody approves their own call",

@@ -41,6 +41,8 @@ from agentos_governance.policies.history import capability_of_tool
 from agentos_governance.projections import work_order_stream
 
 FACTS = "governance"
+NO_HEARTBEAT = frozenset({"claim_work_order"})
+"""A restarted worker that asks for work must not keep alive what it has forgotten that it holds."""
 JUDGED_BY_THEMSELVES = frozenset({"check_action"})
 """Tools that only ask: policies answer in their body, about the action that is asked about."""
 
@@ -218,7 +220,8 @@ async def _enter(call: ToolCall, held: HeldOrder) -> None:
     call.work_order = held.id
     call.stream = work_order_stream(held.id)
     ttl_s = held.contract.contract.lease_ttl_s
-    if held.expires_at - call.now() < timedelta(seconds=ttl_s / 2):
+    is_late = held.expires_at - call.now() < timedelta(seconds=ttl_s / 2)
+    if is_late and call.tool.name not in NO_HEARTBEAT:
         async with call.kernel.database.connection() as connection:
             await connection.fetchrow(sql.renew_lease, held.id, held.worker, held.epoch, call.now())
 

@@ -103,6 +103,15 @@ class Mandate:
         return own
 
 
+    def judge_read(self, relative: str) -> Judgement | None:
+        """The first refusal to read a file, whatever the tool; None where nothing forbids it."""
+        for grant in self.grants:
+            refusal = grant.contract.judge_read(relative)
+            if refusal is not None:
+                return _said_by(grant, refusal)
+        return None
+
+
 async def read_ancestors(reader: Reader, work_order: str) -> tuple[Grant, ...]:
     """The grants of the parent, its parent, and so on, as the reader sees them now.
 

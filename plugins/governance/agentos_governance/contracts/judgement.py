@@ -90,6 +90,14 @@ class CompiledContract:
         except InvalidArgumentError as error:
             return Judgement("deny", "workspace", error.message, error.remedy)
 
+    def judge_read(self, relative: str) -> Judgement | None:
+        """Why a file may not be read by whatever tool; None where nothing forbids it.
+
+        `relative` is where its path leads, from the workspace.
+        """
+        hit = self._forbidden.find([f"read:{relative}", f"Read:{relative}", f"Read({relative})"])
+        return _forbidden(hit, f"read of {relative!r}") if hit is not None else None
+
     def _judge_tool_uncached(
         self, tool: str, server: str | None, capabilities: frozenset[Capability]
     ) -> Judgement:

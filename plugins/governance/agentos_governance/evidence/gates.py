@@ -184,7 +184,13 @@ async def _diff_in_roots(submission: Submission) -> list[str]:
         return [submission.not_compared]
     if submission.diff is None:
         return []
-    return findings_outside_roots(submission.diff.changes, submission.contract)
+    return [
+        *findings_outside_roots(submission.diff.changes, submission.contract),
+        *(
+            f"{path}: the branch holds what is not in the worktree; commit what is there, or undo it"
+            for path in submission.diff.strays
+        ),
+    ]
 
 
 GATES = (

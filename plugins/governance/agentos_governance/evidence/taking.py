@@ -19,7 +19,7 @@ from agentos_governance.contracts.globs import compile_glob
 from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
 from agentos_governance.evidence.kinds import EvidenceKinds, Fact
 from agentos_governance.workspace.file_reading import read_workspace_file
-from agentos_governance.workspace.paths import resolve_path
+from agentos_governance.workspace.paths import refuse_git_internals, resolve_path
 
 THREADS = 4
 """At most so many files are in memory at once, each of at most MAX_BLOB_BYTES."""
@@ -45,10 +45,12 @@ class Taker:
     kind: str
     required: Sequence[str]
     blobs: BlobStore
+    check_read: Callable[[str], None]
+    """Raises where the contract forbids to read what a path leads to."""
 
     def take(self, path: str) -> TakenFile:
         """One file; raises as `read_evidence_file` and the kind's validator do."""
-        relative, content = read_evidence_file(self.workspace, path)
+        relative, content = read_evidence_file(self.workspace, path, self.check_read)
         facts = examine(self.kinds, self.kind, self.required, content)
         return TakenFile(relative, self.blobs.put(content), len(content), facts)
 
@@ -62,9 +64,16 @@ class Taker:
                 raise
 
 
-def read_evidence_file(workspace: Path, path: str) -> tuple[str, bytes]:
-    """Where `path` leads and what is there; InvalidArgumentError where it holds a secret."""
+def read_evidence_file(
+    workspace: Path, path: str, check_read: Callable[[str], None]
+) -> tuple[str, bytes]:
+    """Where `path` leads and what is there; InvalidArgumentError where it holds a secret.
+
+    `check_read` gets where it leads. Git's own data are no evidence, and name the server's folders.
+    """
     relative, content = read_workspace_file(workspace, path, MAX_BLOB_BYTES)
+    refuse_git_internals(relative)
+    check_read(relative)
     # Redacting it would store something else than the file that the claim is about.
     text = content.decode("utf-8", "replace")
     if b"\0" not in content and redact_text(text) != text:

@@ -100,7 +100,7 @@ select id, pattern, work_order, person, expires_at, unlocked_by, reason, created
 
 -- name: list_claimants
 -- The people behind work order $1: whoever ever held it.
-select distinct coalesce(person, worker) as person from governance.claim where work_order = $1;
+select distinct person, worker from governance.claim where work_order = $1;
 
 -- name: put_price_table
 -- $1 version, $2 in force since, $3 the table, $4 when it was adopted here.

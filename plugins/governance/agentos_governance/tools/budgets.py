@@ -20,7 +20,7 @@ from agentos import (
     redact_text,
     tool,
 )
-from agentos_governance.authority.persons import same_person_key
+from agentos_governance.authority.persons import keys_behind, same_person_key
 from agentos_governance.authority.roles import BUDGETS, COSTS, SPENDING_STOP, UNLOCKS
 from agentos_governance.contracts.model import Entry, Usd, usd_text
 from agentos_governance.cost.budgets import Budgets, sql
@@ -227,7 +227,7 @@ async def unlock_tool(
     for name, text in (("pattern", pattern), ("person", person or "")):
         _refuse_secret(name, text)
     opener = same_person_key(call.principal.answerable)
-    await _require_four_eyes(call, opener, work_order, person)
+    await _require_four_eyes(call, work_order, person)
     until = call.now() + timedelta(seconds=seconds)
     data = {
         "unlock": new_id("UL"),
@@ -302,9 +302,7 @@ async def _append(call: ToolCall, stream: str, type: str, data: dict[str, Any]) 
     await transaction.append(NewEvent(stream, type, call.principal.name, call.now(), data))
 
 
-async def _require_four_eyes(
-    call: ToolCall, opener: str, work_order: str | None, person: str | None
-) -> None:
+async def _require_four_eyes(call: ToolCall, work_order: str | None, person: str | None) -> None:
     if work_order is None:
         behind = {same_person_key(person or "")}
     else:
@@ -312,8 +310,11 @@ async def _require_four_eyes(
         if row["state"] not in OPEN_STATES:
             raise InvalidStateError(f"{work_order} is {row['state']}; it needs nothing unlocked")
         rows = await call.kernel.database.fetch(sql.list_claimants, work_order)
-        behind = {same_person_key(row["person"]) for row in rows}
-    if opener in behind or call.principal.role is Role.WORKER:
+        names = [name for row in rows for name in (row["person"], row["worker"])]
+        behind = await keys_behind(call.kernel.database, names)
+    own = (call.principal.answerable, call.principal.name)
+    opener = await keys_behind(call.kernel.database, own)
+    if not opener.isdisjoint(behind) or call.principal.role is Role.WORKER:
         raise CallRefusedError(
             f"{call.principal.answerable} may not unlock anything for themselves",
             rule="four_eyes",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from agentos import (
+    CallRefusedError,
     ConflictError,
     InvalidArgumentError,
     LimitExceededError,
@@ -241,7 +243,21 @@ async def _read(held: HeldOrder, path: str | None, content: str | None) -> tuple
     if content is not None:
         return None, redact_text(content).encode()
     assert path is not None
-    return await asyncio.to_thread(read_evidence_file, _workspace(held), path)
+    return await asyncio.to_thread(
+        read_evidence_file, _workspace(held), path, partial(_check_read, held)
+    )
+
+
+def _check_read(held: HeldOrder, relative: str) -> None:
+    """What the contract keeps from being read is not kept and signed for everybody either."""
+    refusal = held.mandate.judge_read(relative)
+    if refusal is not None:
+        raise CallRefusedError(
+            refusal.reason,
+            rule=refusal.rule,
+            contract_version=refusal.contract_version,
+            remedy=refusal.remedy,
+        )
 
 
 def _workspace(held: HeldOrder) -> Path:
@@ -270,7 +286,9 @@ def _take_all(
         paths = list_folder(workspace, folder, pattern, MAX_FILES)
     required = held.contract.contract.evidence_required
     blobs = open_blob_store(call.kernel.settings)
-    files = Taker(workspace, call.service(EvidenceKinds), kind, required, blobs).take_all(paths)
+    kinds = call.service(EvidenceKinds)
+    check_read = partial(_check_read, held)
+    files = Taker(workspace, kinds, kind, required, blobs, check_read).take_all(paths)
     if len({file.path for file in files}) != len(files):
         raise InvalidArgumentError("argument `paths` names a file twice")
     return files

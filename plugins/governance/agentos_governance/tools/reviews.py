@@ -20,7 +20,7 @@ from agentos import (
     tool,
 )
 from agentos_governance.authority.enforcement import HeldOrder
-from agentos_governance.authority.persons import same_person_key
+from agentos_governance.authority.persons import keys_behind, same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
 from agentos_governance.endings import complete_order, ending, fail_order
@@ -44,7 +44,7 @@ from agentos_governance.projections import work_order_stream
 from agentos_governance.tools.leases import require_held, require_lease, resume_packet
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.views import GateView, State, VoteView
-from agentos_governance.workspace.changes import WorkspaceDiff, diff_digest, diff_workspace
+from agentos_governance.workspace.changes import WorkspaceDiff, diff_workspace
 from agentos_governance.workspace.worktrees import Workspace
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Lower-case hexadecimal")]
@@ -295,7 +295,7 @@ async def _conclude(
             )
         )
         return "suspended"
-    if sum(_counts(vote, contract) for vote in votes) >= contract.review.quorum:
+    if await _count_approvals(transaction, work_order, contract) >= contract.review.quorum:
         await _confirm_evidence(call, transaction, work_order, votes)
         await complete(call, transaction, work_order, "approved")
         return "completed"
@@ -319,11 +319,24 @@ async def _confirm_evidence(
         )
 
 
-def _counts(vote: VoteView, contract: Contract) -> bool:
-    if vote.verdict != "approve":
+async def _count_approvals(transaction: Transaction, work_order: str, contract: Contract) -> int:
+    """How many persons approve the packet; names that tokens bind to one person are one."""
+    packet = (await get_order(transaction, work_order))["packet_sha256"]
+    counted: set[str] = set()
+    n_approvals = 0
+    for vote in await transaction.fetch(sql.list_votes, work_order, packet, None):
+        if _counts(vote, contract):
+            keys = {vote["voter"]} | await keys_behind(transaction, [vote["reviewer"]])
+            n_approvals += keys.isdisjoint(counted)
+            counted |= keys
+    return n_approvals
+
+
+def _counts(vote: Any, contract: Contract) -> bool:
+    if vote["verdict"] != "approve":
         return False
     by = contract.review.by
-    return by == "either" or vote.is_human == (by == "human")
+    return by == "either" or vote["is_human"] == (by == "human")
 
 
 async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> None:
@@ -340,10 +353,10 @@ async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> Non
 
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
     claims = await reader.fetch(sql.list_claims, row["id"])
-    names = [name for claim in claims for name in (claim["person"], claim["worker"]) if name]
-    workers = {same_person_key(name) for name in names}
-    voter = (call.principal.answerable, call.principal.name)
-    if not workers.isdisjoint(same_person_key(name) for name in voter):
+    names = [name for claim in claims for name in (claim["person"], claim["worker"])]
+    workers = await keys_behind(reader, names)
+    voter = await keys_behind(reader, (call.principal.answerable, call.principal.name))
+    if not workers.isdisjoint(voter):
         raise CallRefusedError(
             f"{call.principal.answerable} worked on {row['id']}; nobody approves their own work",
             rule="four_eyes",
@@ -367,7 +380,8 @@ async def _check_worktree(call: ToolCall, work_order: str) -> None:
         return
     history = await read_history(call.kernel.database, work_order)
     submitted: Event = next(e for e in reversed(history) if e.type == "work_order.submitted")
-    if submitted.data["diff"]["sha256"] != await diff_digest(workspace):
+    diff = await diff_workspace(workspace)
+    if submitted.data["diff"]["sha256"] != diff.digest or diff.strays:
         raise ConflictError(
             f"the worktree of {work_order} has changed since it was submitted",
             remedy="request changes, so that a worker submits what is there now",

@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agentos import Git, NotFoundError, UnavailableError, check_object_id, digest_of
+from agentos import (
+    Git,
+    InvalidStateError,
+    NotFoundError,
+    UnavailableError,
+    check_object_id,
+    digest_of,
+)
 from agentos_governance.workspace.snapshots import Snapshot, take_snapshot
 from agentos_governance.workspace.worktrees import Workspace, inspect_repository
 
@@ -80,6 +87,9 @@ class WorkspaceDiff:
     statistics: DiffStatistics
     digest: str
     patch: bytes | None
+    strays: tuple[str, ...] = ()
+    """Paths that the branch holds otherwise than both the base commit and the worktree: whoever
+    merges the branch would get what is not in the difference."""
 
 
 async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
@@ -89,6 +99,8 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
     the base commit's objects were changed; LimitExceededError when too much changed to be read.
     """
     check_object_id(workspace.base_commit)
+    if workspace.path.is_symlink():
+        raise InvalidStateError(f"the worktree {workspace.path} is a link; it must be a folder")
     if not workspace.path.is_dir():
         raise NotFoundError(f"the worktree {workspace.path} is gone")
     repository = await inspect_repository(workspace.repo_root)
@@ -100,6 +112,7 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
         changes = _changes(await snapshot.raw_diff(), snapshot, tracked)
         statistics = await _statistics(snapshot, len(changes))
         patch = await _patch(snapshot)
+        strays = await _strays(snapshot, repository.git_folder, workspace)
     changes += [
         Change(_shown(path), "untracked", is_symlink=False, escapes=False)
         for path in snapshot.unstorable
@@ -113,7 +126,7 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
             for change in changes
         ],
     }
-    return WorkspaceDiff(changes, statistics, digest_of(document), patch)
+    return WorkspaceDiff(changes, statistics, digest_of(document), patch, strays)
 
 
 async def diff_against_base(workspace: Workspace) -> list[Change]:
@@ -129,6 +142,18 @@ async def diff_statistics(workspace: Workspace) -> DiffStatistics:
 async def diff_digest(workspace: Workspace) -> str:
     """The digest alone; see `diff_workspace`."""
     return (await diff_workspace(workspace)).digest
+
+
+async def _strays(
+    snapshot: Snapshot, git_folder: Path, workspace: Workspace
+) -> tuple[str, ...]:
+    """See `WorkspaceDiff.strays`; none where the branch is gone or still at the base."""
+    tip = await Git(git_folder).run(
+        "rev-parse", "--verify", "--quiet", f"refs/heads/{workspace.branch}^{{commit}}"
+    )
+    if tip.status != 0 or tip.text == workspace.base_commit:
+        return ()
+    return tuple(_shown(path) for path in await snapshot.strays(check_object_id(tip.text)))
 
 
 def _is_label(key: str, value: object) -> bool:

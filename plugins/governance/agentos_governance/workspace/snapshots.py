@@ -36,6 +36,7 @@ class Snapshot:
     """
 
     git: Git
+    borrowing: Git
     base_tree: str
     tree: str
     changed_bytes: int
@@ -53,6 +54,22 @@ class Snapshot:
     async def raw_diff(self) -> bytes:
         """`git diff-tree --raw -z`: modes, blob ids, status and paths, renames detected."""
         return await self._diff("--raw", "-z", "--no-abbrev", *self._renames())
+
+    async def strays(self, commit: str) -> list[bytes]:
+        """Paths that `commit` holds otherwise than both the base and the worktree, sorted."""
+        tree = await copy_trees(self.borrowing, self.git, commit)
+        committed = await self._sides(tree)
+        submitted = await self._sides(self.tree)
+        return sorted(path for path, side in committed.items() if submitted.get(path) != side)
+
+    async def _sides(self, tree: str) -> dict[bytes, bytes]:
+        """Mode and blob, after the change, of every path that `tree` changes from the base."""
+        plain = ("--raw", "-z", "--no-abbrev", "--no-renames")
+        fields = (await _diff_trees(self.git, self.base_tree, tree, *plain)).split(b"\0")
+        return {
+            path: b" ".join(header.split(b" ")[1:4:2])
+            for header, path in zip(fields[::2], fields[1::2], strict=False)
+        }
 
     async def numbers(self) -> bytes:
         """`git diff-tree --numstat -z`, renames as deletion and addition."""
@@ -94,6 +111,7 @@ async def take_snapshot(
     tree = await _write_tree(git, borrowing, kept)
     return Snapshot(
         git,
+        borrowing,
         base_tree,
         tree,
         await _copy_changed(borrowing, git, base_tree, tree),
