@@ -4,9 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Test processes; each has a PostgreSQL of its own, and most of them wait for it.
+JOBS ?= 3
+PYTEST = $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test nightly lint bench lock clean
+.PHONY: help install run test nightly chaos security lint bench lock clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,10 +30,17 @@ run: $(STAMP) ## The main job from start to end, on this repository
 	@$(BIN)/agentos demo
 
 test: $(STAMP) ## All tests, on an embedded PostgreSQL
-	$(BIN)/python -m pytest -q -m "not nightly"
+	$(PYTEST) -n $(JOBS) --dist loadscope -m "not nightly"
 
 nightly: $(STAMP) ## The heavy sweeps as well
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
+
+chaos: $(STAMP) ## Kill workers, servers and PostgreSQL in the middle of work, a hundred times and more
+	$(PYTEST) tests/agentos/test_crashes.py tests/agentos_governance/workflows/test_chaos.py \
+	    tests/agentos_governance/test_lifecycle_recovery.py
+
+security: $(STAMP) ## Every attempt to get past the gate that docs/security.md lists
+	$(PYTEST) tests/security
 
 lint: $(STAMP) ## Style, types, import direction, and docs that agree with the code
 	$(BIN)/ruff check .
@@ -42,6 +52,10 @@ lint: $(STAMP) ## Style, types, import direction, and docs that agree with the c
 bench: $(STAMP) ## Benchmarks that need no other machine
 	@$(BIN)/agentos bench policy
 	@$(BIN)/python bench/group_commit.py
+	@$(BIN)/python bench/policy_rules.py
+	@$(BIN)/python bench/budget_holds.py
+	@$(BIN)/python bench/evidence_packet.py
+	@PYTHONPATH=. $(BIN)/python bench/ready_list.py
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -35,6 +35,20 @@ async def open_scene(
         yield Scene(office, order, workspace)
 
 
+async def begin(office: Office, folder: Path, *, who: str = "w1", **contract: Any) -> Scene:
+    """A work order on a repository in `folder`, claimed in an office that is open already."""
+    order = await office.create(repo=sample_repository(folder), contract=contract)
+    claim = await office.claim(who, order)
+    return Scene(office, order, Path(claim["workspace"]["path"]))
+
+
+async def begin_review(office: Office, *, who: str = "w1", **contract: Any) -> tuple[str, str]:
+    """A submitted work order without a repository, and the digest of its packet."""
+    order = await office.create(contract=contract)
+    await office.claim(who, order)
+    return order, str((await office.submit(who, order))["packet_sha256"])
+
+
 def plant_links(workspace: Path) -> None:
     """What a worker could leave in its own worktree to be led out by."""
     src = workspace / "src"

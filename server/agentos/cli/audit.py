@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from agentos.cli.audit_export import export
+from agentos.cli.audit_show import show
 from agentos.cli.call import JsonOption
 from agentos.cli.context import local_settings, run_with_kernel, without_plugins
 from agentos.cli.output import one_line, print_error, print_json, print_note
@@ -36,9 +37,10 @@ TAMPERED = 4
 MAX_REASON_CHARS = 2_000
 
 app = typer.Typer(
-    help="Verify the log, anchor it outside the database, export it, check the read models."
+    help="Verify the log, anchor it elsewhere, show and export it, check the read models."
 )
 app.command()(export)
+app.command()(show)
 
 RepositoryOption = Annotated[
     Path | None,

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-# All of C0 but tab and line feed, DEL, and C1.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# All of C0 but tab and line feed, DEL, C1, line separators, and what turns the direction of text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def print_json(document: Any) -> None:

@@ -18,6 +18,8 @@ from agentos.events.store import EventStore
 from agentos.ids import new_id
 
 PREFIX = "aos_"
+SYSTEM = "system"
+"""The actor of events that no principal caused."""
 MAX_NAME_CHARS = 200
 MAX_TTL_S = 10 * 365 * 86_400
 
@@ -74,6 +76,10 @@ class Tokens:
         `by` is who hands it out; the event names them, and never the secret.
         """
         _check_name("worker", worker)
+        if worker.strip().casefold() == SYSTEM:
+            raise InvalidArgumentError(
+                f"worker may not be {worker!r}: what the server does by itself has that name"
+            )
         if person is not None:
             _check_name("person", person)
         if ttl_s is not None and not 1 <= ttl_s <= MAX_TTL_S:

@@ -187,3 +187,37 @@ WORK_ORDER = """{
     "title": "Say hello", "objective": "Greet whoever runs it",
     "contract": {"allowed_roots": ["src"], "allowed_tools": ["*"], "cost_budget_usd": "1"}
 }"""
+
+
+def test_an_event_is_shown_by_the_name_that_reports_give_it(log: RunAgentos) -> None:
+    answer = log("audit", "show", "principal/ada#3", "--json")
+
+    assert answer.code == 0
+    event = answer.json()
+    assert (event["stream"], event["seq"], event["type"]) == ("principal/ada", 3, "call.allowed")
+    assert event["hash_fits"] is True
+    assert "call.allowed" in log("audit", "show", "principal/ada#3").out
+
+
+def test_a_shown_event_says_where_it_was_changed(log: RunAgentos, database_url: str) -> None:
+    tamper(database_url, "update kernel.event set actor = 'eve' where seq = 3")
+
+    assert log("audit", "show", "principal/ada#3", "--json").json()["hash_fits"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("principal/ada#99", "there is no event"),
+        ("principal/ada", "does not name an event"),
+        ("#1", "does not name an event"),
+        ("principal/ada#0", "does not name an event"),
+        ("principal/ada#99999999999999999999", "does not name an event"),
+        ("principal/ada#²", "does not name an event"),
+    ],
+)
+def test_a_name_of_no_event_is_one_line(log: RunAgentos, name: str, said: str) -> None:
+    answer = log("audit", "show", name)
+
+    assert answer.code == 1
+    assert said in answer.err and len(answer.err.splitlines()) == 1

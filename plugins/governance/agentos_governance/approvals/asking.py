@@ -43,16 +43,17 @@ async def ask(
     policy_hash: str | None = None,
     determining: Sequence[Mapping[str, Any]] = (),
     subject: Subject | None = None,
+    leads_to: Sequence[str] = (),
 ) -> Verdict:
     """Allow where an unused approval of this very call exists; else ask.
 
     `mandate` names the contracts that bind; `determining` are the rules with their values, for
-    the person who decides. The approval is used up in the transaction that admits the call, so at
+    the person who decides; `leads_to` is what the call touches, links followed. The approval is used up in the transaction that admits the call, so at
     most once, in whatever process, and not by a call that is refused after all. `subject` is set
     where `call` only asks about an action: the answer uses the approval up at once. Call it
     before the call's own transaction begins, since it commits one of its own.
     """
-    binding = bind(call, subject, mandate, policy_hash)
+    binding = bind(call, subject, mandate, policy_hash, leads_to)
     version = mandate.own.contract.version if mandate is not None else None
     if len(canonical_json(dict(binding.subject.arguments))) > MAX_SHOWN_BYTES:
         return Verdict.deny(

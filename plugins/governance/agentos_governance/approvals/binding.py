@@ -44,6 +44,8 @@ class Binding:
     policy_hash: str | None
     subject: Subject
     is_action: bool
+    leads_to: Sequence[str] = ()
+    """What the call touches, links followed: a link may lead elsewhere once it is approved."""
 
     @property
     def key(self) -> str:
@@ -58,12 +60,17 @@ class Binding:
                 "tool": self.subject.tool,
                 "arguments_sha256": self.subject.arguments_sha256,
                 "is_action": self.is_action,
+                "leads_to": list(self.leads_to),
             }
         )
 
 
 def bind(
-    call: ToolCall, subject: Subject | None, mandate: Mandate | None, policy_hash: str | None
+    call: ToolCall,
+    subject: Subject | None,
+    mandate: Mandate | None,
+    policy_hash: str | None,
+    leads_to: Sequence[str] = (),
 ) -> Binding:
     """The binding of a call, or of the action it asks about."""
     return Binding(
@@ -74,4 +81,5 @@ def bind(
         policy_hash,
         subject or Subject.of_call(call),
         subject is not None,
+        leads_to,
     )

@@ -90,6 +90,8 @@ class Mandate:
 
         `contract_version` and `work_order` of a refusal say whose contract decided.
         """
+        # A child without a repository must not be judged by text where its parent is by files.
+        has_repository = has_repository or any(grant.repo is not None for grant in self.ancestors)
         own = self.own.judge(action, now, workspace, has_repository=has_repository)
         if not own.is_allowed:
             return _said_by(self.own, own)
@@ -101,7 +103,6 @@ class Mandate:
                 reason = f"{grant.work_order}, above {self.own.work_order}: {refusal.reason}"
                 return _said_by(grant, replace(refusal, reason=reason))
         return own
-
 
     def judge_read(self, relative: str) -> Judgement | None:
         """The first refusal to read a file, whatever the tool; None where nothing forbids it."""

@@ -38,7 +38,7 @@ _INVISIBLE = frozenset(
 )
 _LOOKALIKES = str.maketrans(
     # Cyrillic, then Greek, in lower case.
-    "аеорсухіјѕԁԛԝһӏвкмнт" + "αεικνορτυχ" + "ıɡ",
+    "аеорсухіјѕԁԛԝһӏвкмнт" + "αεικνορτυχ" + "ıɡ",  # noqa: RUF001
     "aeopcyxijsdqwhlbkmht" + "aeikvoptux" + "ig",
 )
 

@@ -1,7 +1,7 @@
 """Test reports in JUnit's XML form: how many tests ran and how they ended.
 
 Above: the shipped kinds. Below: xml_reading. Test cases are counted one by one; what a suite says
-of itself is believed only where it admits more failures than its cases show.
+of itself, at whatever level, is believed only where it admits more failures than its cases show.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class _Report:
         self.tests = 0
         self.outcomes = {"failure": 0, "error": 0, "skipped": 0}
         self.declared = {"failures": 0, "errors": 0}
+        self.of_outermost = {"failures": 0, "errors": 0}
         self.failed: list[str] = []
         self._case = ""
         self._outcome: str | None = None
@@ -35,10 +36,9 @@ class _Report:
                 remedy="pytest --junitxml=FILE writes one, as most test runners can",
             )
         parent = self.stack[-1] if self.stack else ""
-        if name == "testsuite" and "testsuite" not in self.stack:
-            for what in self.declared:
-                self.declared[what] += whole_number(attributes.get(what))
-        elif name == "testcase" and parent == "testsuite":
+        if name in {"testsuites", "testsuite"}:
+            self._take_declared(name, attributes)
+        elif name == "testcase" and parent in {"testsuites", "testsuite"}:
             self._case = f"{attributes.get('classname', '')}.{attributes.get('name', '')}"
             self._outcome = None
             self.tests += 1
@@ -53,6 +53,16 @@ class _Report:
             if self._outcome != "skipped" and len(self.failed) < MAX_NAMES:
                 self.failed.append(self._case.strip(".")[:200])
             self._outcome = None
+
+    def _take_declared(self, name: str, attributes: Mapping[str, str]) -> None:
+        """What is admitted at any level; only suites beside each other at the top add up."""
+        is_outermost = name == "testsuite" and "testsuite" not in self.stack
+        for what in self.declared:
+            admitted = whole_number(attributes.get(what))
+            if is_outermost:
+                self.of_outermost[what] += admitted
+                admitted = self.of_outermost[what]
+            self.declared[what] = max(self.declared[what], admitted)
 
     def _take_outcome(self, name: str) -> None:
         """One outcome a case; the worst, since a case may fail and then fail again to tear down."""

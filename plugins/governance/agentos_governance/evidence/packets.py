@@ -110,9 +110,6 @@ async def packet_content(
     digests = await _stored_digests(reader, settings, work_order, head.seq, diff)
     files, file_index = await asyncio.to_thread(file_tree, digests)
     events = await event_tree(reader, work_order, head.seq)
-    claims, proofs, n_claims = await write_lines(
-        reader, work_order, Trees(events, files, file_index)
-    )
     predicate = {
         "title": row["title"],
         "objective": row["objective"],
@@ -128,7 +125,6 @@ async def packet_content(
         "gates": [gate.model_dump(mode="json") for gate in gates],
         "votes": [vote.model_dump(mode="json") for vote in votes],
         "cost": cost_view(row).model_dump(mode="json"),
-        "claims": n_claims,
         "event_head": {
             "stream": head.stream,
             "seq": head.seq,
@@ -142,7 +138,11 @@ async def packet_content(
         },
         "file_tree": tree_document(files),
     }
-    return PacketContent(work_order, predicate, claims, proofs, digests)
+    # Last, so that nothing can fail while the files of lines are open and nobody holds them.
+    claims, proofs, n_claims = await write_lines(
+        reader, work_order, Trees(events, files, file_index)
+    )
+    return PacketContent(work_order, {**predicate, "claims": n_claims}, claims, proofs, digests)
 
 
 def tree_document(tree: MerkleTree) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Static analysis in SARIF 2.1.0: how many results there are of each level.
 
 Above: the shipped kinds. Below: orjson, which refuses deep nesting. Source: OASIS SARIF 2.1.0,
-sections 3.27.9 (kind) and 3.27.10 (level).
+sections 3.20.14 (executionSuccessful), 3.27.9 (kind), 3.27.10 (level) and 3.35.3 (status).
 """
 
 from __future__ import annotations
@@ -61,13 +61,30 @@ def _levels(run: Any) -> Iterator[str]:
     results = run.get("results") if isinstance(run, dict) else None
     if not isinstance(results, list):
         raise InvalidArgumentError("a run has no `results`: it did not finish")
+    invocations = run.get("invocations")
+    for invocation in invocations if isinstance(invocations, list) else []:
+        if not isinstance(invocation, dict) or invocation.get("executionSuccessful") is False:
+            raise InvalidArgumentError("a run says that it did not end well (executionSuccessful)")
     if len(results) > MAX_RESULTS:
         raise LimitExceededError(f"a run has more than {MAX_RESULTS} results")
     defaults = _default_levels(run)
     for result in results:
         if not isinstance(result, dict):
             raise InvalidArgumentError("a result is no object")
-        yield "suppressed" if result.get("suppressions") else _level(result, defaults)
+        yield "suppressed" if _is_suppressed(result) else _level(result, defaults)
+
+
+def _is_suppressed(result: Mapping[str, Any]) -> bool:
+    """Whether somebody set it aside, and nobody refused that or still thinks about it (3.35.3)."""
+    suppressions = result.get("suppressions")
+    return (
+        isinstance(suppressions, list)
+        and bool(suppressions)
+        and all(
+            isinstance(each, dict) and each.get("status", "accepted") == "accepted"
+            for each in suppressions
+        )
+    )
 
 
 def _level(result: Mapping[str, Any], defaults: Mapping[str, str]) -> str:

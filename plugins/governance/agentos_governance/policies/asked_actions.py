@@ -47,7 +47,7 @@ async def narrow_action(
     if outcome.effect is Effect.DENY:
         verdict = refusal(outcome, held)
     else:
-        verdict = await question(call, held, outcome, _subject(action))
+        verdict = await question(call, held, outcome, action, _subject(action))
     judgement = _judgement(granted, verdict)
     return NarrowedAction(judgement, outcome, outcome.record, verdict.review_id)
 

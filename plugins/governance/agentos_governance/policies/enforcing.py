@@ -5,19 +5,24 @@ Above: the authorizer of every tool, check_action. Below: policies in force, lim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentos import CallRefusedError, Effect, ToolCall, Transaction, Verdict, sha256_hex
 from agentos_governance.approvals.asking import ask
 from agentos_governance.approvals.binding import Subject
-from agentos_governance.contracts.actions import Action
+from agentos_governance.contracts.actions import Action, command_of, paths_of
 from agentos_governance.policies.deciding import Outcome
 from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.policies.limits import LimitedCall, take_limits
+from agentos_governance.policies.subjects import places_of
+from agentos_governance.workspace.paths import Place
 
 if TYPE_CHECKING:
     from agentos_governance.authority.enforcement import HeldOrder
+
+MAX_SHOWN_PLACES = 5
 
 
 async def narrow(
@@ -35,7 +40,7 @@ async def narrow(
         return refusal(outcome, held)
     verdict = granted
     if outcome.effect is Effect.ASK:
-        verdict = await question(call, held, outcome)
+        verdict = await question(call, held, outcome, action)
     if outcome.limits and verdict.effect is Effect.ALLOW:
         call.admissions.append(_counting(call, held, outcome))
     return verdict
@@ -52,18 +57,33 @@ def refusal(outcome: Outcome, held: HeldOrder | None) -> Verdict:
 
 
 async def question(
-    call: ToolCall, held: HeldOrder | None, outcome: Outcome, subject: Subject | None = None
+    call: ToolCall,
+    held: HeldOrder | None,
+    outcome: Outcome,
+    action: Action,
+    subject: Subject | None = None,
 ) -> Verdict:
     """Allow where a person has approved this very call, else the question to one."""
+    place = Place(held.workspace if held is not None else None, is_strict=False)
+    leads_to = await asyncio.to_thread(places_of, action, place)
     return await ask(
         call,
         outcome.rule,
-        f"{outcome.rule}: {outcome.reason}",
+        f"{outcome.rule}: {outcome.reason}{_detours(action, leads_to)}",
         mandate=held.mandate if held is not None else None,
         policy_hash=policy_hash(outcome.record),
         determining=outcome.determining,
         subject=subject,
+        leads_to=leads_to,
     )
+
+
+def _detours(action: Action, leads_to: Sequence[str]) -> str:
+    """For whoever approves: the places that the call's own text does not name."""
+    text = "\n".join([*paths_of(action), command_of(action) or ""])
+    hidden = [each for each in leads_to if each.partition(" ")[2] not in text]
+    more = ", ..." if len(hidden) > MAX_SHOWN_PLACES else ""
+    return f"; it leads to: {', '.join(hidden[:MAX_SHOWN_PLACES])}{more}" if hidden else ""
 
 
 def policy_hash(record: Mapping[str, Any]) -> str:

@@ -11,7 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from agentos import Queries, Tool
-from agentos_governance.contracts.actions import OWN_SERVER, Action, Capability, capabilities_of
+from agentos_governance.contracts.actions import (
+    KNOWN_TOOLS,
+    OWN_SERVER,
+    Action,
+    Capability,
+    capabilities_of,
+)
 from agentos_governance.orders import Reader
 from agentos_governance.rules import HistoryQuery
 
@@ -34,6 +40,9 @@ async def read_history(
     rows = await reader.fetch(sql.count_history, stream, moments, now, call)
     counts = dict.fromkeys(asked, 0)
     for row in rows:
+        if row["type"] == "action.judged" and is_own_tool(row["tool"] or "", tools):
+            # Asking about a tool of this server is not using it; its call counts by itself.
+            continue
         names = own_name(row["tool"] or "")
         capabilities = happened_capabilities(row, tools)
         moment = moments[row["moment"] - 1]
@@ -62,6 +71,12 @@ def happened_capabilities(row: Any, tools: Mapping[str, Tool]) -> list[str]:
 def capability_of_tool(tool: Tool) -> Capability:
     """What a tool of a server does to the workspace; one without paths changes only records."""
     return "write" if tool.writes and tool.paths else "read"
+
+
+def is_own_tool(tool: str, tools: Mapping[str, Tool]) -> bool:
+    """Whether a name in an action means a tool of this server, not one that clients bring."""
+    name = own_name(tool)
+    return name in tools and (name != tool or name not in KNOWN_TOOLS)
 
 
 def own_name(tool: str) -> str:

@@ -30,7 +30,12 @@ from agentos_governance.policies.history import own_name, read_history, sql
 from agentos_governance.policies.layers import Layer
 from agentos_governance.policies.organisation import OrganisationPolicies
 from agentos_governance.policies.repository import RepositoryPolicies
-from agentos_governance.policies.subjects import Subject, resolved_path, subjects_of
+from agentos_governance.policies.subjects import (
+    Subject,
+    path_subject,
+    resolved_path,
+    subjects_of,
+)
 from agentos_governance.policies.texts import PolicyCompiler
 from agentos_governance.projections import work_order_stream
 from agentos_governance.workspace.paths import Place
@@ -165,7 +170,7 @@ class PoliciesInForce:
         if is_plain and is_own and len(action.paths) == 1 and action.capability is not None:
             capability = action.capability
             path = resolved_path(place, action.paths[0], for_write=capability == "write")
-            return (Subject(capability, path),)
+            return (path_subject(capability, path, place),)
         # A command may take milliseconds to parse, and arguments are of any size.
         if is_plain and len(action.paths) < MAX_INLINE_SUBJECTS:
             return subjects_of(action, place)

@@ -19,7 +19,7 @@ from agentos_governance.authority.enforcement import JUDGED_BY_THEMSELVES
 from agentos_governance.authority.roles import is_protocol
 from agentos_governance.policies.deciding import Asked, Layers
 from agentos_governance.policies.facts import deployment_facts
-from agentos_governance.policies.history import matches, sql
+from agentos_governance.policies.history import is_own_tool, matches, sql
 from agentos_governance.policies.layers import CountedLimit, Layer
 from agentos_governance.policies.limits import counter_key, window_s
 from agentos_governance.policies.recorded_calls import OrderFacts, PastFacts, RecordedCall
@@ -139,6 +139,8 @@ class _Replay:
 
     def _remember(self, call: RecordedCall, happened: _Happened) -> None:
         if call.was_admitted:
+            if call.is_action and is_own_tool(call.data["action"]["tool"], self._tools):
+                return
             known = (call.event["at"], call.tool, call.capabilities(self._tools))
             if len(happened.calls) < MAX_HISTORY:
                 happened.calls.append(known)

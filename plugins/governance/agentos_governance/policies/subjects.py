@@ -40,6 +40,8 @@ class Subject(NamedTuple):
     program: str | None = ""
     is_derived: bool = False
     """Read out of a command: rules that speak of it bind, but none has to allow it."""
+    leads_to: str | None = ""
+    """Where the path leads, also where it is a folder, so that the file is not known."""
 
 
 def subjects_of(action: Action, place: Place) -> tuple[Subject, ...]:
@@ -59,6 +61,13 @@ def subjects_of(action: Action, place: Place) -> tuple[Subject, ...]:
     return tuple(found)
 
 
+def places_of(action: Action, place: Place) -> list[str]:
+    """Where the paths of an action lead, each once with what is done there; `?` is not known."""
+    subjects = subjects_of(action, place)
+    found = (f"{each.capability} {each.leads_to or '?'}" for each in subjects if each.path != "")
+    return list(dict.fromkeys(found))
+
+
 def _subjects(action: Action, place: Place) -> Iterator[Subject]:
     # A tool that says nothing about itself may do anything.
     capabilities: list[str] = sorted(capabilities_of(action)) or [*CAPABILITIES]
@@ -71,8 +80,20 @@ def _subjects(action: Action, place: Place) -> Iterator[Subject]:
         if capability == "execute" and command is not None:
             yield from _command_subjects(command, action.cwd, place)
             continue
-        for path in resolved or [""]:
-            yield Subject(capability, path)
+        if not resolved:
+            yield Subject(capability)
+        for path in resolved:
+            yield path_subject(capability, path, place)
+
+
+def path_subject(capability: str, path: str | None, place: Place) -> Subject:
+    """The subject of a resolved path; which file is written is not known where it is a folder."""
+    is_unknown = capability == "write" and path is not None and _is_folder(path, place)
+    return Subject(capability, None if is_unknown else path, leads_to=path)
+
+
+def _is_folder(path: str, place: Place) -> bool:
+    return place.workspace is not None and (place.workspace / path).is_dir()
 
 
 def resolved_path(place: Place, path: str, *, for_write: bool, cwd: str = ".") -> str | None:
@@ -120,18 +141,17 @@ def _file_subjects(
         return
     capability = "write" if use.is_write else "read"
     for folder in sorted(use.folders, key=str):
-        path = _used_path(use, folder, place)
+        leads_to = _used_path(use, folder, place)
+        # The one file is not known where it could be any below a folder.
+        is_any = leads_to is not None and (use.is_folder or _is_folder(leads_to, place))
+        path = None if use.is_write and is_any else leads_to
         if path is None and use.is_data:
             continue
-        yield Subject(capability, path, command, program, is_derived=True)
+        yield Subject(capability, path, command, program, is_derived=True, leads_to=leads_to)
 
 
 def _used_path(use: FileUse, folder: str | None, place: Place) -> str | None:
-    """The one file that is used; None where it is not known, or could be any below a folder."""
+    """Where the path of a use leads; None where it is not known."""
     if use.path is None or (folder is None and not use.path.startswith("/")):
         return None
-    path = resolved_path(place, use.path, for_write=use.is_write, cwd=folder or ".")
-    if not use.is_write or path is None:
-        return path
-    is_folder = use.is_folder or (place.workspace is not None and (place.workspace / path).is_dir())
-    return None if is_folder else path
+    return resolved_path(place, use.path, for_write=use.is_write, cwd=folder or ".")

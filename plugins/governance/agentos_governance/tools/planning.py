@@ -17,7 +17,7 @@ from agentos import (
     redact,
     tool,
 )
-from agentos_governance.authority.enforcement import held_order
+from agentos_governance.authority.enforcement import HeldOrder, held_order
 from agentos_governance.authority.roles import DELEGATION, WORK_ORDERS
 from agentos_governance.bounds import json_bytes
 from agentos_governance.contracts.actions import OWN_SERVER, Action
@@ -45,6 +45,8 @@ from agentos_governance.workflows.store import refuse_root
 from agentos_governance.workspace.worktrees import inspect_repository
 
 MAX_PAGE_BYTES = 512 * 1024
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+"""Lists and terminals show a title as one line, which it may neither end nor turn around."""
 
 WorkOrderId = Annotated[
     str, Field(min_length=1, max_length=60, description="Work order id, such as WO-3F9K2M7Q")
@@ -63,7 +65,7 @@ class WorkOrderList(BaseModel):
 @tool(reads=[WORK_ORDERS], writes=[DELEGATION], max_result_bytes=MAX_DETAILS_BYTES)
 async def create_work_order(
     call: ToolCall,
-    title: Annotated[str, Field(min_length=1, max_length=200)],
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)],
     objective: Annotated[
         str, Field(min_length=1, max_length=20_000, description="What is done when this is done")
     ],
@@ -101,7 +103,7 @@ async def create_work_order(
     """
     is_delegated = call.principal.role is Role.WORKER
     if is_delegated:
-        _require_delegation(call, parent)
+        phase = _delegated_phase(_require_delegation(call, parent), call.arguments.get("phase"))
     if preset is not None:
         contract = fill_from_preset(contract, get_preset(preset))
     refuse_secrets(contract)
@@ -206,8 +208,8 @@ async def _lock_work_graph(transaction: Transaction) -> None:
     await transaction.execute(sql.lock_work_graph)
 
 
-def _require_delegation(call: ToolCall, parent: str | None) -> None:
-    """Refuse a worker that does not hold the parent, or whose mandate does not allow the tool."""
+def _require_delegation(call: ToolCall, parent: str | None) -> HeldOrder:
+    """The parent as its worker holds it; refuses a worker that does not, or may not delegate."""
     held = held_order(call)
     if parent is None or held is None or held.id != parent:
         raise CallRefusedError(
@@ -224,6 +226,19 @@ def _require_delegation(call: ToolCall, parent: str | None) -> None:
             contract_version=judgement.contract_version,
             remedy=judgement.remedy,
         )
+    return held
+
+
+def _delegated_phase(parent: HeldOrder, phase: str | None) -> str:
+    """The parent's phase; policies ask about it, so whoever delegates may not choose another."""
+    if phase not in (None, parent.phase):
+        raise CallRefusedError(
+            f"phase of a delegated child is that of {parent.id}, {parent.phase!r}, not {phase!r}",
+            rule="parent.phase",
+            contract_version=parent.contract.version,
+            remedy="leave the phase out, or ask a planner for work in another phase",
+        )
+    return parent.phase
 
 
 def refuse_secrets(contract: Contract) -> None:

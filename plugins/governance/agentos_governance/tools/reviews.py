@@ -15,6 +15,7 @@ from agentos import (
     InvalidStateError,
     LimitExceededError,
     NewEvent,
+    NotFoundError,
     ToolCall,
     Transaction,
     tool,
@@ -376,11 +377,18 @@ async def _check_worktree(call: ToolCall, work_order: str) -> None:
     """What is approved must be what was submitted: the worktree may not have moved since."""
     row = await get_order(call.kernel.database, work_order)
     workspace = workspace_of(row)
-    if workspace is None or row["state"] != "in_review" or not workspace.path.is_dir():
+    if workspace is None or row["state"] != "in_review":
         return
     history = await read_history(call.kernel.database, work_order)
     submitted: Event = next(e for e in reversed(history) if e.type == "work_order.submitted")
-    diff = await diff_workspace(workspace)
+    try:
+        diff = await diff_workspace(workspace)
+    except NotFoundError:
+        # Its branch may hold anything by now, and nothing is left to compare it with.
+        raise ConflictError(
+            f"the worktree of {work_order} is gone since it was submitted",
+            remedy="request changes; the next claim makes it again",
+        ) from None
     if submitted.data["diff"]["sha256"] != diff.digest or diff.strays:
         raise ConflictError(
             f"the worktree of {work_order} has changed since it was submitted",

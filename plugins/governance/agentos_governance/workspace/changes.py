@@ -144,9 +144,7 @@ async def diff_digest(workspace: Workspace) -> str:
     return (await diff_workspace(workspace)).digest
 
 
-async def _strays(
-    snapshot: Snapshot, git_folder: Path, workspace: Workspace
-) -> tuple[str, ...]:
+async def _strays(snapshot: Snapshot, git_folder: Path, workspace: Workspace) -> tuple[str, ...]:
     """See `WorkspaceDiff.strays`; none where the branch is gone or still at the base."""
     tip = await Git(git_folder).run(
         "rev-parse", "--verify", "--quiet", f"refs/heads/{workspace.branch}^{{commit}}"

@@ -51,14 +51,15 @@ async def blob_sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
 async def list_folder_at(git: Git, commit: str, path: str) -> dict[str, bool] | None:
     """Names below `path` in `commit`, true for regular files; None where `path` is not there.
 
-    The one name "" stands for `path` itself where it is no folder. Raises InvalidStateError where
+    The one name "" stands for `path` itself where it is no folder, or leads through a link. Raises InvalidStateError where
     an object on the way is not what its id says.
     """
     header, _, _ = (await _read(git, "commit", commit)).partition(b"\n")
     mode, identifier = _FOLDER, header.removeprefix(b"tree ").decode("ascii")
     for part in path.encode("utf-8").split(b"/"):
         if mode != _FOLDER:
-            return None
+            # What lies behind a link or in a submodule is not in the commit, and yet is there.
+            return None if mode in _FILES else {"": False}
         found = _entry(await _read(git, "tree", identifier), part, len(identifier) // 2)
         if found is None:
             return None
