@@ -13,6 +13,13 @@ from agentos.calls import (
 )
 from agentos.canonical import canonical_json, digest_of, sha256_hex
 from agentos.clock import Clock, SystemClock, format_time
+from agentos.command_line import (
+    call_tool,
+    exit_code_of,
+    local_settings,
+    print_json,
+    run_with_kernel,
+)
 from agentos.database.migrations import MigrationSet
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
@@ -129,10 +136,12 @@ __all__ = [
     "Wrapper",
     "__version__",
     "authorizer",
+    "call_tool",
     "canonical_json",
     "check_branch",
     "check_object_id",
     "digest_of",
+    "exit_code_of",
     "fold_events",
     "format_time",
     "hookimpl",
@@ -140,11 +149,14 @@ __all__ = [
     "load_key_ring",
     "load_or_create_signing_key",
     "load_settings",
+    "local_settings",
     "middleware",
     "new_id",
     "open_kernel",
+    "print_json",
     "redact",
     "redact_text",
+    "run_with_kernel",
     "sha256_hex",
     "tool",
     "verify_events",

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from agentos import ToolResult
+from agentos_governance.evidence.gates import Submission, run_gates
+from agentos_governance.orders import contract_of, get_order, list_evidence
+from agentos_governance.tools.reviews import workspace_of
+from agentos_governance.workspace.changes import diff_workspace
 from tests.agentos_governance.lifecycle import Office
 from tests.agentos_governance.repositories import git
 from tests.security.catalogue import attempt
@@ -259,3 +263,46 @@ async def test_files_written_while_submissions_run_are_in_the_packet_or_refuse_t
     assert len(packets) <= 1, "one submission ended the lease"
     for packet in packets:
         assert (await _approve(scene, packet)).error_code == "conflict"
+
+
+@attempt("check and use")
+async def test_evidence_does_not_speak_of_another_file_than_the_difference_holds(
+    office: Office, folder: Path
+) -> None:
+    scene = await begin(office, folder)
+    evidence = {"work_order": scene.order, "kind": "analysis", "claim": "It is good"}
+    _write(scene, "src/app.py", "good\n")
+    await office.call("w1", "record_evidence", **evidence, path="src/app.py")
+    row = await get_order(office.kernel.database, scene.order)
+    workspace = workspace_of(row)
+    assert workspace is not None
+    recorded = await list_evidence(office.kernel.database, scene.order)
+    for compared, is_let_through in (("bad\n", False), ("good\n", True), ("good\r\n", False)):
+        _write(scene, "src/app.py", compared)
+        diff = await diff_workspace(workspace)
+        _write(scene, "src/app.py", "good\n")
+        gates = await run_gates(
+            Submission(scene.order, contract_of(row), recorded, workspace, diff, "It is done")
+        )
+        assert all(gate.passed for gate in gates) is is_let_through, compared
+
+
+@attempt("check and use")
+async def test_a_claim_does_not_hand_out_the_folder_that_a_link_leads_to(
+    office: Office, folder: Path
+) -> None:
+    scene = await begin(office, folder)
+    (folder / "other").mkdir()
+    other = await begin(office, folder / "other", who="w2")
+    (other.workspace / "src/mine.py").write_text("of w2\n", encoding="utf-8")
+    scene.workspace.rename(folder / "moved")
+    for target in (other.workspace, folder / "other" / "repo", folder / "repo", Path("/etc")):
+        scene.workspace.symlink_to(target)
+        action = {"tool": "Edit", "paths": ["src/app.py"]}
+        judged = await office.call("w1", "check_action", work_order=scene.order, action=action)
+        assert (judged["verdict"], judged["rule"]) == ("deny", "workspace")
+        await office.claim("w1", scene.order)
+        assert not scene.workspace.is_symlink()
+        assert not (scene.workspace / "src/mine.py").exists()
+        scene.workspace.rename(folder / f"moved-{target.name}-{target.parent.name}")
+    assert (other.workspace / "src/mine.py").read_text(encoding="utf-8") == "of w2\n"

@@ -135,6 +135,17 @@ async def test_no_malformed_field_is_taken_for_none(arena: Office, bad: dict[str
 
 
 @attempt("delegation")
+@pytest.mark.parametrize("preset", ["planner", "executor", "validator", "reviewer", "operator"])
+async def test_no_preset_brings_a_child_more_than_its_parent_has(
+    arena: Office, preset: str
+) -> None:
+    who, parent = await _parent(arena)
+    arguments = {"title": "A", "objective": "A", "parent": parent, "preset": preset}
+    made = await arena.refuse(who, "create_work_order", contract={}, **arguments)
+    assert made["rule"].startswith("parent.")
+
+
+@attempt("delegation")
 async def test_what_a_child_leaves_out_of_its_contract_still_binds_it(
     arena: Office, tmp_path: Path
 ) -> None:

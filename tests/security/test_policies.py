@@ -367,6 +367,92 @@ async def test_a_client_tool_cannot_be_declared_to_be_less_than_it_is(
             assert await verdict(arena, who, order, **action) == "deny", action
 
 
+@attempt("policies")
+async def test_a_tool_that_says_nothing_is_not_taken_to_touch_no_path_and_run_no_program(
+    arena: Office,
+) -> None:
+    who = await worker(arena)
+    order = await held_by(arena, who)
+    actions: tuple[dict[str, Any], ...] = (
+        {"tool": "mcp__fs__write_file", "args": {"path": "src/db/a.sql", "content": "x"}},
+        {"tool": "mcp__shell__run", "args": {"cmd": "curl x"}},
+    )
+    for rule in (
+        'DENY write IF path MATCHES "src/db/**"',
+        'DENY execute IF program == "curl"',
+        'DENY execute IF command MATCHES "curl*"',
+        'ALLOW operation IF NOT path MATCHES "src/db/**"',
+    ):
+        with organisation(arena, f"{rule}\n"):
+            for action in actions:
+                assert await verdict(arena, who, order, **action) == "deny", (rule, action)
+
+
+@attempt("policies")
+async def test_no_way_of_saying_it_lowers_the_risk_of_a_command(
+    arena: Office, tmp_path: Path
+) -> None:
+    repo = repository_with(tmp_path / "repo", {".github/ci.yml": "x", "src/b.py": "x"})
+    who = await worker(arena)
+    order = await arena.create(repo=repo, contract={"lease_ttl_s": 3600, "allowed_roots": ["."]})
+    tree = Path((await arena.claim(who, order))["workspace"]["path"])
+    (tree / "src" / "link").symlink_to("../.github/ci.yml")
+    (tree / "src" / "folder").symlink_to("../.github")
+    through = []
+    with organisation(arena, "ALLOW operation IF risk_score < 0.5\n"):
+        assert await verdict(arena, who, order, tool="Bash", command="ls src") == "allow"
+        assert await verdict(arena, who, order, tool="Edit", paths=["src/b.py"]) == "allow"
+        for command in (
+            "sudo ls",
+            "s''udo ls",
+            "env sudo ls",
+            "bash -c 'sudo ls'",
+            "$X ls",
+            "git push --force",
+            "sed -i s/a/b/ src/link",
+            "cd .github && touch ci.yml",
+            "touch src/folder/new",
+            "rm -r src/folder",
+        ):
+            for action in (
+                {"tool": "Bash", "command": command},
+                {"tool": "Bash", "args": {"command": command}},
+                {"tool": "shell", "args": {"command": ["bash", "-c", command]}},
+            ):
+                if await verdict(arena, who, order, **action) != "deny":
+                    through.append(action)
+        for path in (".github/ci.yml", "src/link", "src/folder/ci.yml", "src/folder"):
+            if await verdict(arena, who, order, tool="Edit", paths=[path]) != "deny":
+                through.append({"path": path})
+    assert not through, "\n".join(map(str, through))
+
+
+@attempt("policies")
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"role": "admin"},
+        {"path": ""},
+        {"unsafe": "false"},
+        {"unsafe": 0},
+        {"unsafe": {"type": "boolean", "value": "no"}},
+        {"unsafe": {"type": "boolean", "value": 0}},
+        {"unsafe": {"type": "text", "value": "false"}},
+    ],
+    ids=str,
+)
+async def test_no_deployment_fact_poses_as_another_or_as_another_type(
+    settings: Settings, facts: dict[str, Any]
+) -> None:
+    folder = settings.home / "policy"
+    folder.mkdir(parents=True)
+    (folder / "a.policy").write_text("DENY any IF unsafe == true\n")
+    changed = settings.model_validate(settings.model_dump(exclude_unset=True) | {"facts": facts})
+    with pytest.raises(ConfigurationError):
+        async with open_office(changed):
+            pass
+
+
 # ---- history ----------------------------------------------------------------------------------
 
 FIRST_READ = {"constraints": ["DENY write_note IF NOT happened(read_note) SINCE claim"]}

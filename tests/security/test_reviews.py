@@ -99,6 +99,28 @@ async def test_one_who_shared_a_worker_s_name_does_not_review_what_was_done_unde
 
 
 @attempt("reviews")
+async def test_who_delegates_does_not_approve_what_they_had_done(office: Office) -> None:
+    await office.join("pat-works", Role.WORKER, person="Pat")
+    await office.join("pat-reviews", Role.REVIEWER, person="Pat")
+    child = parent = await office.create()
+    await office.claim("pat-works", parent)
+    for _ in range(2):
+        made = await office.call(
+            "pat-works" if child == parent else "w2",
+            "create_work_order",
+            title="C",
+            objective="O",
+            contract={"cost_budget_usd": "0.1", "lease_ttl_s": 60, "allowed_tools": ["*"]},
+            parent=child,
+        )
+        child = made["id"]
+        await office.claim("w2", child)
+    packet = (await office.submit("w2", child))["packet_sha256"]
+    assert _rule(await _vote(office, "pat-reviews", child, packet)) == "four_eyes"
+    assert await office.vote("reviewer", child, packet) == "completed"
+
+
+@attempt("reviews")
 async def test_a_quorum_is_not_made_of_one_name_with_and_without_its_person(
     office: Office,
 ) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,21 +22,16 @@ from agentos import (
     CallRequest,
     Credentials,
     Kernel,
-    Role,
-    Settings,
     ToolResult,
     canonical_json,
-    load_settings,
-    open_kernel,
+    exit_code_of,
+    local_settings,
+    run_with_kernel,
 )
 from agentos_memory.git_files import list_files, open_work_tree
 from agentos_memory.languages import find_language
 
 POLL_INTERVAL_S = 1.0
-EXIT_ERROR = 1
-EXIT_REFUSED = 3
-
-_REFUSALS = frozenset({"call_refused", "approval_required", "budget_exceeded"})
 
 index_command = typer.Typer(add_completion=False)
 
@@ -55,32 +51,20 @@ def index(
     ] = False,
 ) -> None:
     """Build or refresh the code index of a git repository; only changed files are read anew."""
-    settings = _local_settings(ctx)
-    code = asyncio.run(_run(settings, path.absolute(), name, watch=watch, as_json=as_json))
-    raise typer.Exit(code)
+    work = partial(_index, path=path.absolute(), name=name, watch=watch, as_json=as_json)
+    raise typer.Exit(run_with_kernel(local_settings(ctx), work))
 
 
-def _local_settings(ctx: typer.Context) -> Settings:
-    """The settings of the command line, whose user is an admin by default."""
-    settings = load_settings(config=getattr(ctx.obj, "config", None))
-    if settings.role is not None:
-        return settings
-    return settings.model_copy(update={"role": Role.ADMIN})
-
-
-async def _run(
-    settings: Settings, path: Path, name: str | None, *, watch: bool, as_json: bool
+async def _index(
+    kernel: Kernel, path: Path, name: str | None, *, watch: bool, as_json: bool
 ) -> int:
-    async with open_kernel(settings) as kernel:
-        while True:
-            seen = await _fingerprint(path) if watch else None
-            result = await _index_once(kernel, path, name)
-            _print(result, as_json=as_json)
-            if result.is_error:
-                return EXIT_REFUSED if result.error_code in _REFUSALS else EXIT_ERROR
-            if not watch:
-                return 0
-            await _wait_for_change(path, seen)
+    while True:
+        seen = await _fingerprint(path) if watch else None
+        result = await _index_once(kernel, path, name)
+        _print(result, as_json=as_json)
+        if result.is_error or not watch:
+            return exit_code_of(result)
+        await _wait_for_change(path, seen)
 
 
 async def _wait_for_change(path: Path, seen: bytes | None) -> None:

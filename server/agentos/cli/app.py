@@ -28,8 +28,9 @@ from agentos.cli import (
     tokens,
     webhooks,
 )
-from agentos.cli.context import log_only_trouble, set_config, set_home, settings_of
+from agentos.cli.context import set_config, set_home
 from agentos.cli.output import print_note
+from agentos.command_line import log_only_trouble, settings_of
 from agentos.errors import ConfigurationError
 from agentos.plugins import load_plugins
 

@@ -13,8 +13,9 @@ import typer
 from agentos.cli.audit_export import export
 from agentos.cli.audit_show import show
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings, run_with_kernel, without_plugins
-from agentos.cli.output import one_line, print_error, print_json, print_note
+from agentos.cli.context import without_plugins
+from agentos.cli.output import one_line, print_error, print_note
+from agentos.command_line import local_settings, print_json, run_with_kernel
 from agentos.errors import ConfigurationError, VerificationError
 from agentos.events.anchor import (
     AnchorReport,

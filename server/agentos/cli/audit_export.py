@@ -13,8 +13,9 @@ from typing import Annotated, TextIO
 
 import typer
 
-from agentos.cli.context import local_settings, run_with_kernel, without_plugins
+from agentos.cli.context import without_plugins
 from agentos.cli.output import print_note
+from agentos.command_line import local_settings, run_with_kernel
 from agentos.errors import ConfigurationError
 from agentos.events.exporting.export import ExportFormat, Selection, export_lines
 from agentos.kernel import Kernel

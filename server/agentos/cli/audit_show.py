@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings, run_with_kernel, without_plugins
-from agentos.cli.output import print_json
+from agentos.cli.context import without_plugins
+from agentos.command_line import local_settings, print_json, run_with_kernel
 from agentos.events.chain import hash_event
 from agentos.events.document import event_document
 from agentos.events.lookup import get_event

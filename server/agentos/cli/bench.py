@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings
-from agentos.cli.output import print_json
+from agentos.command_line import local_settings, print_json
 
 app = typer.Typer(help="Measure.")
 

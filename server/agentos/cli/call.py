@@ -9,15 +9,13 @@ import typer
 
 from agentos.calls import CallRequest, Credentials, ToolResult
 from agentos.cli.arguments import read_arguments
-from agentos.cli.context import local_settings, run_with_kernel
-from agentos.cli.output import print_error, print_json
+from agentos.cli.output import print_error
 from agentos.cli.progress import ProgressLine
-from agentos.errors import ApprovalRequiredError, BudgetExceededError, CallRefusedError
+from agentos.command_line import exit_code_of, local_settings, print_json, run_with_kernel
 from agentos.kernel import Kernel
 from agentos.settings import Settings
 
 EDGE = "cli"
-REFUSED = frozenset({CallRefusedError.code, ApprovalRequiredError.code, BudgetExceededError.code})
 
 TokenOption = Annotated[
     str | None,
@@ -127,4 +125,4 @@ def finish(result: ToolResult, *, as_json: bool) -> None:
     if result.is_error:
         if not as_json:
             print_error(_refusal(result.structured["error"]))
-        raise typer.Exit(3 if result.error_code in REFUSED else 1)
+        raise typer.Exit(exit_code_of(result))

@@ -11,8 +11,8 @@ import typer
 from agentos.cli.backups import backup_database, restore_database
 from agentos.cli.call import JsonOption
 from agentos.cli.condition import Condition, connected, describe_database, embedded_of
-from agentos.cli.context import local_settings, log_only_trouble
-from agentos.cli.output import print_json, print_note
+from agentos.cli.output import print_note
+from agentos.command_line import local_settings, log_only_trouble, print_json
 from agentos.database.migrations import MigrationSet, migrate
 from agentos.errors import ConfigurationError, VerificationError
 from agentos.events.anchor import describe

@@ -10,8 +10,8 @@ import typer
 
 from agentos.cli.call import JsonOption
 from agentos.cli.checks import CHECKS, Check
-from agentos.cli.context import local_settings, log_only_trouble
-from agentos.cli.output import print_json, printable
+from agentos.cli.output import printable
+from agentos.command_line import local_settings, log_only_trouble, print_json
 from agentos.settings import Settings
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import typer
 
 from agentos.cli.app import build_command
-from agentos.cli.output import print_error, print_json
+from agentos.cli.output import print_error
+from agentos.command_line import print_json
 from agentos.errors import (
     AgentOSError,
     CallRefusedError,

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings, run_with_kernel, without_plugins
-from agentos.cli.output import print_json
+from agentos.cli.context import without_plugins
+from agentos.command_line import local_settings, print_json, run_with_kernel
 from agentos.kernel import Kernel
 from agentos.outbox.cursors import list_cursors, rewind_cursor
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings
-from agentos.cli.output import print_json, print_note
+from agentos.cli.output import print_note
 from agentos.clock import SystemClock
+from agentos.command_line import local_settings, print_json
 from agentos.errors import ConfigurationError
 from agentos.identity.key_ring import KeyRing, load_key_ring, rotate_key
 from agentos.settings import Settings

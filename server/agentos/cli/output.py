@@ -8,17 +8,9 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
-
-import orjson
 
 # All of C0 but tab and line feed, DEL, C1, line separators, and what turns the direction of text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def print_json(document: Any) -> None:
-    """Print the one JSON document of a command run with `--json`."""
-    print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
 def print_error(message: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.context import settings_of
-from agentos.cli.output import print_json
+from agentos.command_line import print_json, settings_of
 from agentos.plugins import describe_plugins
 
 app = typer.Typer(help="Look at the installed plugins.")

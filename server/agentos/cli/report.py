@@ -9,7 +9,7 @@ import typer
 
 from agentos.calls import ToolResult
 from agentos.cli.call import JsonOption, TokenOption, dispatch, finish
-from agentos.cli.context import local_settings, run_with_kernel
+from agentos.command_line import local_settings, run_with_kernel
 from agentos.kernel import Kernel
 
 TOOL = "get_work_report"

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli.context import set_config, settings_of
+from agentos.cli.context import set_config
+from agentos.command_line import settings_of
 
 
 def serve(

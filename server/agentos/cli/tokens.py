@@ -9,9 +9,10 @@ import typer
 
 from agentos.calls import Role
 from agentos.cli.call import JsonOption
-from agentos.cli.context import local_settings, run_with_kernel, without_plugins
-from agentos.cli.output import print_json, print_note
+from agentos.cli.context import without_plugins
+from agentos.cli.output import print_note
 from agentos.clock import format_time
+from agentos.command_line import local_settings, print_json, run_with_kernel
 from agentos.identity.tokens import IssuedToken, TokenInfo
 from agentos.kernel import Kernel
 

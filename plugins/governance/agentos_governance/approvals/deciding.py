@@ -21,7 +21,7 @@ from agentos import (
 )
 from agentos_governance.approvals.events import approval_stream, sql
 from agentos_governance.authority.mandate import ENDED_STATES
-from agentos_governance.authority.persons import keys_behind
+from agentos_governance.authority.persons import keys_behind, keys_of_workers
 from agentos_governance.orders import Reader, contract_of, get_order
 from agentos_governance.orders import sql as orders_sql
 
@@ -81,12 +81,10 @@ def _require_pending(call: ToolCall, row: Any) -> None:
 
 
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any) -> None:
-    involved = [row["worker"], row["person"]]
+    keys = await keys_behind(reader, (row["worker"], row["person"]))
     if row["work_order"] is not None:
-        for claim in await reader.fetch(orders_sql.list_claims, row["work_order"]):
-            involved += [claim["worker"], claim["person"]]
+        keys |= await keys_of_workers(reader, row["work_order"])
         await _require_person(call, await get_order(reader, row["work_order"]))
-    keys = await keys_behind(reader, involved)
     decider = await keys_behind(reader, (call.principal.answerable, call.principal.name))
     if not keys.isdisjoint(decider):
         raise CallRefusedError(

@@ -68,6 +68,13 @@ class HeldOrder:
 
     def judge(self, action: Action, now: datetime) -> Judgement:
         """What the contract and those of all ancestors say to an action."""
+        if self.workspace is not None and self.workspace.is_symlink():
+            return Judgement(
+                "deny",
+                "workspace",
+                "the workspace is a link; it must be the folder that the claim made",
+                "claim the work order again, which makes the folder again",
+            )
         return self.mandate.judge(action, now, self.workspace, has_repository=self.repo is not None)
 
 

@@ -60,3 +60,9 @@ async def keys_behind(reader: Reader, names: Iterable[str | None]) -> set[str]:
     known = {name for name in names if name}
     rows = await reader.fetch(_sql.list_persons_behind, sorted(known))
     return {same_person_key(name) for name in (*known, *(row["person"] for row in rows))}
+
+
+async def keys_of_workers(reader: Reader, work_order: str) -> set[str]:
+    """The keys of everybody who ever held the work order, or one above it."""
+    rows = await reader.fetch(_sql.list_workers_behind, work_order)
+    return await keys_behind(reader, [n for row in rows for n in (row["worker"], row["person"])])

@@ -5,22 +5,17 @@ Above: the plugin declares the group. Below: the tools of the same names, throug
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 
-from agentos import CallRequest, Credentials, Kernel, Role, ToolResult, load_settings, open_kernel
+from agentos import Kernel, call_tool, exit_code_of, local_settings, print_json, run_with_kernel
 from agentos_governance.contracts.model import usd_text
 from agentos_governance.cost.price_versions import RepricedEntry, reprice
 
-T = TypeVar("T")
-
-EXIT_ERROR, EXIT_REFUSED, EXIT_DIFFERS = 1, 3, 4
-_REFUSALS = frozenset({"call_refused", "approval_required", "budget_exceeded"})
+EXIT_DIFFERS = 4
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; recorded with the event.")]
@@ -191,9 +186,9 @@ def recompute(
         entries = [entry async for entry in reprice(kernel.database, work_order)]
         return len(entries), [entry for entry in entries if not entry.ok]
 
-    n_entries, wrong = _run(ctx, work)
+    n_entries, wrong = run_with_kernel(local_settings(ctx), work)
     if as_json:
-        _print_json({"ok": not wrong, "entries": n_entries, "wrong": [_entry(e) for e in wrong]})
+        print_json({"ok": not wrong, "entries": n_entries, "wrong": [_entry(e) for e in wrong]})
     else:
         print(f"{n_entries} priced entries, {len(wrong)} differ from their price table")
         for entry in wrong:
@@ -211,35 +206,14 @@ def _finish(
 ) -> None:
     given = {name: value for name, value in arguments.items() if value is not None}
 
-    async def work(kernel: Kernel) -> ToolResult:
-        token = kernel.settings.token
-        credentials = Credentials(bearer_token=token, is_local=token is None)
-        return await kernel.dispatch(CallRequest(tool, given, credentials, "cli"))
-
-    result = _run(ctx, work)
+    result = call_tool(ctx, tool, given)
     if as_json:
-        _print_json(dict(result.structured))
+        print_json(dict(result.structured))
     elif not result.is_error:
         print(text(result.structured))
     if result.is_error:
         print(f"agentos: {' '.join(result.text.split())}", file=sys.stderr)
-        raise typer.Exit(EXIT_REFUSED if result.error_code in _REFUSALS else EXIT_ERROR)
-
-
-def _run(ctx: typer.Context, work: Callable[[Kernel], Awaitable[T]]) -> T:
-    settings = load_settings(config=getattr(ctx.obj, "config", None))
-    if settings.role is None:
-        settings = settings.model_copy(update={"role": Role.ADMIN})
-
-    async def run() -> T:
-        async with open_kernel(settings, publishes=False) as kernel:
-            return await work(kernel)
-
-    return asyncio.run(run())
-
-
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2))
+        raise typer.Exit(exit_code_of(result))
 
 
 def _status_text(status: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ worker says: files are hashed again and the worktree is compared with its base c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -133,7 +134,9 @@ async def _evidence_digests(submission: Submission) -> list[str]:
         return []
     # A later claim of the same kind about the same file stands in place of the earlier one.
     current = {(item.kind, item.path): item for item in submission.evidence if item.path}
-    differing = await asyncio.to_thread(_find_differing, workspace.path, list(current.values()))
+    differing = await asyncio.to_thread(
+        _find_differing, workspace.path, _compared_blobs(submission), list(current.values())
+    )
     findings: list[str] = []
     for item, now in differing:
         if len(findings) > MAX_FINDINGS:
@@ -144,25 +147,48 @@ async def _evidence_digests(submission: Submission) -> list[str]:
     return findings
 
 
+def _compared_blobs(submission: Submission) -> dict[str, str]:
+    """The git blob of every changed file, as it was when the difference was made."""
+    changes = submission.diff.changes if submission.diff is not None else ()
+    return {
+        change.path: change.new_blob
+        for change in changes
+        if change.new_blob is not None and not change.is_symlink
+    }
+
+
 def _find_differing(
-    workspace: Path, items: Sequence[EvidenceView]
+    workspace: Path, compared: Mapping[str, str], items: Sequence[EvidenceView]
 ) -> list[tuple[EvidenceView, str]]:
     """The claims whose file is not what was recorded, each with what is there now."""
     with ThreadPoolExecutor(THREADS) as pool:
-        states = pool.map(partial(_compare_file, workspace), items)
+        states = pool.map(partial(_compare_file, workspace, compared), items)
         return [(item, now) for item, now in zip(items, states, strict=True) if now is not None]
 
 
-def _compare_file(workspace: Path, item: EvidenceView) -> str | None:
+def _compare_file(workspace: Path, compared: Mapping[str, str], item: EvidenceView) -> str | None:
     try:
-        _, content = read_workspace_file(workspace, item.path or "", MAX_BLOB_BYTES)
+        relative, content = read_workspace_file(workspace, item.path or "", MAX_BLOB_BYTES)
     except NotFoundError:
         return f"does not exist; its digest was {item.sha256}"
     except (CallRefusedError, InvalidArgumentError) as error:
         return f"cannot be read again: {error.message}"
     if sha256_hex(content) == item.sha256:
-        return None
+        blob = compared.get(relative)
+        if blob is None or _is_blob(content, blob):
+            return None
+        return "was another file when the changes were compared; submit while nothing writes to it"
     return "has changed since it was recorded; record it again"
+
+
+def _is_blob(content: bytes, blob: str) -> bool:
+    """Whether git stores these bytes, or these with its own line ends, under the id `blob`."""
+    for stored in (content, content.replace(b"\r\n", b"\n")):
+        digest = hashlib.new("sha1" if len(blob) == 40 else "sha256", b"blob %d\0" % len(stored))
+        digest.update(stored)
+        if digest.hexdigest() == blob:
+            return True
+    return False
 
 
 async def _check_base(workspace: Workspace, item: EvidenceView, now: str) -> str | None:

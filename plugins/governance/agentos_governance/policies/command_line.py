@@ -6,14 +6,13 @@ asks, 4 two things that were compared are not the same.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +20,8 @@ from agentos import (
     Effect,
     Kernel,
     NotFoundError,
-    Role,
-    Settings,
-    load_settings,
-    open_kernel,
+    local_settings,
+    run_with_kernel,
 )
 from agentos_governance.policies.command_input import (
     EXIT_UNUSABLE,
@@ -58,8 +55,6 @@ from agentos_governance.rules import (
     policy_hash,
     type_errors,
 )
-
-T = TypeVar("T")
 
 EXIT_REFUSED = 3
 EXIT_DIFFERENT = 4
@@ -185,7 +180,9 @@ def explain(
         raise typer.BadParameter("give either --facts or --call")
     if call is not None:
         asked = call
-        document = _run(ctx, lambda kernel: _recorded_decision(kernel, asked))
+        document = run_with_kernel(
+            local_settings(ctx), lambda kernel: _recorded_decision(kernel, asked)
+        )
     else:
         document = _explained(ctx, files, json_object(facts or "", "--facts"), history)
     if as_json:
@@ -221,7 +218,7 @@ def simulate_(
         result = await simulate(kernel, changed, work_order=work_order, since=begins)
         return result, [each.compiled.hash for each in policies]
 
-    result, hashes = _run(ctx, work)
+    result, hashes = run_with_kernel(local_settings(ctx), work)
     if as_json:
         _print_json({"policies": hashes, **asdict(result)})
     else:
@@ -239,8 +236,8 @@ def shadow(
 ) -> None:
     """What policies in shadow would have refused of the calls that they saw."""
     begins = moment_of(since)
-    n_seen, refusals = _run(
-        ctx,
+    n_seen, refusals = run_with_kernel(
+        local_settings(ctx),
         lambda kernel: list_shadow_refusals(kernel, work_order=work_order, since=begins),
     )
     if as_json:
@@ -255,7 +252,7 @@ def shadow(
 def _explained(
     ctx: typer.Context, files: Sequence[Path] | None, facts: dict[str, Any], history: str
 ) -> dict[str, Any]:
-    settings = _settings(ctx)
+    settings = local_settings(ctx)
     schema, deployment = deployment_facts(settings)
     texts = read_policies(files or [settings.policy or settings.home / DEFAULT_FOLDER])
     layer = Layer(NAME, NAME, compiled(texts, schema))
@@ -341,24 +338,8 @@ def _problem(error: PolicyError) -> dict[str, Any]:
     }
 
 
-def _settings(ctx: typer.Context) -> Settings:
-    """The settings of the command line, whose user is an admin by default."""
-    settings = load_settings(config=getattr(ctx.obj, "config", None))
-    if settings.role is not None:
-        return settings
-    return settings.model_copy(update={"role": Role.ADMIN})
-
-
 def _schema(ctx: typer.Context) -> Schema:
-    return deployment_facts(_settings(ctx))[0]
-
-
-def _run(ctx: typer.Context, work: Callable[[Kernel], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with open_kernel(_settings(ctx)) as kernel:
-            return await work(kernel)
-
-    return asyncio.run(run())
+    return deployment_facts(local_settings(ctx))[0]
 
 
 def _time(at: datetime) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentos import Kernel, Tool, ToolCall
-from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
+from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of, command_of
 from agentos_governance.contracts.model import Contract
 from agentos_governance.contracts.risk import RiskSubject, compute_risk
 from agentos_governance.orders import sql as order_sql
@@ -232,8 +232,9 @@ def _risk(
         RiskSubject(
             capabilities=frozenset(each.capability for each in own),
             is_destructive=action.server == OWN_SERVER and bool(tool["tool.destructive"]),
-            paths=[each.path for each in own if each.path],
-            command=action.command,
+            # Where they lead: a link or `cd` must not make a delicate path look harmless.
+            paths=[each.leads_to for each in subjects if each.leads_to],
+            command=command_of(action),
             n_refusals=n_refusals,
             cost_share=cost_share,
         )

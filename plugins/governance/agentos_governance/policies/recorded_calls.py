@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agentos import Tool
-from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
+from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of, command_of
 from agentos_governance.contracts.risk import RiskSubject, compute_risk
 from agentos_governance.policies.deciding import Asked
 from agentos_governance.policies.facts import client_tool_facts, time_facts, tool_facts
@@ -245,8 +245,8 @@ def _risk(
         RiskSubject(
             capabilities=frozenset(each.capability for each in own),
             is_destructive=action.server == OWN_SERVER and bool(facts["tool.destructive"]),
-            paths=[each.path for each in own if each.path],
-            command=action.command,
+            paths=[each.leads_to for each in subjects if each.leads_to],
+            command=command_of(action),
             n_refusals=n_refusals,
             cost_share=share,
         )

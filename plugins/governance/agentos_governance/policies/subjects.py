@@ -69,8 +69,12 @@ def places_of(action: Action, place: Place) -> list[str]:
 
 
 def _subjects(action: Action, place: Place) -> Iterator[Subject]:
-    # A tool that says nothing about itself may do anything.
-    capabilities: list[str] = sorted(capabilities_of(action)) or [*CAPABILITIES]
+    capabilities: list[str] = sorted(capabilities_of(action))
+    if not capabilities:
+        # A tool that says nothing about itself may do anything, anywhere.
+        for capability in CAPABILITIES:
+            yield Subject(capability, None, None, None, leads_to=None)
+        return
     command = command_of(action)
     for_write = "write" in capabilities
     resolved = [

@@ -5,20 +5,15 @@ Above: plugin.py. Below: outcome and difference; the text that people read is in
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from agentos import InvalidArgumentError, Kernel, Role, load_settings, open_kernel
+from agentos import InvalidArgumentError, Kernel, local_settings, print_json, run_with_kernel
 from agentos_governance.replay.difference import RunDifference, compare_runs
 from agentos_governance.replay.outcome import Replay, recorded_steps, replay_order
 from agentos_governance.replay.text import difference_text, replay_text, step_text
-
-T = TypeVar("T")
 
 EXIT_DIFFERS = 4
 
@@ -60,9 +55,9 @@ def replay_command(
     async def work(kernel: Kernel) -> Replay:
         return await replay_order(kernel, work_order, until=until, with_steps=step, rerun=rerun)
 
-    outcome = _run(ctx, work)
+    outcome = run_with_kernel(local_settings(ctx), work)
     if as_json:
-        _print_json(outcome.document())
+        print_json(outcome.document())
     else:
         _show_steps(outcome)
         print(replay_text(outcome))
@@ -78,9 +73,9 @@ def _show_difference(
         other = await recorded_steps(kernel, second, None)
         return compare_runs(one, other, first, second)
 
-    found = _run(ctx, work)
+    found = run_with_kernel(local_settings(ctx), work)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "is_same": found.is_same,
                 "first": first,
@@ -101,19 +96,3 @@ def _show_steps(outcome: Replay) -> None:
             print("-- Enter: next, q: end -- ", end="", file=sys.stderr, flush=True)
             if sys.stdin.readline().strip().lower().startswith("q"):
                 break
-
-
-def _run(ctx: typer.Context, work: Callable[[Kernel], Awaitable[T]]) -> T:
-    settings = load_settings(config=getattr(ctx.obj, "config", None))
-    if settings.role is None:
-        settings = settings.model_copy(update={"role": Role.ADMIN})
-
-    async def run() -> T:
-        async with open_kernel(settings, publishes=False) as kernel:
-            return await work(kernel)
-
-    return asyncio.run(run())
-
-
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2))

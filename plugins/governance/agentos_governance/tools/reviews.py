@@ -21,7 +21,7 @@ from agentos import (
     tool,
 )
 from agentos_governance.authority.enforcement import HeldOrder
-from agentos_governance.authority.persons import keys_behind, same_person_key
+from agentos_governance.authority.persons import keys_behind, keys_of_workers, same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
 from agentos_governance.endings import complete_order, ending, fail_order
@@ -353,13 +353,12 @@ async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> Non
 
 
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
-    claims = await reader.fetch(sql.list_claims, row["id"])
-    names = [name for claim in claims for name in (claim["person"], claim["worker"])]
-    workers = await keys_behind(reader, names)
+    workers = await keys_of_workers(reader, row["id"])
     voter = await keys_behind(reader, (call.principal.answerable, call.principal.name))
     if not workers.isdisjoint(voter):
         raise CallRefusedError(
-            f"{call.principal.answerable} worked on {row['id']}; nobody approves their own work",
+            f"{call.principal.answerable} worked on {row['id']}, or on what it is part of; nobody "
+            "approves their own work",
             rule="four_eyes",
             contract_version=row["contract_version"],
             remedy="ask somebody who did not work on it",

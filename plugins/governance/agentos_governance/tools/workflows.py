@@ -21,6 +21,7 @@ from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
 from agentos_governance.orders import MAX_PRIORITY, Reader
 from agentos_governance.tools.planning import (
+    ONE_LINE,
     Name,
     refuse_secrets,
     repository_root,
@@ -100,7 +101,7 @@ class DefinitionList(BaseModel):
 async def start_workflow(
     call: ToolCall,
     definition: Annotated[Name, Field(description="Name of a workflow definition")],
-    title: Annotated[str, Field(min_length=1, max_length=200)],
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)],
     objective: Annotated[
         str, Field(min_length=1, max_length=20_000, description="What is done when this is done")
     ],

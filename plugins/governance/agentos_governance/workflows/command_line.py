@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from agentos import (
-    CallRequest,
-    Credentials,
-    InvalidArgumentError,
-    Role,
-    Settings,
-    ToolResult,
-    load_settings,
-    open_kernel,
-)
+from agentos import InvalidArgumentError, call_tool, exit_code_of, print_json
 from agentos_governance.workflows.actions import ACTIONS
 from agentos_governance.workflows.checks import find_problems
 from agentos_governance.workflows.definition import Definition
@@ -58,7 +46,7 @@ def check(
     except InvalidArgumentError as error:
         problems = [error.message]
     if as_json:
-        _print_json(_checked(definition, problems))
+        print_json(_checked(definition, problems))
     elif definition is not None and not problems:
         typer.echo(f"{definition.name} {definition.version}: sound")
         typer.echo(draw(definition) if as_mermaid else outline(definition))
@@ -121,28 +109,14 @@ def _call(
     ctx: typer.Context, tool: str, arguments: Mapping[str, Any], *, as_json: bool
 ) -> Mapping[str, Any]:
     """What a tool answers to whoever runs the command; its error ends the command."""
-    result = asyncio.run(_dispatch(_settings(ctx), tool, arguments))
+    result = call_tool(ctx, tool, arguments)
     if as_json:
-        _print_json(result.structured)
+        print_json(result.structured)
     if result.is_error:
         error = result.structured["error"]
         typer.echo(f"agentos: {error['message']}", err=True)
-        raise typer.Exit(3 if "rule" in error else 1)
+        raise typer.Exit(exit_code_of(result))
     return result.structured
-
-
-def _settings(ctx: typer.Context) -> Settings:
-    """The settings of the command line, whose user is an admin by default."""
-    settings = load_settings(config=getattr(ctx.obj, "config", None))
-    if settings.role is not None:
-        return settings
-    return settings.model_copy(update={"role": Role.ADMIN})
-
-
-async def _dispatch(settings: Settings, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
-    credentials = Credentials(bearer_token=settings.token, is_local=settings.token is None)
-    async with open_kernel(settings) as kernel:
-        return await kernel.dispatch(CallRequest(tool, arguments, credentials, "cli"))
 
 
 def _line(each: Mapping[str, Any]) -> str:
@@ -163,7 +137,3 @@ def _plain(text: str) -> str:
     return "".join(
         c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
     )
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document) + "\n")

@@ -120,6 +120,9 @@ async def ensure_worktree(
     await _require_commit(git, base_commit)
     path.parent.mkdir(parents=True, exist_ok=True)
     async with _lock(repository, path):
+        # A worker may have put a link there, through which the next one would work elsewhere.
+        if path.is_symlink():
+            path.unlink()
         if not await _is_ready(git, repository, workspace):
             await _clear_remains(git, repository, path)
             if is_first:

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 import orjson
 
-from agentos.clock import format_time
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
+from agentos.events.document import event_document
 from agentos.events.exporting.cef import cef_line
 from agentos.events.exporting.csv_lines import csv_header, csv_line
 from agentos.events.exporting.ocsf import ocsf_line
@@ -73,18 +73,7 @@ async def export_lines(
 
 def jsonl_line(event: Event) -> str:
     """One event with every field that its hash covers."""
-    document = {
-        "position": event.position,
-        "stream": event.stream,
-        "seq": event.seq,
-        "type": event.type,
-        "actor": event.actor,
-        "at": format_time(event.at),
-        "data": event.data,
-        "prev_hash": event.prev_hash,
-        "hash": event.hash,
-    }
-    return orjson.dumps(document).decode()
+    return orjson.dumps(event_document(event)).decode()
 
 
 _WRITERS: dict[ExportFormat, Callable[[Event], str]] = {
