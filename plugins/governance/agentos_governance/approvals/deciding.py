@@ -23,7 +23,6 @@ from agentos_governance.approvals.events import approval_stream, sql
 from agentos_governance.authority.mandate import ENDED_STATES
 from agentos_governance.authority.persons import keys_behind, keys_of_workers
 from agentos_governance.orders import Reader, contract_of, get_order
-from agentos_governance.orders import sql as orders_sql
 
 USE_WITHIN_S = 24 * 3600
 """How long an approval may be used."""
