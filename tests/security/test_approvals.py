@@ -56,6 +56,12 @@ async def _decide(
     return (await office.dispatch(who, "decide_approval", arguments)).error_code or "ok"
 
 
+def _repoint(link: Path, target: str) -> None:
+    """Let a link lead elsewhere."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
 async def _one_day(office: Office, who: str) -> None:
     """Let a day pass in which the worker keeps its lease."""
     for _ in range(4):
@@ -113,9 +119,9 @@ async def test_an_approval_is_not_for_where_a_link_leads_later(
     )
     tree = Path((await arena.claim(who, order))["workspace"]["path"])
     link = tree / "src" / "link"
-    (tree / "src" / "harmless").write_text("x")
-    (tree / "src" / "delicate").write_text("x")
-    link.symlink_to("harmless")
+    for name in ("harmless", "delicate"):
+        (tree / "src" / name).touch()
+    _repoint(link, "harmless")
     calls: list[tuple[str, dict[str, Any]]] = [
         ("edit_file", {"path": "src/link"}),
         ("check_action", {"action": {"tool": "Edit", "paths": ["src/link"]}}),
@@ -127,12 +133,10 @@ async def test_an_approval_is_not_for_where_a_link_leads_later(
         shown = await arena.call("reviewer", "get_approval", review_id=review)
         assert "src/harmless" in shown["reason"], shown
         assert await _decide(arena, review) == "ok"
-        link.unlink()
-        link.symlink_to("delicate")
+        _repoint(link, "delicate")
         second = dict((await arena.dispatch(who, tool, arguments)).structured)
         assert (second.get("error") or second)["review_id"] not in (None, review), tool
-        link.unlink()
-        link.symlink_to("harmless")
+        _repoint(link, "harmless")
         third = await arena.dispatch(who, tool, arguments)
         assert not third.is_error
         assert third.structured.get("verdict") in (None, "allow")
@@ -212,7 +216,7 @@ async def test_nobody_approves_through_another_identity(
     await held_by(arena, who)
     review = await _asked(arena, who)
     for role in (Role.REVIEWER, Role.ADMIN):
-        second = f"{role}-{ascii(person)}"
+        second = f"{role}-{person!a}"
         await arena.join(second, role, person=person)
         assert await _decide(arena, review, who=second) == "call_refused"
     assert await _note(arena, who) == "approval_required"

@@ -226,7 +226,7 @@ async def test_a_parent_that_ended_lends_nothing_to_children_whatever_ran_first(
         arena.dispatch("planner", "cancel_work_order", {"work_order": parent, "reason": "Stop"}),
         *(delegate(arena, who, parent, PARENT) for _ in range(5)),
     )
-    made = [each["id"] for each in results[1:] if "id" in each]  # type: ignore[index, operator]
+    made = [each["id"] for each in results[1:] if "id" in each]
     for child in [*children, *made]:
         assert await arena.state(child) == "cancelled"
     assert await verdict(arena, other, children[0], tool="Edit", paths=["src/a"]) == "lease_lost"

@@ -20,7 +20,7 @@ from tests.security.catalogue import attempt
 
 pytestmark = pytest.mark.anyio
 
-BUDGETS = {"session": [], "process": [], "person": [], "organisation": []}
+BUDGETS: dict[str, list[Any]] = {"session": [], "process": [], "person": [], "organisation": []}
 LOCKS = {"tools": ["show_file"], "paths": ["src/infra/**"], "max_unlock_s": 600}
 
 
@@ -45,7 +45,7 @@ async def _spent(office: Office, *orders: str) -> Decimal:
     return Decimal(spent)
 
 
-async def _budget(office: Office, order: str) -> tuple[Decimal, Decimal]:
+async def _budget(office: Office, order: str) -> tuple[Decimal | int, Decimal | int]:
     """What is held and spent of an order's own budget."""
     row = await office.kernel.database.fetch_row(
         "select held_usd, spent_usd from governance.budget where work_order = $1", order

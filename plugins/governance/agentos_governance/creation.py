@@ -46,6 +46,8 @@ class NewOrder:
     repo: str | None = None
     preset: str | None = None
     """The persona whose contract filled what the given one left out."""
+    not_by_orders: tuple[str, ...] = ()
+    """Whoever worked on one of these may not claim it."""
     is_delegated: bool = False
     """Made by the worker that holds the parent."""
     waits_for_workflow: bool = False
@@ -85,6 +87,7 @@ async def create_order(
                 "priority": order.priority,
                 "repo": order.repo,
                 "preset": order.preset,
+                "not_by_orders": list(order.not_by_orders),
                 "state": "blocked" if order.waits_for_workflow else state,
                 "person": person,
             },

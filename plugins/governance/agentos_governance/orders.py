@@ -233,6 +233,7 @@ async def order_details(reader: Reader, work_order: str, now: datetime) -> WorkO
         **_fields(row, depends_on.get(work_order, []), now),
         contract=dict(row["contract"]),
         contract_versions=await list_contract_versions(reader, work_order),
+        not_by_orders=row["not_by_orders"],
         workspace=workspace_view(row),
         evidence=evidence,
         votes=votes,

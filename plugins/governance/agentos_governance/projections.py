@@ -37,6 +37,7 @@ async def _created(writer: ProjectionWriter, event: Event) -> None:
         event.actor,
         event.at,
         data["state"],
+        data.get("not_by_orders") or [],
     )
     await writer.execute(_sql.insert_dependencies, data["work_order"], data["depends_on"])
     await insert_first_version(writer, event)

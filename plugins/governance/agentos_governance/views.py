@@ -115,6 +115,9 @@ class WorkOrderDetails(WorkOrderView):
     contract_versions: list[ContractVersionView] = Field(
         description="The newest versions, newest first; list_contract_versions shows their texts"
     )
+    not_by_orders: list[str] = Field(
+        description="Whoever worked on one of these, or below it, may not claim this one"
+    )
     workspace: WorkspaceView | None
     evidence: list[EvidenceView]
     votes: list[VoteView]

@@ -52,6 +52,15 @@ def test_check_points_at_every_type_error_and_says_what_was_meant(environment: P
     assert _run("check", "nowhere.policy").exit_code == 2
 
 
+def test_check_tells_of_rules_that_others_hide(environment: Path) -> None:
+    (environment / "hidden.policy").write_text("free: ALLOW read\nDENY\n")
+    done = _run("check", "hidden.policy")
+    assert done.exit_code == 0
+    assert "hidden.policy:1: free: warning: DENY in line 2 overrules it" in done.stderr
+    [warning] = _json("check", "hidden.policy")["warnings"]
+    assert (warning["line"], warning["rule"]) == (1, "free")
+
+
 def test_check_knows_the_facts_of_the_deployment(
     environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

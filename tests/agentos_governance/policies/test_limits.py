@@ -182,23 +182,22 @@ async def test_two_processes_together_never_exceed_a_limit_also_where_one_is_kil
         job = {"token": office.tokens["w1"], "order": order, "n_calls": 60}
         processes = [await _process(settings, **job) for _ in range(2)]
         victim, survivor = processes
-        assert victim.stdout is not None and survivor.stdout is not None
+        assert victim.stdout is not None
         async with asyncio.timeout(60):
             n_allowed = 0
-            while n_allowed < 5:
-                line = await victim.stdout.readline()
-                assert line
+            # On a busy machine the other may have all of them before this one has five.
+            while n_allowed < 5 and (line := await victim.stdout.readline()):
                 n_allowed += line == b"allowed\n"
-            victim.send_signal(signal.SIGKILL)
+            if victim.returncode is None:
+                victim.send_signal(signal.SIGKILL)
             await victim.wait()
-            rest = await survivor.stdout.read()
-            await survivor.wait()
-        assert Counter(rest.split())[b"allowed"] > 0
+            await survivor.communicate()
+        # What the killed process had sent may still be committed now, and counts as well.
+        await _many(office, 80)
         allowed = await office.kernel.database.fetch_value(
             "select count(*) from kernel.event where type = 'call.allowed'"
             " and data ->> 'tool' = 'read_note'"
         )
         used = await office.kernel.database.fetch_value("select used from governance.limit_counter")
         # Every slot belongs to a stored admission, although a process died between calls.
-        assert used == allowed <= 60
-        assert await _many(office, 80) == 60 - allowed
+        assert used == allowed == 60

@@ -325,3 +325,16 @@ def test_the_largest_policies_compile_and_decide_in_time() -> None:
     compiled.effect({"command": "a" * 100_000, "hour": 3, "worker": "w"})
     assert compiled_s < 10
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("writ", "write"), ("reads", "read"), ("execut", "execute"), ("anyy", "any")],
+)
+def test_a_slip_of_the_finger_in_a_capability_names_no_tool(word: str, meant: str) -> None:
+    with pytest.raises(PolicySyntaxError) as refused:
+        parse_policy(f"DENY {word}")
+    assert refused.value.hint is not None and f"did you mean {meant}?" in refused.value.hint
+    quoted = parse_policy(f'DENY "{word}"')
+    assert format_policy(quoted).strip() == f'DENY "{word}"'
+    assert parse_policy("DENY Write").statements[0].target.pattern == "Write"

@@ -14,6 +14,8 @@ from agentos_governance.workflows.store import load
 from tests.agentos_governance.lifecycle import CONTRACT, Office
 
 SAGA = "planner_executor_validator"
+KEPT_APART = frozenset({"review_plan", "validate", "promote"})
+"""States of the definitions that ship which are not for whoever did the others."""
 UNREVIEWED: Mapping[str, Any] = {**CONTRACT, "review": {"required": False}}
 
 
@@ -62,11 +64,12 @@ async def do(office: Office, order: str, *, who: str = "w1") -> None:
 
 
 async def walk(office: Office, workflow: str, states: Sequence[str]) -> dict[str, Any]:
-    """Do the work of the states in turn; the instance after it."""
+    """Do the work of the states in turn, by two workers; the instance after it."""
     details = await show(office, workflow)
     for state in states:
         assert details["state"].rpartition("/")[2] == state, details["text"]
-        await do(office, order_of(details, state))
+        who = "w2" if state in KEPT_APART else "w1"
+        await do(office, order_of(details, state), who=who)
         details = await show(office, workflow)
     return details
 

@@ -147,7 +147,7 @@ async def test_a_failed_promotion_is_taken_back_by_work_orders_in_reverse(
         workflow = (await start(office, "migration"))["id"]
         details = await walk(office, workflow, MIGRATION[:6])
         promotion = order_of(details, "promote")
-        await office.claim("w1", promotion)
+        await office.claim("w2", promotion)
         await office.call(
             "planner", "cancel_work_order", work_order=promotion, reason="Errors went up"
         )

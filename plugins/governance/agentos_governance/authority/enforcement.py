@@ -1,8 +1,8 @@
 """The gate before every tool call: roles, leases and contracts, as one authorizer.
 
 Above: the kernel calls it for every call of every tool. Below: roles, judgement, leases.
-A worker acts under the contract of the work order it holds; the lease is renewed on the way and
-checked again inside the call's transaction.
+A worker acts under the contract of the work order it holds; calls that show that it knows of it
+renew the lease on the way, and all check it again inside the call's transaction.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from agentos_governance.authority.mandate import (
 )
 from agentos_governance.authority.mandate import sql as mandate_sql
 from agentos_governance.authority.replays import judge_replay
-from agentos_governance.authority.roles import is_protocol, refused_writes
+from agentos_governance.authority.roles import OWN_WORK_ORDER, is_protocol, refused_writes
 from agentos_governance.contracts.actions import OWN_SERVER, Action
 from agentos_governance.contracts.judgement import CompiledContract, Judgement
 from agentos_governance.orders import sql
@@ -90,7 +90,7 @@ def authorizer_for(tool: Tool) -> Authorizer:
             return verdict
         held = await _find_held(call, protocol)
         if held is not None:
-            await _enter(call, held)
+            await _enter(call, held, renews=_knows_what_it_holds(call, held, protocol))
         elif is_refused:
             await _refuse_lost(call)
         action = action_of(call)
@@ -221,14 +221,27 @@ async def _held(call: ToolCall, row: Any) -> HeldOrder:
     )
 
 
-async def _enter(call: ToolCall, held: HeldOrder) -> None:
+def _knows_what_it_holds(call: ToolCall, held: HeldOrder, protocol: bool) -> bool:
+    """Whether a call says that its worker still works on what it holds.
+
+    Work under the contract does, what is written to the own work order, and whatever names it. A
+    restarted worker that only looks around, at lists above all, must not keep alive what it has
+    forgotten: nobody else could go on with it.
+    """
+    if call.tool.name in NO_HEARTBEAT:
+        return False
+    named = {call.work_order, call.arguments.get("work_order"), call.arguments.get("parent")}
+    return not protocol or OWN_WORK_ORDER in call.tool.writes or held.id in named
+
+
+async def _enter(call: ToolCall, held: HeldOrder, *, renews: bool) -> None:
     """Bind the call to its work order: record, heartbeat, and the fence in its transaction."""
     call.facts[FACTS] = held
     call.work_order = held.id
     call.stream = work_order_stream(held.id)
     ttl_s = held.contract.contract.lease_ttl_s
     is_late = held.expires_at - call.now() < timedelta(seconds=ttl_s / 2)
-    if is_late and call.tool.name not in NO_HEARTBEAT:
+    if is_late and renews:
         async with call.kernel.database.connection() as connection:
             await connection.fetchrow(sql.renew_lease, held.id, held.worker, held.epoch, call.now())
 

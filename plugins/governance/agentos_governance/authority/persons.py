@@ -1,6 +1,6 @@
 """Whether two names are the same person's: how they are written and what tokens bind them to.
 
-Above: reviews, approvals, budgets. Below: Unicode tables, `sql/persons.sql`. Case, width, invisible
+Above: reviews, approvals, budgets, claims. Below: Unicode tables, `sql/persons.sql`. Case, width, invisible
 characters and letters of other alphabets that look the same do not count; otherwise `Alice` and
 `alice` would be four eyes. Two persons taken for one are refused and told so; one person taken for
 two would not be noticed.
@@ -65,4 +65,10 @@ async def keys_behind(reader: Reader, names: Iterable[str | None]) -> set[str]:
 async def keys_of_workers(reader: Reader, work_order: str) -> set[str]:
     """The keys of everybody who ever held the work order, or one above it."""
     rows = await reader.fetch(_sql.list_workers_behind, work_order)
+    return await keys_behind(reader, [n for row in rows for n in (row["worker"], row["person"])])
+
+
+async def keys_apart(reader: Reader, work_order: str) -> set[str]:
+    """The keys of everybody whom `not_by_orders` keeps from the work order."""
+    rows = await reader.fetch(_sql.list_workers_apart, work_order)
     return await keys_behind(reader, [n for row in rows for n in (row["worker"], row["person"])])

@@ -144,7 +144,9 @@ def _destroys(argv: tuple[Word, ...]) -> bool:
 
 
 def _touches_sensitive(subject: RiskSubject, command: _Command) -> float:
-    return float(any(map(_is_sensitive, (*subject.paths, *command.paths))))
+    paths = (*subject.paths, *command.paths)
+    # A folder is as sensitive as what may lie in it.
+    return float(any(_is_sensitive(path) or _is_sensitive(f"{path}/x") for path in paths))
 
 
 def _breadth(subject: RiskSubject, command: _Command) -> float:

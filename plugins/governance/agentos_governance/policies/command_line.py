@@ -53,6 +53,7 @@ from agentos_governance.rules import (
     format_policy,
     parse_policy,
     policy_hash,
+    policy_warnings,
     type_errors,
 )
 
@@ -81,20 +82,28 @@ def _group() -> None:
 def check(ctx: typer.Context, files: Files, as_json: JsonOption = False) -> None:
     """Whether policies can be used: they parse, and ask only for facts that there are.
 
-    Exit code 2 where one cannot, with the line, a caret below the place, and a hint.
+    Exit code 2 where one cannot, with the line, a caret below the place, and a hint. Rules that
+    others hide are told, and change no exit code.
     """
     schema = _schema(ctx)
     problems: list[dict[str, Any]] = []
+    warnings: list[dict[str, Any]] = []
     checked = []
     for text in read_policies(files):
         found = _problems(text, schema)
         problems += found
+        warnings += [] if found else _warnings(text)
         checked.append({"file": text.name, "ok": not found})
     if as_json:
-        _print_json({"ok": not problems, "files": checked, "problems": problems})
+        _print_json(
+            {"ok": not problems, "files": checked, "problems": problems, "warnings": warnings}
+        )
     else:
         for problem in problems:
             typer.echo(problem["message"], err=True)
+        for each in warnings:
+            where = f"{each['file']}:{each['line']}: {each['rule']}"
+            typer.echo(f"{where}: warning: {each['problem']}", err=True)
         for each in checked:
             if each["ok"]:
                 typer.echo(f"{each['file']}: fine")
@@ -325,6 +334,13 @@ def _problems(text: PolicyText, schema: Schema) -> list[dict[str, Any]]:
     except PolicyError as error:
         return [_problem(error)]
     return [_problem(error) for error in type_errors(parsed, schema)]
+
+
+def _warnings(text: PolicyText) -> list[dict[str, Any]]:
+    return [
+        {"file": text.name, "line": each.span.line, "rule": each.rule_id, "problem": each.problem}
+        for each in policy_warnings(parse_policy(text.text, source=text.name))
+    ]
 
 
 def _problem(error: PolicyError) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from agentos_governance.rules.errors import PolicySyntaxError, did_you_mean, quo
 from agentos_governance.rules.lexer import SourceComment, Token, TokenKind
 from agentos_governance.rules.sizes import MAX_HISTORY_QUERIES, GlobSizes
 from agentos_governance.rules.tree import CAPABILITIES, EVERYTHING, HistoryQuery, Span, Target
-from agentos_governance.rules.words import KEYWORDS, is_like_keyword
+from agentos_governance.rules.words import KEYWORDS, is_like_keyword, like_capability
 
 
 class TokenStream:
@@ -140,6 +140,10 @@ class TokenStream:
         if token.kind is not TokenKind.NAME:
             self.refuse_expected("a tool, a capability or `operation`")
         self.check_not_keyword(token)
+        near = like_capability(token.text)
+        if near is not None:
+            hint = f"did you mean {near}? A tool of that name is written in quotes"
+            self.refuse(f"{_named(token)} is no capability", token.span, hint)
         self.take()
         if token.text in EVERYTHING:
             return Target("any", token.text)

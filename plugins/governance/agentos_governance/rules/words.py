@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from difflib import get_close_matches
+from functools import lru_cache
 
 from agentos_governance.rules.sizes import MAX_NAME_CHARACTERS
 from agentos_governance.rules.tree import CAPABILITIES, EVERYTHING, UNIT_SECONDS
@@ -36,6 +38,19 @@ def is_like_keyword(name: str) -> bool:
     return name.lower() in _LOWER_KEYWORDS
 
 
+@lru_cache(maxsize=4_096)
+def like_capability(name: str) -> str | None:
+    """The capability, or word for every call, that a tool name is a slip of the finger from.
+
+    Without this `DENY writ` would be a rule about a tool that does not exist. Tools of clients
+    such as `Write` differ by case and are names like any other.
+    """
+    if name in _RESERVED or name != name.lower():
+        return None
+    near = get_close_matches(name[:MAX_NAME_CHARACTERS], [*CAPABILITIES, *EVERYTHING], 1, 0.8)
+    return near[0] if near else None
+
+
 def is_bare_tool_name(text: str) -> bool:
     """Whether a tool name reads as itself where a target stands, without quotes."""
     return (
@@ -43,6 +58,7 @@ def is_bare_tool_name(text: str) -> bool:
         and len(text) <= MAX_NAME_CHARACTERS
         and text not in _RESERVED
         and not is_like_keyword(text)
+        and like_capability(text) is None
     )
 
 

@@ -11,3 +11,18 @@ with recursive line (id) as (
      where w.parent is not null
 )
 select distinct c.worker, c.person from governance.claim c join line l on l.id = c.work_order;
+
+-- name: list_workers_apart
+-- Who ever held one of the work orders that work order $1, or one above it, is kept apart from, or
+-- one below those: what is delegated is part of the work.
+with recursive line (id, parent, not_by_orders) as (
+    select w.id, w.parent, w.not_by_orders from governance.work_order w where w.id = $1::text
+     union
+    select w.id, w.parent, w.not_by_orders
+      from line l join governance.work_order w on w.id = l.parent
+), apart (id) as (
+    select unnest(l.not_by_orders) from line l
+     union
+    select w.id from apart a join governance.work_order w on w.parent = a.id
+)
+select distinct c.worker, c.person from governance.claim c join apart a on a.id = c.work_order;

@@ -1,9 +1,9 @@
 -- name: insert_work_order
 -- $1 id, $2 title, $3 objective, $4 phase, $5 role, $6 priority, $7 repo, $8 parent, $9 contract,
--- $10 contract version, $11 creator, $12 time, $13 first state.
+-- $10 contract version, $11 creator, $12 time, $13 first state, $14 orders it is kept apart from.
 insert into governance.work_order (id, title, objective, phase, role, priority, repo, parent,
-       contract, contract_version, created_by, created_at, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+       contract, contract_version, created_by, created_at, state, not_by_orders)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
 
 -- name: insert_dependencies
 -- Work order $1 waits on each of $2.

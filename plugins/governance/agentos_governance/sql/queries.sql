@@ -17,7 +17,9 @@ select id from governance.work_order where id = $1 for no key update;
 select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo, w.parent,
        w.contract_version, w.created_by, w.created_at, w.packet_sha256,
        l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
-       b.cap_usd, b.held_usd, b.spent_usd
+       b.cap_usd, b.held_usd, b.spent_usd,
+       array(select d.depends_on from governance.dependency d
+              where d.work_order = w.id order by d.depends_on) as depends_on
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
   left join governance.budget b on b.work_order = w.id
@@ -33,7 +35,9 @@ select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo,
 select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo, w.parent,
        w.contract_version, w.created_by, w.created_at, w.packet_sha256,
        l.worker as lease_worker, l.epoch as lease_epoch, l.ttl_s, l.expires_at,
-       b.cap_usd, b.held_usd, b.spent_usd
+       b.cap_usd, b.held_usd, b.spent_usd,
+       array(select d.depends_on from governance.dependency d
+              where d.work_order = w.id order by d.depends_on) as depends_on
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
   left join governance.budget b on b.work_order = w.id

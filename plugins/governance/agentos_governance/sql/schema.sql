@@ -567,6 +567,7 @@ CREATE TABLE governance.work_order (
     summary text,
     packet_sha256 text,
     ended_at timestamp with time zone,
+    not_by_orders text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT work_order_epoch_check CHECK ((epoch >= 0)),
     CONSTRAINT work_order_own_parent CHECK ((parent <> id)),
     CONSTRAINT work_order_state_check CHECK ((state = ANY (ARRAY['blocked'::text, 'ready'::text, 'active'::text, 'suspended'::text, 'in_review'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))

@@ -95,6 +95,11 @@ select o.work_order, o.state, o.visit, o.purpose, w.state as order_state, w.titl
   from governance.workflow_order o join governance.work_order w on w.id = o.work_order
  where o.workflow = $1 order by o.seq;
 
+-- name: list_orders_of_states
+-- The work orders that instance $1 made for the states $2, in the order they were made.
+select work_order from governance.workflow_order
+ where workflow = $1 and state = any ($2::text[]) order by seq;
+
 -- name: read_workflow_events
 -- The newest $2 events of stream $1, oldest first.
 select seq, type, actor, at, data, hash

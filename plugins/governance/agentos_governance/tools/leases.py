@@ -9,6 +9,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from agentos import (
+    CallRefusedError,
     ConflictError,
     InvalidArgumentError,
     InvalidStateError,
@@ -23,6 +24,8 @@ from agentos import (
 from agentos import tool as declare_tool
 from agentos_governance.authority.enforcement import HeldOrder, check_lease, held_order
 from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.authority.separation import RULE as FOUR_EYES
+from agentos_governance.authority.separation import require_apart
 from agentos_governance.contracts.model import parse_contract
 from agentos_governance.orders import (
     MAX_DETAILS_BYTES,
@@ -44,6 +47,8 @@ from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
 from agentos_governance.workspace.worktrees import Workspace, ensure_worktree, inspect_repository
 
 MAX_CANDIDATES = 20
+MAX_PASSED_OVER = 200
+"""Candidates of a claim by role, those that the claimant may not have included."""
 # Text in text: what was escaped once in the packet is escaped again in the answer.
 MAX_PACKET_BYTES = 4 * 1024 * 1024
 
@@ -208,7 +213,8 @@ async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
     """The best work order that nobody else is faster to get."""
     under_way = call.service(ClaimsUnderWay).ids
     passed_over: set[str] = set()
-    while len(passed_over) < MAX_CANDIDATES:
+    kept_apart = 0
+    while len(passed_over) - kept_apart < MAX_CANDIDATES and len(passed_over) < MAX_PASSED_OVER:
         ids = await find_claimable(
             call.kernel.database,
             call.now(),
@@ -224,6 +230,12 @@ async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
         under_way.add(free)
         try:
             return await _claim(call, free)
+        except CallRefusedError as error:
+            if error.rule != FOUR_EYES:
+                raise
+            kept_apart += 1
+            passed_over.add(free)
+            await roll_back(call)
         except _UNCLAIMABLE as error:
             _log.info("claim_passed_over", work_order=free, reason=str(error))
             passed_over.add(free)
@@ -232,18 +244,20 @@ async def _claim_best(call: ToolCall, role: str | None) -> ClaimView:
             under_way.discard(free)
     raise NotFoundError(
         "no work order is ready to be claimed" + (f" for the role {role!r}" if role else ""),
-        remedy="list_work_orders shows what is blocked or held by others",
+        remedy="list_work_orders shows what is blocked, held by others, or kept for others",
     )
 
 
 async def _claim(call: ToolCall, work_order: str) -> ClaimView:
     row = await get_order(call.kernel.database, work_order)
     _require_claimable(row, call)
+    await require_apart(call.kernel.database, call.principal, row)
     # Git works before the transaction; a worktree made for a claim that fails is reused later.
     workspace = await _prepare_workspace(call, row)
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
     _require_claimable(row, call)
+    await require_apart(transaction, call.principal, row)
     await _append_claim(call, transaction, row, workspace)
     return await _claim_view(call, transaction, work_order)
 

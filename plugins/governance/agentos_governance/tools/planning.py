@@ -19,7 +19,6 @@ from agentos import (
 )
 from agentos_governance.authority.enforcement import HeldOrder, held_order
 from agentos_governance.authority.roles import DELEGATION, WORK_ORDERS
-from agentos_governance.bounds import json_bytes
 from agentos_governance.contracts.actions import OWN_SERVER, Action
 from agentos_governance.contracts.model import Contract, contract_document
 from agentos_governance.contracts.presets import fill_from_preset, get_preset
@@ -162,8 +161,7 @@ async def list_work_orders(
         rows = await reader.fetch(sql.show_work_orders, ids)
     else:
         rows = await reader.fetch(sql.list_work_orders, state, role, phase, *after, limit + 1)
-    depends_on = await list_depends_on(call.kernel.database, [row["id"] for row in rows])
-    views = [order_view(row, depends_on.get(row["id"], []), call.now()) for row in rows]
+    views = [order_view(row, row["depends_on"], call.now()) for row in rows]
     page = views[: _fitting(views[:limit])]
     is_cut = len(rows) > len(page)
     return WorkOrderList(
@@ -253,7 +251,7 @@ def _fitting(views: list[WorkOrderView]) -> int:
     """How many of the views a page holds: at least one, whatever its size."""
     left = MAX_PAGE_BYTES
     for number, view in enumerate(views):
-        left -= json_bytes(view)
+        left -= len(view.model_dump_json().encode())
         if left < 0 and number > 0:
             return number
     return len(views)

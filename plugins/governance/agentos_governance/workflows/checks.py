@@ -167,10 +167,24 @@ def _state(definition: Definition, state: State, actions: Actions) -> Iterator[s
         yield from _order(definition, state.order, where)
         if not state.effects and state.order.contract.allowed_roots:
             yield f"{where}: effects = false, and its contract allows writing"
+    yield from _separation(definition, state, where)
     for compensation in state.compensations:
         yield from _compensation(definition, compensation, where, actions)
     for transition in state.transitions:
         yield from _transition(definition, transition, where, actions)
+
+
+def _separation(definition: Definition, state: State, where: str) -> Iterator[str]:
+    works = {each.name for each in definition.all_states if each.kind == "work"}
+    if state.not_by and state.kind != "work":
+        yield f"{where}: only a work state is kept apart from others by not_by"
+        return
+    graph = graph_of(definition)
+    for name in state.not_by:
+        if name not in works or name == state.name:
+            yield f"{where}: not_by names {name}, which is no other work state"
+        elif state.name not in graph.reachable({name}):
+            yield f"{where}: not_by names {name}, which is never before it"
 
 
 def _transition(

@@ -6,7 +6,7 @@ Above: the reactor, start_workflow. Below: creation of work orders, contracts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentos import InvalidArgumentError, Transaction, redact
@@ -15,6 +15,7 @@ from agentos_governance.creation import NewOrder
 from agentos_governance.orders import get_order
 from agentos_governance.workflows.checkpoint import Checkpoint
 from agentos_governance.workflows.definition import OrderTemplate, share_of
+from agentos_governance.workflows.store import workflow_sql
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}")
 MAX_TITLE = 200
@@ -55,6 +56,7 @@ async def new_child(
     *,
     state: str,
     has_effects: bool,
+    not_by: Sequence[str] = (),
 ) -> NewOrder:
     """The work order that a state or a compensation needs now, below the root's locked row."""
     values = await _values(transaction, root, at, f"{template.title}\n{template.objective}")
@@ -67,7 +69,18 @@ async def new_child(
         parent=root["id"],
         priority=root["priority"],
         repo=root["repo"] if template.has_repo else None,
+        not_by_orders=await _orders_of(transaction, at.workflow, not_by),
     )
+
+
+async def _orders_of(
+    transaction: Transaction, workflow: str, states: Sequence[str]
+) -> tuple[str, ...]:
+    """Every work order of the states, those of earlier visits too."""
+    if not states:
+        return ()
+    rows = await transaction.fetch(workflow_sql.list_orders_of_states, workflow, list(states))
+    return tuple(row["work_order"] for row in rows)
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

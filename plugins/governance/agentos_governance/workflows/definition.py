@@ -21,6 +21,7 @@ from agentos_governance.contracts.model import Entry, EvidenceKind, ReviewPolicy
 MAX_STATES = 100
 MAX_TRANSITIONS = 50
 MAX_VISITS = 100
+MAX_NOT_BY = 20
 MAX_DOCUMENT_BYTES = 256 * 1024
 VERSION_HEX_DIGITS = 16
 OUTCOMES = ("completed", "failed", "cancelled", "changes_requested")
@@ -120,6 +121,11 @@ class State(_Strict):
     order: OrderTemplate | None = None
     effects: bool = Field(default=True, description="false: it writes no file, by its contract too")
     compensations: Annotated[list[Compensation], Field(max_length=20)] = []
+    not_by: list[Identifier] = Field(
+        default=[],
+        max_length=MAX_NOT_BY,
+        description="States whose workers, by person, may not claim this one's work order",
+    )
     max_visits: int = Field(default=1, ge=1, le=MAX_VISITS)
     initial: Identifier | None = None
     states: Annotated[list[State], Field(max_length=MAX_STATES)] = []

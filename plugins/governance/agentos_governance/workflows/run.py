@@ -8,6 +8,7 @@ whatever the number of processes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ from agentos_governance.workflows import machine
 from agentos_governance.workflows.actions import SYSTEM, ActionRegistry, StepContext
 from agentos_governance.workflows.checkpoint import Checkpoint, Step
 from agentos_governance.workflows.children import new_child
-from agentos_governance.workflows.definition import Definition, OrderTemplate, Transition
+from agentos_governance.workflows.definition import Definition, OrderTemplate, State, Transition
 from agentos_governance.workflows.facts import admits, facts_of
 from agentos_governance.workflows.machine import Guard, Move
 from agentos_governance.workflows.store import DefinitionCache, load, record, workflow_sql
@@ -162,7 +163,7 @@ class Run:
         if state.order is None:
             return False
         if self.at.work_order is None:
-            return await self._make_order(state.order, has_effects=state.effects)
+            return await self._make_order(state, state.order)
         return await self._look_at_outcome(self.at.work_order)
 
     async def _finish_state(self) -> bool:
@@ -229,9 +230,11 @@ class Run:
                 self._transaction, work_order, reason, actor=self._actor, now=self._now
             )
 
-    async def _make_order(self, template: OrderTemplate, *, has_effects: bool) -> bool:
+    async def _make_order(self, state: State, template: OrderTemplate) -> bool:
         try:
-            work_order = await self._create(template, self.at.state, has_effects=has_effects)
+            work_order = await self._create(
+                template, state.name, has_effects=state.effects, not_by=state.not_by
+            )
         except _PASSING:
             raise
         except ToolError as error:
@@ -242,7 +245,9 @@ class Run:
         after = machine.with_order(self.definition, self.at, work_order)
         return await self._record_order(after, work_order, self.at.state, "work")
 
-    async def _create(self, template: OrderTemplate, state: str, *, has_effects: bool) -> str:
+    async def _create(
+        self, template: OrderTemplate, state: str, *, has_effects: bool, not_by: Sequence[str] = ()
+    ) -> str:
         # A savepoint: what a refused work order had begun to write is gone.
         async with self._transaction.connection.transaction():
             child = await new_child(
@@ -252,6 +257,7 @@ class Run:
                 template,
                 state=state,
                 has_effects=has_effects,
+                not_by=not_by,
             )
             return await create_order(
                 self._transaction,
