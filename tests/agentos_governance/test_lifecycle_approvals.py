@@ -56,7 +56,7 @@ async def _decide(
     office: Office, review_id: str, verdict: str = "approve", who: str = "reviewer"
 ) -> Any:
     return await office.call(
-        who, "decide_approval", review_id=review_id, verdict=verdict, reason="I looked"
+        who, "decide_review", review_id=review_id, verdict=verdict, reason="I looked"
     )
 
 
@@ -70,7 +70,7 @@ async def test_an_approved_call_runs_once_and_is_asked_for_again(settings: Setti
         review_id = error["review_id"]
         assert review_id.startswith("RV-")
         assert (await _ask(office))["review_id"] == review_id  # not another one
-        shown = await office.call("reviewer", "get_approval", review_id=review_id)
+        shown = await office.call("reviewer", "get_review", review_id=review_id)
         assert (shown["state"], shown["tool"], shown["arguments"]) == (
             "pending",
             "write_note",
@@ -83,7 +83,7 @@ async def test_an_approved_call_runs_once_and_is_asked_for_again(settings: Setti
         assert plugin.probe.bodies == []
         await office.call("w1", "write_note", **NOTE)
         assert plugin.probe.bodies == ["write_note"]
-        used = await office.call("w1", "get_approval", review_id=review_id)
+        used = await office.call("w1", "get_review", review_id=review_id)
         [allowed] = [
             event["data"]
             for event in await office.events(f"work_order/{order}", "call.allowed")
@@ -148,7 +148,7 @@ async def test_another_call_contract_policy_or_worker_asks_anew(settings: Settin
             reason="Less",
         )
         # An amendment ends what was approved before it, and what waited.
-        states = await office.call("reviewer", "list_approvals", work_order=order)
+        states = await office.call("reviewer", "list_reviews", work_order=order)
         assert {view["state"] for view in states["approvals"]} == {"cancelled"}
         await office.claim("w1", order)
         assert (await _ask(office))["review_id"] != review_id
@@ -209,9 +209,9 @@ async def test_nobody_approves_their_own_call_nor_by_another_identity_of_the_sam
         review_id = (await _ask(office, "anna works"))["review_id"]
         arguments = {"review_id": review_id, "verdict": "approve", "reason": "I looked"}
         for who in ("anna reviews", "bert reviews"):
-            assert (await office.refuse(who, "decide_approval", **arguments))["rule"] == "four_eyes"
+            assert (await office.refuse(who, "decide_review", **arguments))["rule"] == "four_eyes"
         for who in ("anna works", "w2", "planner", "the bot"):
-            assert (await office.refuse(who, "decide_approval", **arguments))["code"] == (
+            assert (await office.refuse(who, "decide_review", **arguments))["code"] == (
                 "call_refused"
             )
         assert (await _decide(office, review_id))["state"] == "approved"
@@ -219,7 +219,7 @@ async def test_nobody_approves_their_own_call_nor_by_another_identity_of_the_sam
         await office.claim("w1", await office.create())
         own = (await _ask(office, "w1"))["review_id"]
         error = await office.refuse(
-            "w1 reviews", "decide_approval", review_id=own, verdict="reject", reason="I looked"
+            "w1 reviews", "decide_review", review_id=own, verdict="reject", reason="I looked"
         )
         assert error["rule"] == "four_eyes"
 
@@ -231,7 +231,7 @@ async def test_where_a_person_must_review_a_persona_decides_nothing(settings: Se
         await office.claim("w1", await office.create(contract={"review": review}))
         review_id = (await _ask(office))["review_id"]
         error = await office.refuse(
-            "reviewer", "decide_approval", review_id=review_id, verdict="approve", reason="Fine"
+            "reviewer", "decide_review", review_id=review_id, verdict="approve", reason="Fine"
         )
         assert error["rule"] == "review.by"
         assert (await _decide(office, review_id, who="carla"))["decided_person"] == "Carla"
@@ -249,7 +249,7 @@ async def test_ten_clicks_are_one_decision_and_a_late_other_one_is_told_what_was
         assert len(await office.events(type="approval.approved")) == 1
         for who, verdict in (("carla", "approve"), ("carla", "reject"), ("reviewer", "reject")):
             error = await office.refuse(
-                who, "decide_approval", review_id=review_id, verdict=verdict, reason="I looked"
+                who, "decide_review", review_id=review_id, verdict=verdict, reason="I looked"
             )
             assert (error["code"], "approved by reviewer" in error["message"]) == (
                 "invalid_state",
@@ -274,11 +274,11 @@ async def test_what_is_not_decided_or_used_in_time_expires_and_is_asked_anew(
         await office.call("w1", "read_note")
         office.clock.advance(1)
         # By the clock, before anybody sweeps.
-        assert (await office.call("w1", "get_approval", review_id=review_id))["state"] == "expired"
+        assert (await office.call("w1", "get_review", review_id=review_id))["state"] == "expired"
         if not is_approved:
             error = await office.refuse(
                 "reviewer",
-                "decide_approval",
+                "decide_review",
                 review_id=review_id,
                 verdict="approve",
                 reason="I looked",
@@ -300,13 +300,13 @@ async def test_the_sweeper_ends_what_nobody_asks_about_again(settings: Settings)
             reviews.append((await _ask(office, who))["review_id"])
         await office.call("planner", "cancel_work_order", work_order=orders[0], reason="Enough")
         error = await office.refuse(
-            "reviewer", "decide_approval", review_id=reviews[0], verdict="approve", reason="Late"
+            "reviewer", "decide_review", review_id=reviews[0], verdict="approve", reason="Late"
         )
         assert "cancelled" in error["message"]
         assert await end_overdue_approvals(office.kernel) == 1
         await office.expire(DECIDE_WITHIN_S)
         states = [
-            (await office.call("admin", "get_approval", review_id=review))["state"]
+            (await office.call("admin", "get_review", review_id=review))["state"]
             for review in reviews
         ]
         assert states == ["cancelled", "expired"]
@@ -330,20 +330,20 @@ async def test_approvals_are_listed_pending_first_page_by_page_and_each_worker_s
         found: list[str] = []
         cursor: dict[str, Any] = {}
         while True:
-            page = await office.call("reviewer", "list_approvals", limit=2, **cursor)
+            page = await office.call("reviewer", "list_reviews", limit=2, **cursor)
             found += [view["review_id"] for view in page["approvals"]]
             if not page["truncated"]:
                 break
             cursor = {"cursor": page["next_cursor"]}
         assert found == expected
-        own = await office.call("w2", "list_approvals")
+        own = await office.call("w2", "list_reviews")
         assert [view["review_id"] for view in own["approvals"]] == [ids[5]]
-        assert await office.code("w2", "get_approval", review_id=ids[0]) == "not_found"
-        assert await office.code("reviewer", "get_approval", review_id="RV-NONE") == "not_found"
-        pending = await office.call("reviewer", "list_approvals", state="approved")
+        assert await office.code("w2", "get_review", review_id=ids[0]) == "not_found"
+        assert await office.code("reviewer", "get_review", review_id="RV-NONE") == "not_found"
+        pending = await office.call("reviewer", "list_reviews", state="approved")
         assert [view["review_id"] for view in pending["approvals"]] == [ids[4]]
         for wrong in ("x", "open|yesterday|RV-1", "open|2026-03-01T00:00:00|RV-1"):
-            assert await office.code("admin", "list_approvals", cursor=wrong) == "invalid_argument"
+            assert await office.code("admin", "list_reviews", cursor=wrong) == "invalid_argument"
 
 
 async def test_secrets_are_not_shown_to_whoever_approves_and_still_bind(
@@ -354,7 +354,7 @@ async def test_secrets_are_not_shown_to_whoever_approves_and_still_bind(
         await office.claim("w1", await office.create())
         first = {"text": "password=hunter22 one"}
         review_id = (await _ask(office, **first))["review_id"]
-        shown = await office.call("reviewer", "get_approval", review_id=review_id)
+        shown = await office.call("reviewer", "get_review", review_id=review_id)
         assert "hunter22" not in str(shown) and "[redacted]" in shown["arguments"]["text"]
         await _decide(office, review_id)
         assert (await _ask(office, text="password=hunter23 one"))["review_id"] != review_id
@@ -378,7 +378,7 @@ async def test_a_call_under_no_work_order_is_asked_for_as_well(settings: Setting
         await office.join("carla", Role.ADMIN, person="Carla")
         review_id = (await _ask(office, "carla"))["review_id"]
         error = await office.refuse(
-            "carla", "decide_approval", review_id=review_id, verdict="approve", reason="Mine"
+            "carla", "decide_review", review_id=review_id, verdict="approve", reason="Mine"
         )
         assert error["rule"] == "four_eyes"
         await _decide(office, review_id)

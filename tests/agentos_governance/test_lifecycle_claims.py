@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,14 +131,14 @@ async def test_epochs_only_grow_whoever_claims_and_however_the_lease_ended(
         assert await office.code("w2", "claim_work_order", work_order=order) == "conflict"
 
 
-async def test_a_lease_ends_by_the_clock_and_lives_by_any_call(settings: Settings) -> None:
+async def test_a_lease_ends_by_the_clock_and_lives_by_work(settings: Settings) -> None:
     async with open_office(settings, plugin=LifecyclePlugin()) as office:
         order = await office.create()
         await office.claim("w1", order)
         for tool, arguments in (
             ("read_note", {}),
             ("get_work_order", {"work_order": order}),
-            ("list_work_orders", {}),
+            ("get_resume_packet", {"work_order": order}),
             ("check_action", {"action": {"tool": "Bash", "command": "rm -rf /"}}),
             ("edit_file", {"path": "../outside"}),
             ("renew_lease", {"work_order": order}),
@@ -153,6 +154,58 @@ async def test_a_lease_ends_by_the_clock_and_lives_by_any_call(settings: Setting
         assert await office.code("w1", "renew_lease", work_order=order) == "lease_lost"
         ready = await office.call("w2", "list_work_orders", ready_only=True)
         assert [item["id"] for item in ready["work_orders"]] == [order]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_work_orders", {"ready_only": True}),
+        ("list_work_orders", {}),
+        ("list_workflows", {}),
+        ("list_reviews", {}),
+        ("get_cost_report", {}),
+        ("claim_work_order", {"role": "nobody"}),
+        ("get_work_order", "another"),
+    ],
+    ids=["ready list", "list", "workflows", "approvals", "costs", "claim", "another order"],
+)
+async def test_a_worker_that_only_looks_around_does_not_keep_what_it_forgot(
+    settings: Settings, tool: str, arguments: Any
+) -> None:
+    async with open_office(settings) as office:
+        another = await office.create("Another", role="other")
+        order = await office.create("Forgotten", role="executor")
+        await office.claim("w1", order)
+        chosen = {"work_order": another} if arguments == "another" else arguments
+        for _ in range(3):
+            office.clock.advance(25)
+            await office.dispatch("w1", tool, chosen)
+        claimed = await office.call("w2", "claim_work_order", role="executor")
+        assert claimed["work_order"]["id"] == order
+        assert claimed["lease"]["epoch"] == 2
+        await office.assert_consistent()
+
+
+async def test_a_call_that_names_its_work_order_in_its_meta_data_renews(settings: Settings) -> None:
+    async with open_office(settings) as office:
+        order = await office.create()
+        await office.claim("w1", order)
+        for _ in range(3):
+            office.clock.advance(50)
+            await office.dispatch("w1", "list_work_orders", {}, under=order)
+            assert await sweep(office.kernel) == 0
+
+
+async def test_a_lookup_of_a_forgotten_order_is_still_recorded_under_it(settings: Settings) -> None:
+    async with open_office(settings) as office:
+        order = await office.create()
+        await office.claim("w1", order)
+        office.clock.advance(50)
+        await office.call("w1", "list_work_orders")
+        allowed = await office.events(f"work_order/{order}", "call.allowed")
+        assert [event["data"]["tool"] for event in allowed] == ["list_work_orders"]
+        shown = await office.call("planner", "get_work_order", work_order=order)
+        assert shown["lease"]["expires_at"] == "2026-03-01T09:01:00.000000Z"
 
 
 async def test_a_worker_whose_lease_was_taken_over_can_do_nothing_more(

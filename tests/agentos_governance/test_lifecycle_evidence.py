@@ -208,8 +208,8 @@ async def test_required_evidence_and_every_plugin_gate_must_pass(settings: Setti
         }
         plugin.probe.gate_error, plugin.probe.gate_findings = None, []
         assert (await office.submit("w1", order))["state"] == "in_review"
-        report = await office.call("planner", "get_work_report", work_order=order)
-        assert report["correctness"]["summary"] == "2 pieces of evidence; 4 of 4 gates passed."
+        answers = await office.call("planner", "get_work_report", work_order=order)
+        assert answers["correctness"]["summary"] == "2 pieces of evidence; 4 of 4 gates passed."
 
 
 async def test_evidence_that_is_recorded_while_the_gates_run_is_not_let_through(

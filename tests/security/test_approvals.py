@@ -53,7 +53,12 @@ async def _decide(
 ) -> str:
     """`ok`, or the code with which the decision is refused."""
     arguments = {"review_id": review, "verdict": verdict, "reason": "I looked"}
-    return (await office.dispatch(who, "decide_approval", arguments)).error_code or "ok"
+    return (await office.dispatch(who, "decide_review", arguments)).error_code or "ok"
+
+
+def _rewrite(policy: Path, text: str) -> None:
+    """Edit the organisation's policy."""
+    policy.write_text(text, encoding="utf-8")
 
 
 def _repoint(link: Path, target: str) -> None:
@@ -130,7 +135,7 @@ async def test_an_approval_is_not_for_where_a_link_leads_later(
     for tool, arguments in calls:
         first = dict((await arena.dispatch(who, tool, arguments)).structured)
         review = str((first.get("error") or first)["review_id"])
-        shown = await arena.call("reviewer", "get_approval", review_id=review)
+        shown = await arena.call("reviewer", "get_review", review_id=review)
         assert "src/harmless" in shown["reason"], shown
         assert await _decide(arena, review) == "ok"
         _repoint(link, "delicate")
@@ -186,9 +191,9 @@ async def test_a_changed_policy_or_contract_wants_another_approval(
     who = await worker(arena)
     order = await held_by(arena, who)
     assert await _decide(arena, await _asked(arena, who)) == "ok"
-    policy.write_text(POLICY + "# another\n")
+    _rewrite(policy, POLICY + "# another\n")
     assert await _note(arena, who) == "approval_required"
-    policy.write_text(POLICY + 'DENY write_note IF worker == "x"\n')
+    _rewrite(policy, POLICY + 'DENY write_note IF worker == "x"\n')
     assert await _note(arena, who) == "approval_required"
     assert await _decide(arena, await _asked(arena, who)) == "ok"
     await arena.call(who, "stand_down", work_order=order, reason="To be amended")
@@ -273,7 +278,7 @@ async def test_of_an_approval_and_a_rejection_at_once_one_counts(
         )
     )
     assert codes.count("ok") == 1, codes
-    state = (await arena.call("reviewer", "get_approval", review_id=review))["state"]
+    state = (await arena.call("reviewer", "get_review", review_id=review))["state"]
     expected = "ok" if state == "approved" else "call_refused"
     assert await _note(arena, who) == expected
     for verdict_ in ("approve", "reject"):

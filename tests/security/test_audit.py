@@ -182,7 +182,7 @@ async def test_refusals_name_no_sql_secret_or_folder_of_the_server(office: Offic
         ("list_work_orders", {"cursor": "1|2026-01-01T00:00:00+00:00|' or 1=1"}),
         ("claim_work_order", {"work_order": order}),
         ("amend_contract", {"work_order": order, "contract": {}, "reason": "abc"}),
-        ("get_approval", {"review_id": "RV-' or 1=1"}),
+        ("get_review", {"review_id": "RV-' or 1=1"}),
         ("record_evidence", {"work_order": order, "kind": "note", "claim": "a" * 10**6}),
     ]
     home = str(office.kernel.settings.home)

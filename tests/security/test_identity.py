@@ -226,8 +226,8 @@ async def test_no_role_does_what_is_another_s(office: Office) -> None:
     for who, tools in {
         "w1": ("amend_contract", "review_work_order", "stop_spending", "set_budget", "unlock_tool"),
         "reviewer": ("amend_contract", "cancel_work_order", "set_budget", "create_work_order"),
-        "planner": ("review_work_order", "decide_approval", "set_budget", "resume_spending"),
-        "a-bot": ("claim_work_order", "amend_contract", "decide_approval", "stop_spending"),
+        "planner": ("review_work_order", "decide_review", "set_budget", "resume_spending"),
+        "a-bot": ("claim_work_order", "amend_contract", "decide_review", "stop_spending"),
     }.items():
         for tool in tools:
             arguments = {"work_order": order, "contract": AMENDMENT, "reason": "Why not"}

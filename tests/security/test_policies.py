@@ -618,7 +618,7 @@ async def test_an_approval_does_not_lift_a_limit(arena: Office) -> None:
             asked = await arena.refuse(who, "write_note", text="x")
             await arena.call(
                 "reviewer",
-                "decide_approval",
+                "decide_review",
                 review_id=asked["review_id"],
                 verdict="approve",
                 reason="I looked",

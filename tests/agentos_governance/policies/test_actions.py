@@ -110,7 +110,7 @@ async def test_an_action_that_policy_asks_about_is_allowed_once_a_person_agrees(
         assert other["verdict"] == "allow", other
         await office.call(
             "admin",
-            "decide_approval",
+            "decide_review",
             review_id=verdict["review_id"],
             verdict="approve",
             reason="go on",

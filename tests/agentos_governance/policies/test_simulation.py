@@ -179,7 +179,7 @@ async def test_an_approved_call_is_a_call_that_was_asked_about(settings: Setting
         assert error["code"] == "approval_required"
         await office.call(
             "admin",
-            "decide_approval",
+            "decide_review",
             review_id=error["review_id"],
             verdict="approve",
             reason="go on",

@@ -96,7 +96,7 @@ class _Question:
             self.rule,
             f"{self.reason}; {review_id} {what}",
             review_id=review_id,
-            remedy="repeat the identical call after the approval; get_approval shows it",
+            remedy="repeat the identical call after the approval; get_review shows it",
             contract_version=self.version,
         )
 
@@ -156,7 +156,7 @@ async def _request(
             question.rule,
             f"{question.reason}; {n_pending} questions of {binding.worker} wait already, "
             f"the limit is {MAX_PENDING}",
-            remedy="wait until some are decided; list_approvals shows them",
+            remedy="wait until some are decided; list_reviews shows them",
             contract_version=question.version,
         )
     review_id = new_id("RV")

@@ -1,6 +1,6 @@
 """Deciding about a call that waits for approval, and ending approvals that nobody decides or uses.
 
-Above: decide_approval, amend_contract, the sweeper. Below: `sql/approvals.sql`, persons. Every end
+Above: decide_review, amend_contract, the sweeper. Below: `sql/approvals.sql`, persons. Every end
 is decided under the lock of the approval's row. Locks go work order, approval, stream.
 """
 
@@ -33,10 +33,10 @@ _STATES: dict[Decision, str] = {"approve": "approved", "reject": "rejected"}
 
 async def find_approval(reader: Reader, review_id: str) -> Any:
     """The row of an approval; NotFoundError for an unknown id."""
-    row = await reader.fetch_row(sql.get_approval, review_id)
+    row = await reader.fetch_row(sql.get_review, review_id)
     if row is None:
         raise NotFoundError(
-            f"no approval has the id {review_id!r}", remedy="list_approvals shows the ids"
+            f"no approval has the id {review_id!r}", remedy="list_reviews shows the ids"
         )
     return row
 

@@ -230,7 +230,7 @@ def _knows_what_it_holds(call: ToolCall, held: HeldOrder, protocol: bool) -> boo
     """
     if call.tool.name in NO_HEARTBEAT:
         return False
-    named = {call.work_order, call.arguments.get("work_order"), call.arguments.get("parent")}
+    named = (call.work_order, call.arguments.get("work_order"), call.arguments.get("parent"))
     return not protocol or OWN_WORK_ORDER in call.tool.writes or held.id in named
 
 

@@ -37,7 +37,7 @@ select id, state, reason, expires_at, decided_by, decision_reason
 select count(*) from governance.approval
  where state = 'pending' and worker = $1 and work_order is not distinct from $2;
 
--- name: get_approval
+-- name: get_review
 -- Approval $1, with the state of its work order.
 select a.*, w.state as work_order_state
   from governance.approval a left join governance.work_order w on w.id = a.work_order
@@ -50,7 +50,7 @@ select a.*, w.state as work_order_state
  where a.id = $1
    for update of a;
 
--- name: list_approvals
+-- name: list_reviews
 -- Pending ones first, then the newest: in state $1, of work order $2, asked for by worker $3 (any where
 -- null); after ($4 not pending, $5 time, $6 id); $7 rows.
 select a.*

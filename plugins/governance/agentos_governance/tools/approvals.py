@@ -63,7 +63,7 @@ class ApprovalList(BaseModel):
 
 
 @tool(reads=[APPROVALS, WORK_ORDERS])
-async def get_approval(call: ToolCall, review_id: ReviewId) -> ApprovalView:
+async def get_review(call: ToolCall, review_id: ReviewId) -> ApprovalView:
     """One approval: the exact call, who asked, which rule, and what was decided.
 
     A worker sees its own. Repeat the identical call once `state` is approved; it is good for one
@@ -76,7 +76,7 @@ async def get_approval(call: ToolCall, review_id: ReviewId) -> ApprovalView:
 
 
 @tool(reads=[APPROVALS, WORK_ORDERS])
-async def list_approvals(
+async def list_reviews(
     call: ToolCall,
     state: Outcome | None = None,
     work_order: WorkOrderId | None = None,
@@ -86,7 +86,7 @@ async def list_approvals(
     """List approvals, pending ones first, then the newest. A worker sees those it asked for."""
     worker = call.principal.name if call.principal.role is Role.WORKER else None
     rows = await call.kernel.database.fetch(
-        sql.list_approvals, state, work_order, worker, *_parse_cursor(cursor), limit + 1
+        sql.list_reviews, state, work_order, worker, *_parse_cursor(cursor), limit + 1
     )
     page = _fitting([_view(row, call.now()) for row in rows[:limit]])
     is_cut = len(rows) > len(page)
@@ -98,13 +98,13 @@ async def list_approvals(
 
 
 @tool(reads=[APPROVALS, WORK_ORDERS], writes=[APPROVALS])
-async def decide_approval(
+async def decide_review(
     call: ToolCall,
     review_id: ReviewId,
     verdict: Decision,
     reason: Annotated[str, Field(min_length=3, max_length=2_000)],
 ) -> ApprovalView:
-    """Approve or reject one call, exactly as get_approval shows it.
+    """Approve or reject one call, exactly as get_review shows it.
 
     Refuses whoever asked for the call or worked on its work order, and decisions that come too
     late. An approval admits the identical call once; a rejection answers it for a day.
@@ -161,7 +161,7 @@ def _parse_cursor(cursor: str | None) -> tuple[bool | None, datetime | None, str
         return group == "ended", at, id
     except ValueError:
         raise InvalidArgumentError(
-            "argument `cursor` is not one that list_approvals returned",
+            "argument `cursor` is not one that list_reviews returned",
             remedy="pass next_cursor of the page before, or leave it out",
         ) from None
 

@@ -93,8 +93,9 @@ async def claim_work_order(
 ) -> ClaimView:
     """Claim a work order: the lease, a git worktree to edit in, and the resume packet.
 
-    Names one, or takes the best ready one (of `role`, if given). Every tool call renews the
-    lease; a lease that expires lets another worker continue from the resume packet.
+    Names one, or takes the best ready one (of `role`, if given). Work under the contract,
+    and every call that names the work order, renews the lease; one that expires lets another
+    worker continue from the resume packet.
     """
     if work_order is not None and role is not None:
         raise InvalidArgumentError("pass `work_order` or `role`, not both")
@@ -105,7 +106,7 @@ async def claim_work_order(
 
 @declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], idempotent=True)
 async def renew_lease(call: ToolCall, work_order: WorkOrderId) -> RenewedLease:
-    """Extend the lease by its time to live. Any other tool call does so too."""
+    """Extend the lease by its time to live. So does any call that works on it or names it."""
     held = require_held(call, work_order)
     transaction = await call.begin()
     await transaction.fetch_row(sql.renew_lease, held.id, held.worker, held.epoch, call.now())
