@@ -163,7 +163,7 @@ async def test_a_lease_ends_by_the_clock_and_lives_by_work(settings: Settings) -
         ("list_work_orders", {}),
         ("list_workflows", {}),
         ("list_reviews", {}),
-        ("get_cost_report", {}),
+        ("get_cost_report", {"group_by": ["model"]}),
         ("claim_work_order", {"role": "nobody"}),
         ("get_work_order", "another"),
     ],

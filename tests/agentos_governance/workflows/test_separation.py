@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from agentos import Role, Settings
+from agentos import (
+    Authorizer,
+    Role,
+    Settings,
+    Tool,
+    ToolCall,
+    Transaction,
+    Verdict,
+    hookimpl,
+)
 from agentos.events.rebuild import check_read_models
 from agentos_governance.workflows.actions import ACTIONS
 from agentos_governance.workflows.checks import find_problems
@@ -95,7 +105,7 @@ async def test_a_claim_by_role_passes_over_what_is_kept_from_the_claimant(
         assert await office.code("w1", "claim_work_order", role="validator") == "not_found"
         assert [await office.state(order) for order in kept] == ["ready", "ready"]
         by_other = await office.call("w2", "claim_work_order", role="validator")
-        assert by_other["work_order"]["id"] == kept[0]
+        assert by_other["work_order"]["id"] in kept
 
 
 async def test_more_orders_kept_from_a_worker_than_a_claim_tries_do_not_hide_the_next(
@@ -188,6 +198,36 @@ async def test_of_many_claims_at_once_only_those_of_others_are_considered(
             *(office.dispatch(w, "claim_work_order", {"work_order": validation}) for w in callers)
         )
         assert [not result.is_error for result in results] == [False] * 8 + [True]
+
+
+class Binds:
+    """Does something when a claim begins its transaction: after what is looked at before it."""
+
+    def __init__(self) -> None:
+        self.strike: Callable[[], Awaitable[None]] | None = None
+
+    @hookimpl
+    def wrap_tool_call(self, tool: Tool) -> Authorizer:
+        return Authorizer(self._arm)
+
+    async def _arm(self, call: ToolCall) -> Verdict | None:
+        async def strike(transaction: Transaction) -> None:
+            strike, self.strike = self.strike, None
+            if strike is not None:
+                await strike()
+
+        call.guards.insert(0, strike)
+        return None
+
+
+async def test_the_decision_falls_inside_the_transaction_of_the_claim(settings: Settings) -> None:
+    plugin = Binds()
+    async with open_office(settings, plugin=plugin) as office:
+        _, validation = await to_validation(office)
+        plugin.strike = lambda: office.join("w2 of w1", Role.WORKER, worker="w2", person="W1")
+        refused = await office.refuse("w2", "claim_work_order", work_order=validation)
+        assert plugin.strike is None and refused["rule"] == "four_eyes"
+        assert await office.state(validation) == "ready"
 
 
 async def test_a_migration_needs_a_second_person_for_review_validation_and_promotion(

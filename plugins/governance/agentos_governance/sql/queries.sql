@@ -46,7 +46,8 @@ select w.id, w.title, w.objective, w.state, w.phase, w.role, w.priority, w.repo,
 
 -- name: find_claimable
 -- Claimable at $1, best first: ready or left by another, or active with a lease that ran out (late)
--- or was lost. $2 state, $3 phase (any where null); after ($4 -priority, $5 time, $6 id); without
+-- or was lost (found as a set: one look at a lease for every active one would take longer than all
+-- the rest). $2 state, $3 phase (any where null); after ($4 -priority, $5 time, $6 id); without
 -- $7; $8 rows.
 with free as (
     select w.id, w.priority, w.created_at
@@ -71,8 +72,8 @@ with free as (
 ), lost as (
     select w.id, w.priority, w.created_at
       from governance.work_order w
-     where w.state = 'active'
-       and not exists (select from governance.lease l where l.work_order = w.id)
+     where w.id = any (array(select a.id from governance.work_order a where a.state = 'active'
+                             except select l.work_order from governance.lease l))
        and ($2::text is null or w.state = $2)
        and ($3::text is null or w.phase = $3)
        and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
@@ -110,8 +111,9 @@ with free as (
 ), lost as (
     select w.id, w.priority, w.created_at
       from governance.work_order w
-     where w.state = 'active' and w.role = $9
-       and not exists (select from governance.lease l where l.work_order = w.id)
+     where w.id = any (array(select a.id from governance.work_order a where a.state = 'active'
+                             except select l.work_order from governance.lease l))
+       and w.role = $9
        and ($2::text is null or w.state = $2)
        and ($3::text is null or w.phase = $3)
        and (-w.priority, w.created_at, w.id) > ($4::int, $5::timestamptz, $6::text)
