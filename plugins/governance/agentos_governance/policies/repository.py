@@ -94,8 +94,8 @@ async def read_texts_at(git: Git, commit: str) -> list[PolicyText]:
 
 def _unusable(repo: str, base_commit: str, problem: str) -> CallRefusedError:
     return CallRefusedError(
-        f"the policy of {repo} at {base_commit[:12]} cannot be used, so nothing is allowed under "
-        f"it: {problem}",
+        f"the policy of {Path(repo).name} at {base_commit[:12]} cannot be used, so nothing is "
+        f"allowed under it: {problem}",
         rule=NAME,
         remedy=f"repair {PATH} in the repository, commit it, and make a new work order",
     )

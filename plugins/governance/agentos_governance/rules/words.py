@@ -47,7 +47,7 @@ def like_capability(name: str) -> str | None:
     """
     if name in _RESERVED or name != name.lower():
         return None
-    near = get_close_matches(name[:MAX_NAME_CHARACTERS], [*CAPABILITIES, *EVERYTHING], 1, 0.8)
+    near = get_close_matches(name[:MAX_NAME_CHARACTERS], [*CAPABILITIES, *EVERYTHING], 1, 0.85)
     return near[0] if near else None
 
 
