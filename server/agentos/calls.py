@@ -110,7 +110,7 @@ class Verdict:
         remedy: str | None = None,
         contract_version: str | None = None,
     ) -> Verdict:
-        """Refuse for now: the identical call may be repeated once the review is approved."""
+        """Refuse until a person approves; the identical call may be repeated then."""
         return cls(Effect.ASK, rule, reason, contract_version, remedy, review_id)
 
 

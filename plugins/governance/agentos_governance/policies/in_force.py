@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentos import Kernel, Tool, ToolCall
-from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of, command_of
+from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
 from agentos_governance.contracts.model import Contract
-from agentos_governance.contracts.risk import RiskSubject, compute_risk
 from agentos_governance.orders import sql as order_sql
 from agentos_governance.policies.constraints import ConstraintLayers, compile_constraints
 from agentos_governance.policies.deciding import Asked, Layers, Outcome
@@ -30,6 +29,7 @@ from agentos_governance.policies.history import own_name, read_history, sql
 from agentos_governance.policies.layers import Layer
 from agentos_governance.policies.organisation import OrganisationPolicies
 from agentos_governance.policies.repository import RepositoryPolicies
+from agentos_governance.policies.risk import risk_score
 from agentos_governance.policies.subjects import (
     Subject,
     path_subject,
@@ -195,7 +195,10 @@ class PoliciesInForce:
         facts = money_facts(row)
         if "risk_score" in wanted:
             tool = self._facts_of_tool(action)
-            facts["risk_score"] = _risk(tool, action, subjects, n_refusals, _cost_share(row))
+            share = _cost_share(row)
+            facts["risk_score"] = risk_score(
+                tool, action, subjects, n_refusals=n_refusals, cost_share=share
+            )
         return facts
 
     async def _history(
@@ -218,24 +221,3 @@ def _cost_share(row: Any) -> float:
     if row is None or not row["cap_usd"]:
         return 0.0
     return float((row["spent_usd"] + row["held_usd"]) / row["cap_usd"])
-
-
-def _risk(
-    tool: Mapping[str, object],
-    action: Action,
-    subjects: Sequence[Subject],
-    n_refusals: int,
-    cost_share: float,
-) -> float:
-    own = [each for each in subjects if not each.is_derived]
-    return compute_risk(
-        RiskSubject(
-            capabilities=frozenset(each.capability for each in own),
-            is_destructive=action.server == OWN_SERVER and bool(tool["tool.destructive"]),
-            # Where they lead: a link or `cd` must not make a delicate path look harmless.
-            paths=[each.leads_to for each in subjects if each.leads_to],
-            command=command_of(action),
-            n_refusals=n_refusals,
-            cost_share=cost_share,
-        )
-    ).score

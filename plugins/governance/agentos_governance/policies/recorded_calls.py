@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from agentos import Tool
-from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of, command_of
-from agentos_governance.contracts.risk import RiskSubject, compute_risk
+from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
 from agentos_governance.policies.deciding import Asked
 from agentos_governance.policies.facts import client_tool_facts, time_facts, tool_facts
 from agentos_governance.policies.history import capability_of_tool, own_name
+from agentos_governance.policies.risk import risk_score
 from agentos_governance.policies.subjects import Subject, subjects_of
 from agentos_governance.rules import FactType, Schema
 from agentos_governance.workspace.paths import Place
@@ -161,7 +161,9 @@ class PastFacts:
         common.update(time_facts(call.event["at"]))
         if order is not None:
             common.update(_order_facts(order, call, attempt))
-        common["risk_score"] = _risk(common, action, subjects, n_refusals)
+        common["risk_score"] = risk_score(
+            common, action, subjects, n_refusals=n_refusals, cost_share=_cost_share(common)
+        )
         recorded = self._recorded(call)
         if len(subjects) > 1:
             recorded = {name: v for name, v in recorded.items() if name not in _OF_SUBJECT}
@@ -233,21 +235,9 @@ def _order_facts(order: OrderFacts, call: RecordedCall, attempt: int) -> dict[st
     }
 
 
-def _risk(
-    facts: Mapping[str, object], action: Action, subjects: Sequence[Subject], n_refusals: int
-) -> float:
-    own = [each for each in subjects if not each.is_derived]
+def _cost_share(facts: Mapping[str, object]) -> float:
+    """Spent money as a part of the budget, as it was then."""
     spent, budget = facts.get("spent_usd"), facts.get("budget_usd")
-    share = 0.0
     if isinstance(spent, Decimal) and isinstance(budget, Decimal) and budget:
-        share = float(spent / budget)
-    return compute_risk(
-        RiskSubject(
-            capabilities=frozenset(each.capability for each in own),
-            is_destructive=action.server == OWN_SERVER and bool(facts["tool.destructive"]),
-            paths=[each.leads_to for each in subjects if each.leads_to],
-            command=command_of(action),
-            n_refusals=n_refusals,
-            cost_share=share,
-        )
-    ).score
+        return float(spent / budget)
+    return 0.0
