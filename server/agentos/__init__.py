@@ -11,7 +11,7 @@ from agentos.calls import (
     ToolResult,
     Verdict,
 )
-from agentos.canonical import canonical_json, digest_of, sha256_hex
+from agentos.canonical import CanonicalObject, canonical_json, digest_of, sha256_hex
 from agentos.clock import Clock, SystemClock, format_time
 from agentos.command_line import (
     call_tool,
@@ -20,10 +20,12 @@ from agentos.command_line import (
     print_json,
     run_with_kernel,
 )
+from agentos.completion import Completer
 from agentos.database.migrations import MigrationSet
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import Transaction
+from agentos.embedding import Embedder, EmbeddingPurpose, EmbeddingRows
 from agentos.errors import (
     AgentOSError,
     ApprovalRequiredError,
@@ -47,6 +49,7 @@ from agentos.events.folding import EventFold, fold_events
 from agentos.events.model import Event, EventType, NewEvent, ProjectionWriter, ReadModel
 from agentos.events.verification import AuditReport, BadEvent, verify_events
 from agentos.git import Git, GitResult, check_branch, check_object_id, without_filters
+from agentos.grounding import GroundingNote, GroundingQuestion, GroundingSource
 from agentos.hookspecs import hookimpl, hookspec
 from agentos.identity.key_ring import KeyRing, load_key_ring
 from agentos.identity.signing_key import load_or_create_signing_key
@@ -72,6 +75,7 @@ from agentos.registry import (
     Service,
 )
 from agentos.results import KeptResult
+from agentos.risk import RiskFactor, RiskQuestion
 from agentos.settings import Settings, load_settings
 from agentos.tools import Tool, tool
 
@@ -85,19 +89,27 @@ __all__ = [
     "CallNext",
     "CallRefusedError",
     "CallRequest",
+    "CanonicalObject",
     "Clock",
     "Command",
+    "Completer",
     "ConfigurationError",
     "ConflictError",
     "Connection",
     "Credentials",
     "Database",
     "Effect",
+    "Embedder",
+    "EmbeddingPurpose",
+    "EmbeddingRows",
     "Event",
     "EventFold",
     "EventType",
     "Git",
     "GitResult",
+    "GroundingNote",
+    "GroundingQuestion",
+    "GroundingSource",
     "HttpRequest",
     "HttpResponse",
     "InvalidArgumentError",
@@ -119,6 +131,8 @@ __all__ = [
     "Queries",
     "ReadModel",
     "RequestError",
+    "RiskFactor",
+    "RiskQuestion",
     "Role",
     "Route",
     "Selection",

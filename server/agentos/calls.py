@@ -164,8 +164,8 @@ class ToolCall:
     """The arguments as sent, valid for the tool's input schema."""
     parameters: BaseModel
     arguments_sha256: str
-    arguments_bytes: int
-    """Size of the arguments as canonical JSON."""
+    arguments_json: bytes
+    """The arguments as sent, as canonical JSON; of what the digest is."""
     principal: Principal
     edge: str
     kernel: Kernel

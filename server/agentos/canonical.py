@@ -6,6 +6,7 @@ Above: events, evidence packets, resume packets, argument digests. Below: orjson
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -15,8 +16,26 @@ from agentos.errors import InvalidArgumentError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-_SCALARS = frozenset({str, int, bool, type(None)})
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+
+class CanonicalObject(dict[str, Any]):
+    """A JSON object with its canonical text, written once however often it is recorded.
+
+    It must not change once it is made: the text is what is hashed and stored.
+    """
+
+    __slots__ = ("may_hold_secret", "text")
+
+    def __init__(self, value: Mapping[str, Any], text: bytes | None = None) -> None:
+        super().__init__(value)
+        self.text = canonical_json(dict(value)) if text is None else text
+        """Canonical JSON; `text` is given where it is known already."""
+        self.may_hold_secret: bool | None = None
+        """What the search for secrets found in the text; None before it."""
+
+
+_LEAVES = frozenset({str, int, bool, type(None), CanonicalObject})
 
 
 def canonical_json(value: Any) -> bytes:
@@ -27,7 +46,7 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         if _is_exact(value):
-            text = orjson.dumps(value, option=_OPTIONS)
+            text = orjson.dumps(value, option=_OPTIONS, default=_written)
             if text.isascii() or _has_ascii_keys(value):
                 return text
         return rfc8785.dumps(value)
@@ -56,15 +75,21 @@ def _is_exact(value: Any) -> bool:
     if kind is dict:
         value = value.values()
     elif kind is not list:
-        return kind in _SCALARS
+        return kind in _LEAVES
     for item in value:  # noqa: SIM110 - a generator costs more than what it looks at
-        if type(item) not in _SCALARS and not _is_exact(item):
+        if type(item) not in _LEAVES and not _is_exact(item):
             return False
     return True
 
 
+def _written(value: Any) -> orjson.Fragment:
+    if type(value) is CanonicalObject:
+        return orjson.Fragment(value.text)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
 def _has_ascii_keys(value: Any) -> bool:
     """Whether every key sorts by UTF-16 code unit, as RFC 8785 wants, as it does by code point."""
-    if type(value) is dict:
+    if isinstance(value, dict):
         return all(key.isascii() and _has_ascii_keys(item) for key, item in value.items())
     return type(value) is not list or all(_has_ascii_keys(item) for item in value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from agentos.calls import Credentials, Principal
+from agentos.calls import Credentials, Principal, ToolCall
 from agentos.events.model import Event, EventType, ReadModel
 from agentos.middleware import Wrapper
 from agentos.tools import Tool
@@ -73,7 +73,7 @@ def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def register_policy_costs() -> Sequence[PolicyCost]:  # type: ignore[empty-body]
+def register_policy_costs(call: ToolCall) -> Sequence[PolicyCost]:  # type: ignore[empty-body]
     """What the plugin's authorizers compute for a typical call, for `agentos bench policy`."""
 
 

@@ -41,6 +41,7 @@ from agentos.events.model import Event, ReadModel
 from agentos.events.signer import HeadSigner
 from agentos.events.store import EventStore
 from agentos.events.writer import EventWriter
+from agentos.identity.revocation import KEY_EVENT_TYPES
 from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
 from agentos.ids import new_id
 from agentos.metrics import Metrics
@@ -84,6 +85,7 @@ class Kernel:
             [
                 *CALL_EVENT_TYPES,
                 *TOKEN_EVENT_TYPES,
+                *KEY_EVENT_TYPES,
                 *WEBHOOK_EVENT_TYPES,
                 *OUTBOX_EVENT_TYPES,
                 *flatten(plugins.hook.register_event_types()),
@@ -103,6 +105,7 @@ class Kernel:
             every_s=settings.signed_head_every_s,
             every_events=settings.signed_head_every_events,
         )
+        self.events.acknowledged = self.heads.tail.record
         self._services: dict[type[Any], Any] = {}
         self._pipelines = {
             tool.name: Pipeline(tool, wrappers_of(plugins, tool), self.recorder, self.metrics)
@@ -202,7 +205,7 @@ class Kernel:
             arguments=orjson.loads(arguments_json),
             parameters=parameters,
             arguments_sha256=sha256_hex(arguments_json),
-            arguments_bytes=len(arguments_json),
+            arguments_json=arguments_json,
             principal=principal,
             edge=request.edge,
             kernel=self,

@@ -9,13 +9,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
 import orjson
 
 from agentos.calls import Principal, ToolCall, ToolResult, Verdict
-from agentos.canonical import canonical_json
+from agentos.canonical import CanonicalObject, canonical_json
 from agentos.clock import Clock
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
@@ -224,8 +225,8 @@ def _description(call: ToolCall) -> dict[str, Any]:
     }
     if call.work_order is not None:
         data["work_order"] = call.work_order
-    if call.arguments_bytes <= MAX_RECORDED_ARGUMENTS_BYTES:
-        data["arguments"] = call.arguments
+    if len(call.arguments_json) <= MAX_RECORDED_ARGUMENTS_BYTES:
+        data["arguments"] = CanonicalObject(call.arguments, call.arguments_json)
     if call.claims:
         data["claims"] = _recordable_claims(call.claims)
     if call.decision is not None:
@@ -239,6 +240,18 @@ def _is_repeatable(call: ToolCall) -> bool:
 
 def _recordable_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     """The claims, or why they are not recorded: nothing a client says may keep a record out."""
+    # A client says the same with every call.
+    if all(type(text) is str and len(text) <= MAX_KEY_CHARS for text in claims.values()):
+        return _recordable_texts(tuple(claims.items()))
+    return _recordable(claims)
+
+
+@lru_cache(1_024)
+def _recordable_texts(claims: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return _recordable(dict(claims))
+
+
+def _recordable(claims: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = canonical_json(dict(claims))
     except InvalidArgumentError:
@@ -247,8 +260,7 @@ def _recordable_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
         return {"unrecorded": f"more than {MAX_RECORDED_CLAIMS_BYTES} bytes"}
     if b"\\u0000" in text:
         return {"unrecorded": "contains NUL"}
-    recordable: dict[str, Any] = orjson.loads(text)
-    return recordable
+    return CanonicalObject(claims, text)
 
 
 def _bounded(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 from pydantic_core import SchemaValidator, core_schema
 
+from agentos.canonical import CanonicalObject, canonical_json
+
 REDACTED = "[redacted]"
 
 # What precedes a token may be an escape such as \\n, but no word: `task-list`, `chaos_test`.
@@ -87,6 +89,40 @@ def redact(value: Any) -> Any:
     except TypeError:
         pass  # not JSON, such as what a log line carries: look at every part
     return _redact_parts(value)
+
+
+def redact_object(value: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """`redact` of a JSON object, and its canonical text, which is also what is searched.
+
+    Raises InvalidArgumentError for what canonical JSON cannot say.
+    """
+    text = canonical_json(value)
+    known = [each for each in value.values() if type(each) is CanonicalObject]
+    if known and _are_searched(known):
+        # No secret reaches from one value into another: each is searched by itself, and once.
+        searched = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=_left_out)
+    else:
+        searched = text
+    if not _json_may_hold_secret(searched.decode()):
+        return value, text
+    redacted = _redact_parts(value)
+    return redacted, canonical_json(redacted)
+
+
+def _are_searched(objects: list[CanonicalObject]) -> bool:
+    """Whether all are known to hold no secret."""
+    for each in objects:
+        if each.may_hold_secret is None:
+            each.may_hold_secret = _json_may_hold_secret(each.text.decode())
+        if each.may_hold_secret:
+            return False
+    return True
+
+
+def _left_out(value: Any) -> orjson.Fragment:
+    if type(value) is CanonicalObject:
+        return orjson.Fragment(b"{}" if value.may_hold_secret is False else value.text)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _redact_parts(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agentos.calls import Principal
 
@@ -24,18 +24,28 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command group of the command line: `agentos NAME ...`."""
+    """A command of the command line: `agentos NAME ...`, or `agentos GROUP NAME ...`.
+
+    The one group that takes commands of plugins is `bench`.
+    """
 
     name: str
     app: typer.Typer
+    group: Literal["", "bench"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyCost:
-    """A plugin's part in deciding about one call; `agentos bench policy` adds it to the total."""
+    """A plugin's part in deciding about one call; `agentos bench policy` adds it to its totals.
+
+    `decides` tells what is recorded with the call where the part is an organisation's policy, which
+    not everybody has. `is_lookup` marks what only fetches: from the database or the file system.
+    """
 
     name: str
     run: Callable[[], object]
+    decides: Callable[[], Mapping[str, Any]] | None = None
+    is_lookup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

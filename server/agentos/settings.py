@@ -28,13 +28,18 @@ from agentos.plugins import default_plugins
 
 CONFIG_FILE = "agentos.toml"
 PREFIX = "AGENTOS_"
-GRANTED = frozenset({"worker", "role", "token", "policy", "facts", "budgets", "locks"})
+GRANTED = frozenset(
+    {"worker", "role", "token", "policy", "facts", "budgets", "locks", "governance"}
+)
 """Settings that a file found by chance, such as in a fresh checkout, must not make."""
 
 FactValue = StrictBool | StrictInt | StrictFloat | StrictStr
 
-OUTWARD = frozenset({"event_bus", "webhook_allowed_hosts"})
-"""Settings by which such a file could have what happens here sent elsewhere."""
+OUTWARD = frozenset({"event_bus", "webhook_allowed_hosts", "memory"})
+"""Settings by which such a file could have what happens or lies here sent elsewhere."""
+
+STARTED = frozenset({"language_servers"})
+"""Settings by which such a file could have its own programs started."""
 
 
 def _user_data_folder() -> Path:
@@ -97,6 +102,10 @@ class Settings(BaseModel):
     """Caps of money by layer, as governance reads them; a layer that is not named keeps its own."""
     locks: dict[str, Any] = Field(default_factory=dict)
     """Tools and paths that stay locked until opened for a time, as governance reads them."""
+    governance: dict[str, Any] = Field(default_factory=dict)
+    """How long approvals live, `approval_ttl`, as governance reads it."""
+    memory: dict[str, Any] = Field(default_factory=dict)
+    """What the memory plugin reads, such as `[memory.embedder]`: which model embeds, and where."""
     shutdown_timeout_s: Annotated[float, Field(gt=0)] = 20.0
     """How long calls in flight may take to finish once the server is told to stop."""
     signed_head_every_s: Annotated[float, Field(ge=1, le=86_400)] = 10.0
@@ -123,6 +132,8 @@ class Settings(BaseModel):
     """How long a receiver may take to answer one webhook request."""
     webhook_max_attempts: Annotated[int, Field(ge=1, le=20)] = 8
     """Failed requests after which a delivery is dead until somebody retries it."""
+    language_servers: dict[str, str] = Field(default_factory=dict)
+    """Programs of language servers by name, such as `pyright`; others are looked for on PATH."""
     log_level: str = "info"
 
 
@@ -157,7 +168,7 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"configuration file {path}: {error}") from None
     granted = sorted(GRANTED & set(values))
     if config is None and granted:
-        is_authority = granted[0] in {"policy", "facts", "budgets", "locks"}
+        is_authority = granted[0] in {"policy", "facts", "budgets", "locks", "governance"}
         decides = "what is allowed" if is_authority else "who you are"
         raise ConfigurationError(
             f"{path} in the working folder sets {granted[0]!r}, which decides {decides}; whoever "
@@ -166,10 +177,18 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         )
     outward = sorted(OUTWARD & set(values))
     if config is None and outward:
+        sent = "code is" if outward[0] == "memory" else "events are"
         raise ConfigurationError(
-            f"{path} in the working folder sets {outward[0]!r}, which decides where events are sent; "
+            f"{path} in the working folder sets {outward[0]!r}, which decides where {sent} sent; "
             f"whoever made this folder may not: name the file with --config, or set "
             f"{PREFIX}{outward[0].upper()}"
+        )
+    started = sorted(STARTED & set(values))
+    if config is None and started:
+        raise ConfigurationError(
+            f"{path} in the working folder sets {started[0]!r}, which decides which programs are "
+            f"started; whoever made this folder may not: name the file with --config, or set "
+            f"{PREFIX}{started[0].upper()}"
         )
     return values
 

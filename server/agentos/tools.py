@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from agentos.errors import InvalidArgumentError, PluginError
 
@@ -29,6 +29,8 @@ class Tool:
     name: str
     description: str
     parameters: type[BaseModel]
+    reader: TypeAdapter[BaseModel]
+    """Reads arguments as `parameters`, without the detour through the class."""
     result: type[BaseModel]
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
@@ -55,7 +57,7 @@ class Tool:
         if b"\\u0000" in arguments_json:
             _refuse_nul(orjson.loads(arguments_json), "")
         try:
-            return self.parameters.model_validate_json(arguments_json)
+            validated: BaseModel = self.reader.validator.validate_json(arguments_json)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False)
             said = [_describe(self, problem) for problem in problems[:MAX_PROBLEMS]]
@@ -65,6 +67,7 @@ class Tool:
                 "; ".join(said),
                 remedy=f"call {self.name} with arguments that fit its input schema",
             ) from None
+        return validated
 
 
 def tool(
@@ -96,6 +99,7 @@ def tool(
             name=name,
             description=inspect.getdoc(body) or "",
             parameters=parameters,
+            reader=TypeAdapter(parameters),
             result=result,
             input_schema=_schema(parameters, "validation"),
             output_schema=_schema(result, "serialization"),

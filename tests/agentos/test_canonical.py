@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos import InvalidArgumentError, canonical_json
+from agentos import CanonicalObject, InvalidArgumentError, canonical_json
 
 _LARGEST = 2**53 - 1
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -66,3 +66,12 @@ def test_a_value_nested_without_end_is_refused() -> None:
         value = [value]
     with pytest.raises(InvalidArgumentError):
         canonical_json(value)
+
+
+@given(_VALUES, _VALUES)
+def test_an_object_that_knows_its_text_is_written_as_any_other(inner: Any, other: Any) -> None:
+    known = CanonicalObject({"z": inner, "a": 1})
+    plain = {"b": {"z": inner, "a": 1}, "a": other}
+    assert canonical_json({"b": known, "a": other}) == canonical_json(plain)
+    assert canonical_json(known) == known.text == canonical_json(dict(known))
+    assert canonical_json([known, [known]]) == canonical_json([dict(known), [dict(known)]])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentos import redact, redact_text
+from agentos import CanonicalObject, canonical_json, redact, redact_text
+from agentos.redaction import redact_object
 
 # Built from parts, so that no scanner takes this file for a leak.
 A20, A40 = "Ab1" * 7, "Ab1" * 14
@@ -144,3 +145,34 @@ def test_hostile_text_costs_linear_time(text: str) -> None:
     started = time.process_time()
     redact_text("password=hunter22 " + text)
     assert time.process_time() - started < 5
+
+
+@given(
+    st.sampled_from([*SECRETS, *(text for text, _ in WITH_SECRET), "plain", ""]),
+    st.sampled_from(["a", "token", "Password", "api_key"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_an_object_with_known_parts_is_redacted_as_without_them(
+    text: str, name: str, is_known: bool, is_outside: bool
+) -> None:
+    """A part that is searched once is left out of the next search, and hides nothing."""
+    part: dict[str, Any] = {name: [text], "x": {name: text}}
+    data: dict[str, Any] = {name: part, "n": part, "text": text if is_outside else "plain"}
+    expected = redact(data)
+    if is_known:
+        part = CanonicalObject(part)
+        data = {**data, name: part, "n": part}
+    for _ in range(2):
+        redacted, written = redact_object(data)
+        assert redacted == expected
+        assert written == canonical_json(expected)
+
+
+def test_a_known_part_inside_a_list_is_searched_although_others_were() -> None:
+    secret = CanonicalObject({"x": f"password={'hunter22'}"})
+    clean = CanonicalObject({"x": 1})
+    for _ in range(2):
+        redacted, written = redact_object({"a": clean, "list": [secret]})
+        assert b"hunter22" not in written
+        assert redacted["list"] == [{"x": "password=[redacted]"}]

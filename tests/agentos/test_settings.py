@@ -111,3 +111,13 @@ def test_a_file_found_by_chance_does_not_decide_where_events_go(
     with pytest.raises(ConfigurationError, match="where events are sent"):
         load_settings(environment={})
     load_settings(config=Path("agentos.toml"), environment={})
+
+
+def test_a_file_found_by_chance_does_not_decide_where_code_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agentos.toml").write_text('[memory.embedder]\nkind = "openai"\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="where code is sent"):
+        load_settings(environment={})
+    load_settings(config=Path("agentos.toml"), environment={})

@@ -190,10 +190,15 @@ class NotingContract(CompiledContract):
         self.threads: list[int] = []
 
     def judge(
-        self, action: Action, workspace: Path | None = None, *, has_repository: bool = True
+        self,
+        action: Action,
+        workspace: Path | None = None,
+        *,
+        has_repository: bool = True,
+        resolver: PathResolver | None = None,
     ) -> Judgement:
         self.threads.append(threading.get_ident())
-        return super().judge(action, workspace, has_repository=has_repository)
+        return super().judge(action, workspace, has_repository=has_repository, resolver=resolver)
 
 
 @pytest.mark.anyio

@@ -8,12 +8,25 @@ from typing import Any
 
 import pytest
 
-from agentos import Authorizer, Role, Settings, Tool, ToolCall, Verdict, hookimpl
-from agentos_governance.approvals.asking import DECIDE_WITHIN_S, MAX_PENDING, MAX_SHOWN_BYTES, ask
-from agentos_governance.approvals.deciding import USE_WITHIN_S, end_overdue_approvals
+from agentos import (
+    Authorizer,
+    ConfigurationError,
+    Role,
+    Settings,
+    Tool,
+    ToolCall,
+    Verdict,
+    hookimpl,
+)
+from agentos_governance.approvals.asking import MAX_PENDING, MAX_SHOWN_BYTES, ask
+from agentos_governance.approvals.deciding import end_overdue_approvals
+from agentos_governance.approvals.lifetime import parse_lifetime
 from agentos_governance.authority.enforcement import held_order
 from tests.agentos_governance.lifecycle import CONTRACT, Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
+
+LIFETIME_S = 24 * 3600
+"""By default."""
 
 pytestmark = pytest.mark.anyio
 
@@ -185,7 +198,7 @@ async def test_a_rejection_answers_the_same_question_and_says_who_and_why(
         error = await office.refuse("w1", "write_note", **NOTE)
         assert error["code"] == "call_refused"
         assert f"{review_id} was rejected by reviewer: I looked" in error["message"]
-        office.clock.advance(DECIDE_WITHIN_S - 10)
+        office.clock.advance(LIFETIME_S - 10)
         assert await office.code("w1", "write_note", **NOTE) == "call_refused"
         office.clock.advance(11)
         assert (await _ask(office))["review_id"] != review_id
@@ -266,10 +279,10 @@ async def test_what_is_not_decided_or_used_in_time_expires_and_is_asked_anew(
         await office.claim("w1", await office.create(contract={"lease_ttl_s": 86_400}))
         review_id = (await _ask(office))["review_id"]
         if is_approved:
-            office.clock.advance(DECIDE_WITHIN_S - 1)
+            office.clock.advance(LIFETIME_S - 1)
             await _decide(office, review_id)
             await office.call("w1", "read_note")  # keeps the lease
-        office.clock.advance((USE_WITHIN_S if is_approved else DECIDE_WITHIN_S) - 1)
+        office.clock.advance(LIFETIME_S - 1)
         assert await end_overdue_approvals(office.kernel) == 0
         await office.call("w1", "read_note")
         office.clock.advance(1)
@@ -291,6 +304,41 @@ async def test_what_is_not_decided_or_used_in_time_expires_and_is_asked_anew(
         await office.assert_consistent()
 
 
+async def test_how_long_an_approval_lives_is_a_setting(settings: Settings) -> None:
+    """Issue 3: the question waits as long, and the approval then holds as long; no longer."""
+    changes: dict[str, Any] = {"governance": {"approval_ttl": "10m"}}
+    contract = {"lease_ttl_s": 3600}
+    async with open_office(settings, plugin=AskingPlugin(), **changes) as office:
+        await office.claim("w1", await office.create(contract=contract))
+        first = (await _ask(office))["review_id"]
+        office.clock.advance(599)
+        assert (await _ask(office))["review_id"] == first
+        await _decide(office, first)
+        office.clock.advance(599)
+        await office.call("w1", "write_note", **NOTE)
+        second = (await _ask(office))["review_id"]
+        office.clock.advance(601)
+        third = (await _ask(office))["review_id"]
+        assert third not in (first, second)
+        await _decide(office, third)
+        office.clock.advance(601)
+        assert (await _ask(office))["review_id"] not in (first, second, third)
+
+
+@pytest.mark.parametrize("ttl", ["59s", "31d", "0h", "-1h", "1.5h", "1w", "", 3600, True, None])
+def test_a_lifetime_that_cannot_be_meant_stops_the_start(ttl: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"governance\.approval_ttl"):
+        parse_lifetime({"approval_ttl": ttl})
+    with pytest.raises(ConfigurationError, match=r"governance\.approval_tl"):
+        parse_lifetime({"approval_tl": "1h"})
+
+
+def test_the_bounds_of_a_lifetime_are_a_minute_and_thirty_days() -> None:
+    lives = [parse_lifetime({"approval_ttl": ttl}).seconds for ttl in ("60s", "1m", "720h", "30d")]
+    assert lives == [60, 60, 2_592_000, 2_592_000]
+    assert parse_lifetime({}).seconds == LIFETIME_S
+
+
 async def test_the_sweeper_ends_what_nobody_asks_about_again(settings: Settings) -> None:
     async with open_office(settings, plugin=AskingPlugin()) as office:
         orders = [await office.create(), await office.create()]
@@ -304,7 +352,7 @@ async def test_the_sweeper_ends_what_nobody_asks_about_again(settings: Settings)
         )
         assert "cancelled" in error["message"]
         assert await end_overdue_approvals(office.kernel) == 1
-        await office.expire(DECIDE_WITHIN_S)
+        await office.expire(LIFETIME_S)
         states = [
             (await office.call("admin", "get_review", review_id=review))["state"]
             for review in reviews

@@ -137,8 +137,6 @@ async def test_a_lease_ends_by_the_clock_and_lives_by_work(settings: Settings) -
         await office.claim("w1", order)
         for tool, arguments in (
             ("read_note", {}),
-            ("get_work_order", {"work_order": order}),
-            ("get_resume_packet", {"work_order": order}),
             ("check_action", {"action": {"tool": "Bash", "command": "rm -rf /"}}),
             ("edit_file", {"path": "../outside"}),
             ("renew_lease", {"work_order": order}),
@@ -148,7 +146,7 @@ async def test_a_lease_ends_by_the_clock_and_lives_by_work(settings: Settings) -
             assert await sweep(office.kernel) == 0
         shown = await office.call("w2", "get_work_order", work_order=order)
         assert shown["lease"]["worker"] == "w1"
-        assert shown["lease"]["expires_at"] == "2026-03-01T09:06:00.000000Z"
+        assert shown["lease"]["expires_at"] == "2026-03-01T09:04:20.000000Z"
         office.clock.advance(60)
         assert (await office.call("w2", "get_work_order", work_order=order))["lease"] is None
         assert await office.code("w1", "renew_lease", work_order=order) == "lease_lost"
@@ -186,14 +184,19 @@ async def test_a_worker_that_only_looks_around_does_not_keep_what_it_forgot(
         await office.assert_consistent()
 
 
-async def test_a_call_that_names_its_work_order_in_its_meta_data_renews(settings: Settings) -> None:
+async def test_reading_does_not_renew_also_where_it_names_the_work_order(
+    settings: Settings,
+) -> None:
+    """A restarted worker finds the id in a list, and may read on without going on with it."""
     async with open_office(settings) as office:
         order = await office.create()
         await office.claim("w1", order)
-        for _ in range(3):
-            office.clock.advance(50)
-            await office.dispatch("w1", "list_work_orders", {}, under=order)
-            assert await sweep(office.kernel) == 0
+        office.clock.advance(50)
+        for tool in ("get_work_order", "get_resume_packet"):
+            await office.call("w1", tool, work_order=order)
+        await office.dispatch("w1", "list_work_orders", {}, under=order)
+        office.clock.advance(10)
+        assert await sweep(office.kernel) == 1
 
 
 async def test_a_lookup_of_a_forgotten_order_is_still_recorded_under_it(settings: Settings) -> None:

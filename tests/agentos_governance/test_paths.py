@@ -149,3 +149,48 @@ def test_a_file_with_several_names_is_not_written_to(workspace: Path, tmp_path: 
         resolve_path(workspace, "alias/mine.py", for_write=True)
     assert refused.value.rule == "workspace"
     assert resolve_path(workspace, "src/mine.py", for_write=False) == "src/mine.py"
+
+
+def test_a_workspace_that_is_put_elsewhere_behind_a_link_is_resolved_anew(tmp_path: Path) -> None:
+    """What is remembered of a folder is not believed once another folder is in its place."""
+    for name in ("one", "two"):
+        (tmp_path / name / "src").mkdir(parents=True)
+    (tmp_path / "two" / "src" / "out").symlink_to("/etc")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "one")
+    assert resolve_path(link, "src/out/x", for_write=False) == "src/out/x"
+    link.unlink()
+    link.symlink_to(tmp_path / "two")
+    with pytest.raises(CallRefusedError):
+        resolve_path(link, "src/out/x", for_write=False)
+    assert resolve_path(link, str(tmp_path / "two" / "src"), for_write=False) == "src"
+
+
+def test_a_workspace_that_was_moved_away_from_where_it_is_remembered_is_resolved_anew(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "disk-1" / "work" / "src").mkdir(parents=True)
+    link = tmp_path / "data"
+    link.symlink_to(tmp_path / "disk-1")
+    assert resolve_path(link / "work", "src/a", for_write=True) == "src/a"
+    (tmp_path / "disk-2").mkdir()
+    (tmp_path / "disk-1" / "work").rename(tmp_path / "disk-2" / "work")
+    link.unlink()
+    link.symlink_to(tmp_path / "disk-2")
+    (tmp_path / "disk-2" / "work" / "out").symlink_to("/etc")
+    with pytest.raises(CallRefusedError):
+        resolve_path(link / "work", "out/x", for_write=True)
+
+
+def test_a_folder_that_becomes_a_link_after_it_was_remembered_is_resolved_anew(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    assert resolve_path(folder, "a", for_write=True) == "a"
+    folder.rename(tmp_path / "moved")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a").symlink_to("/etc/passwd")
+    folder.symlink_to(tmp_path / "other")
+    with pytest.raises(CallRefusedError):
+        resolve_path(folder, "a", for_write=False)

@@ -11,7 +11,7 @@ import pytest
 
 from agentos import Role
 from agentos.database.embedded import EmbeddedPostgres
-from tests.agentos_governance.lifecycle import Office
+from tests.agentos_governance.lifecycle import CONTRACT, Office
 from tests.agentos_governance.repositories import make_repository
 from tests.security.arenas import delegate, held_by, open_arena, organisation, verdict, worker
 from tests.security.catalogue import attempt
@@ -224,6 +224,22 @@ async def test_nobody_approves_through_another_identity(
         second = f"{role}-{person!a}"
         await arena.join(second, role, person=person)
         assert await _decide(arena, review, who=second) == "call_refused"
+    assert await _note(arena, who) == "approval_required"
+
+
+@attempt("approvals")
+async def test_who_planned_the_work_does_not_approve_its_calls_as_another_identity(
+    arena: Office, policy: Path
+) -> None:
+    who = await worker(arena)
+    await arena.join("pia plans", Role.PLANNER, person="Pia")
+    await arena.join("pia decides", Role.REVIEWER, person="pia")
+    created = await arena.call(
+        "pia plans", "create_work_order", title="T", objective="O", contract=CONTRACT
+    )
+    await arena.claim(who, created["id"])
+    review = await _asked(arena, who)
+    assert await _decide(arena, review, who="pia decides") == "call_refused"
     assert await _note(arena, who) == "approval_required"
 
 

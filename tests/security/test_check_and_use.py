@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -279,12 +280,74 @@ async def test_evidence_does_not_speak_of_another_file_than_the_difference_holds
     recorded = await list_evidence(office.kernel.database, scene.order)
     for compared, is_let_through in (("bad\n", False), ("good\n", True), ("good\r\n", False)):
         _write(scene, "src/app.py", compared)
-        diff = await diff_workspace(workspace)
+        diff = await diff_workspace(workspace, ["src/app.py"])
         _write(scene, "src/app.py", "good\n")
         gates = await run_gates(
             Submission(scene.order, contract_of(row), recorded, workspace, diff, "It is done")
         )
         assert all(gate.passed for gate in gates) is is_let_through, compared
+
+
+@attempt("check and use")
+async def test_evidence_does_not_speak_of_a_file_that_was_the_base_s_while_it_was_compared(
+    office: Office, folder: Path
+) -> None:
+    """The difference does not name such a file: what it holds now was never in it."""
+    scene = await begin(office, folder, allowed_roots=["."])
+    base = (scene.workspace / "src/app.py").read_bytes()
+    (scene.workspace / ".gitignore").write_text("ignored.txt\n", encoding="utf-8")
+    evidence = {"work_order": scene.order, "kind": "analysis", "claim": "It is good"}
+    for path in ("src/app.py", "src/new.py"):
+        _write(scene, path, "claimed\n")
+        await office.call("w1", "record_evidence", **evidence, path=path)
+    row = await get_order(office.kernel.database, scene.order)
+    workspace = workspace_of(row)
+    assert workspace is not None
+    recorded = await list_evidence(office.kernel.database, scene.order)
+    paths = ["src/app.py", "src/new.py"]
+
+    async def findings() -> list[str]:
+        diff = await diff_workspace(workspace, paths)
+        for path in paths:
+            _write(scene, path, "claimed\n")
+        submission = Submission(
+            scene.order, contract_of(row), recorded, workspace, diff, "It is done"
+        )
+        gates = await run_gates(submission)
+        return [finding for gate in gates for finding in gate.findings]
+
+    assert await findings() == []
+    (scene.workspace / "src/app.py").write_bytes(base)
+    [found] = await findings()
+    assert "src/app.py" in found
+    assert "another file when the changes were compared" in found
+    (scene.workspace / "src/new.py").unlink()
+    [found] = await findings()
+    assert "src/new.py" in found
+
+
+@attempt("check and use")
+async def test_a_branch_does_not_carry_a_pointer_where_the_worktree_has_the_content(
+    office: Office, folder: Path
+) -> None:
+    """Git LFS: the branch holds a text that names the content; what a merge brings is not there."""
+    scene = await begin(office, folder)
+    content = b"weights " * 64
+    digest = hashlib.sha256(content).hexdigest()
+    pointer = (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n"
+    )
+    _write(scene, "src/model.bin", pointer)
+    git(scene.workspace, "add", "src/model.bin")
+    git(scene.workspace, "commit", "--quiet", "-m", "x")
+    (scene.workspace / "src/model.bin").write_bytes(content)
+    result = await _submit(scene)
+    findings = [text for gate in result.structured["gates"] for text in gate["findings"]]
+    assert result.structured["state"] == "active"
+    assert any("src/model.bin" in text for text in findings)
+    # The pointer itself is what git holds, and can be looked at.
+    _write(scene, "src/model.bin", pointer)
+    assert await _is_let_through(scene)
 
 
 @attempt("check and use")

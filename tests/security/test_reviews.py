@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentos import Role, ToolResult
-from tests.agentos_governance.lifecycle import Office
+from tests.agentos_governance.lifecycle import CONTRACT, Office
 from tests.security.catalogue import attempt
 from tests.security.scene import begin_review
 
@@ -141,6 +141,31 @@ async def test_a_quorum_is_not_made_of_votes_at_once_by_one_person(office: Offic
     votes = [_vote(office, f"many-{number}", order, packet) for number in range(4)]
     await asyncio.gather(*votes)
     assert await office.state(order) == "in_review"
+
+
+@attempt("reviews")
+async def test_who_planned_the_work_does_not_approve_it_as_another_identity(
+    office: Office,
+) -> None:
+    """Separation of duties: planner and reviewer of one work order are two persons."""
+    await office.join("pia plans", Role.PLANNER, person="Pia")
+    await office.join("pia amends", Role.PLANNER, worker="pia-2", person="pia")
+    await office.join("pia reviews", Role.REVIEWER, person="PIA")
+    await office.join("pia rules", Role.ADMIN, person="pia")
+    for planner, amender in (("pia plans", None), ("planner", "pia amends")):
+        created = await office.call(
+            planner, "create_work_order", title="T", objective="O", contract=CONTRACT
+        )
+        order = created["id"]
+        if amender is not None:
+            contract = {**CONTRACT, "forbidden_actions": ["deploy_*"]}
+            amended = {"work_order": order, "contract": contract, "reason": "More"}
+            await office.call(amender, "amend_contract", **amended)
+        await office.claim("w1", order)
+        packet = (await office.submit("w1", order))["packet_sha256"]
+        for second in ("pia reviews", "pia rules"):
+            assert _rule(await _vote(office, second, order, packet)) == "four_eyes", second
+        assert not (await _vote(office, "reviewer", order, packet)).is_error
 
 
 @attempt("reviews")

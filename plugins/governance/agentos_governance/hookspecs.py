@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agentos import hookspec
+from agentos import GroundingSource, Kernel, RiskFactor, hookspec
 
 if TYPE_CHECKING:
     from agentos_governance.evidence.gates import Gate
@@ -46,6 +46,24 @@ def register_workflow_actions() -> Sequence[WorkflowAction]:  # type: ignore[emp
     Called once at start; a name that is taken stops the start. One that is not transactional may
     run more than once and must be idempotent. Raising fails the step: an action rolls its instance
     back, a compensation waits for a person.
+    """
+
+
+@hookspec
+def register_risk_factors(kernel: Kernel) -> Sequence[RiskFactor]:  # type: ignore[empty-body]
+    """Further reasons for risk, which policies see in the fact `risk_score`.
+
+    Called once at start, before services exist: a factor asks for them when it is asked. A name
+    that is taken, or a weight that is not between 0 and 1, stops the start. See `RiskFactor`.
+    """
+
+
+@hookspec
+def register_grounding(kernel: Kernel) -> Sequence[GroundingSource]:  # type: ignore[empty-body]
+    """Memories that `claim_work_order` asks for what was noted before about such work.
+
+    Called once at start, before services exist: a source asks for them when it is asked. One that
+    raises or takes more than 5 s gives nothing; the claim goes on. See `GroundingSource`.
     """
 
 

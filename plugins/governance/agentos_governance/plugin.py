@@ -18,15 +18,17 @@ from agentos import (
     ReadModel,
     Service,
     Tool,
+    ToolCall,
     Wrapper,
     hookimpl,
 )
 from agentos_governance import hookspecs
 from agentos_governance.approvals.events import EVENT_TYPES as APPROVAL_EVENT_TYPES
 from agentos_governance.approvals.events import READ_MODEL as APPROVAL_READ_MODEL
+from agentos_governance.approvals.lifetime import ApprovalLifetime, parse_lifetime
 from agentos_governance.authority.enforcement import authorizer_for
+from agentos_governance.authority.policy_cost import policy_costs
 from agentos_governance.authority.roles import is_protocol
-from agentos_governance.contracts.policy_cost import judge_a_contract
 from agentos_governance.contracts.versions import EVENT_TYPES as CONTRACT_EVENT_TYPES
 from agentos_governance.contracts.versions import READ_MODEL as CONTRACT_READ_MODEL
 from agentos_governance.cost.budgets import Budgets
@@ -43,6 +45,7 @@ from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
+from agentos_governance.grounding import Grounding
 from agentos_governance.policies.command_line import policy
 from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
@@ -167,9 +170,11 @@ def register_read_models() -> Sequence[ReadModel]:
 @hookimpl
 def register_services() -> Sequence[Service]:
     return [
-        Service(PoliciesInForce, PoliciesInForce),
+        Service(PoliciesInForce, _policies_in_force),
+        Service(Grounding, _collect_grounding),
         Service(PriceTable, _merge_price_tables),
         Service(Budgets, lambda kernel: Budgets(parse_limits(kernel.settings.budgets))),
+        Service(ApprovalLifetime, lambda kernel: parse_lifetime(kernel.settings.governance)),
         Service(Locks, lambda kernel: parse_locks(kernel.settings.locks)),
         Service(reviews.GateRegistry, _collect_gates),
         Service(EvidenceKinds, _collect_evidence_kinds),
@@ -195,8 +200,8 @@ def wrap_tool_call(tool: Tool) -> Sequence[Wrapper]:
 
 
 @hookimpl
-def register_policy_costs() -> Sequence[PolicyCost]:
-    return [judge_a_contract()]
+def register_policy_costs(call: ToolCall) -> Sequence[PolicyCost]:
+    return policy_costs(call)
 
 
 @hookimpl
@@ -230,6 +235,17 @@ def on_event(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
         kernel.heads.request(f"packet of {event.data['work_order']}")
 
     return write_packet
+
+
+def _collect_grounding(kernel: Kernel) -> Grounding:
+    answers = kernel.plugins.hook.register_grounding(kernel=kernel)
+    return Grounding([source for answer in answers for source in answer])
+
+
+def _policies_in_force(kernel: Kernel) -> PoliciesInForce:
+    answers = kernel.plugins.hook.register_risk_factors(kernel=kernel)
+    factors = [factor for factors in answers for factor in factors]
+    return PoliciesInForce(kernel.settings, kernel.tools, factors)
 
 
 def _merge_price_tables(kernel: Kernel) -> PriceTable:

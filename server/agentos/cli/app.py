@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from agentos._version import __version__
 from agentos.cli import (
@@ -29,49 +28,7 @@ from agentos.cli import (
     webhooks,
 )
 from agentos.cli.context import set_config, set_home
-from agentos.cli.output import print_note
-from agentos.command_line import log_only_trouble, settings_of
-from agentos.errors import ConfigurationError
-from agentos.plugins import load_plugins
-
-
-class PluginAwareGroup(TyperGroup):
-    """A group that asks the enabled plugins for the commands it does not have."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every command's name; a plugin that does not load is a note, so that help still comes."""
-        names = super().list_commands(ctx)
-        try:
-            return [*names, *sorted(self._plugin_commands(ctx))]
-        except ConfigurationError as error:
-            print_note(f"commands of plugins are missing: {error.message}")
-            return names
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        own = super().get_command(ctx, cmd_name)
-        return own if own is not None else self._plugin_commands(ctx).get(cmd_name)
-
-    def _plugin_commands(self, ctx: Any) -> dict[str, Any]:
-        known: dict[str, Any] | None = ctx.meta.get("agentos.plugin_commands")
-        if known is None:
-            known = ctx.meta["agentos.plugin_commands"] = self._load(ctx)
-        return known
-
-    def _load(self, ctx: Any) -> dict[str, Any]:
-        settings = settings_of(ctx)
-        log_only_trouble(settings)
-        manager = load_plugins(settings.plugins)
-        found: dict[str, Any] = {}
-        for commands in manager.hook.register_commands():
-            for command in commands or ():
-                if command.name in found or command.name in self.commands:
-                    raise ConfigurationError(
-                        f"a plugin declares the command {command.name!r}, which exists already; "
-                        "disable one of the plugins that do"
-                    )
-                found[command.name] = typer.main.get_command(command.app)
-                found[command.name].name = command.name
-        return found
+from agentos.cli.plugin_commands import PluginAwareGroup
 
 
 def build_command() -> Any:

@@ -207,8 +207,14 @@ def _verifier(kernel: Kernel) -> LogVerifier:
 async def _compare(kernel: Kernel, signed: SignedAnchor) -> AnchorReport:
     path = kernel.heads.key_path
     ring = load_key_ring(path) if path.exists() else None
-    keys = [] if ring is None else [key.public_key for key in ring.keys]
-    own = signed.key if signed.public_key in keys else None
+    key = ring and next((k for k in ring.keys if k.public_key == signed.public_key), None)
+    revocation = ring.revocation_of(key.key_id) if ring and key else None
+    if revocation is not None and signed.anchor.at > revocation.at:
+        raise VerificationError(
+            f"the anchor of {signed.anchor.at} was signed by a key that was revoked at "
+            f"{revocation.at}: {revocation.reason}"
+        )
+    own = signed.key if key else None
     return await compare_anchor(kernel.database, signed, own)
 
 

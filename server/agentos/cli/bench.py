@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
+from agentos.cli.plugin_commands import BenchGroup
 from agentos.command_line import local_settings, print_json
 
-app = typer.Typer(help="Measure.")
+app = typer.Typer(help="Measure.", cls=BenchGroup)
 
 
 @app.callback()
@@ -29,7 +30,8 @@ def policy(
 ) -> None:
     """CPU microseconds that authorizing and recording a call cost, without the database.
 
-    The best of several repetitions, so that a busy machine counts little.
+    Reading arguments and looking up rows and paths stand beside it, in brackets. The best of several
+    repetitions, so that a busy machine counts little.
     """
     from agentos.bench.policy import LIMIT_US, measure_policy
 
@@ -37,8 +39,18 @@ def policy(
     if as_json:
         print_json({**asdict(report), "limit_us": LIMIT_US, "ok": report.ok})
     else:
+        print("without policy, with policy")
         for step in report.steps:
-            print(f"{step.us:8.2f} us  {step.name}{'' if step.counts else ' (not counted)'}")
-        print(f"{report.total_us:8.2f} us  to authorize and record; the limit is {LIMIT_US:g} us")
+            name = step.name if step.is_governing else f"({step.name})"
+            print(f"{_us(step.us)}  {_us(step.us_with_policy)}  {name}")
+        totals = f"{_us(report.total_us)}  {_us(report.total_with_policy_us)}"
+        print(f"{totals}  authorize and record; the limit without policy is {LIMIT_US:g} us")
+        print(
+            f"{_us(report.whole_us)}  {_us(report.whole_with_policy_us)}  with what is in brackets"
+        )
     if check and not report.ok:
         raise typer.Exit(1)
+
+
+def _us(value: float | None) -> str:
+    return " " * 10 + "-" if value is None else f"{value:8.2f} us"

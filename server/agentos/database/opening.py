@@ -27,7 +27,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             await database.close()
         return
     embedded = EmbeddedPostgres(settings.home / "postgres")
-    dsn = await asyncio.to_thread(embedded.start)
 
     async def revive() -> None:
         try:
@@ -35,10 +34,14 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         except ConfigurationError as error:
             raise UnavailableError("the embedded database does not start") from error
 
-    database = Database(dsn, pool_size=settings.database_pool_size, revive=revive)
     try:
-        await database.open()
-        yield database
+        # Cancelling leaves the thread to finish: the server it starts is stopped below all the same.
+        dsn = await asyncio.to_thread(embedded.start)
+        database = Database(dsn, pool_size=settings.database_pool_size, revive=revive)
+        try:
+            await database.open()
+            yield database
+        finally:
+            await database.close()
     finally:
-        await database.close()
         await asyncio.to_thread(embedded.stop)

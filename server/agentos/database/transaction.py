@@ -28,6 +28,7 @@ class Transaction:
         self._context = database.connection()
         self._connection: Connection | None = None
         self._transaction: Any = None
+        self._ends: dict[str, Event] = {}
 
     async def open(self) -> None:
         """Take a connection and begin."""
@@ -68,7 +69,9 @@ class Transaction:
     async def append(self, *events: NewEvent) -> list[Event]:
         """Append events and run their projections now; the streams stay locked until the end."""
         with reporting_loss():
-            return await self._store.append(self.connection, events)
+            stored = await self._store.append(self.connection, events)
+        self._ends.update((event.stream, event) for event in stored)
+        return stored
 
     async def commit(self) -> None:
         """Make everything durable; UnavailableError where the outcome is unknown."""
@@ -78,6 +81,8 @@ class Transaction:
         except BaseException as error:
             await self._leave(error)
             raise
+        if self._ends:
+            self._store.acknowledged(list(self._ends.values()))
         await self._leave(None)
 
     async def rollback(self) -> None:

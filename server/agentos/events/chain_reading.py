@@ -50,6 +50,12 @@ class HeadChain:
         """The heads that the log must fit."""
         return self.heads[self.first_in_force - 1 :] if self.is_main else []
 
+    @property
+    def signed_in_force(self) -> list[tuple[Head, str]]:
+        """The same heads, each with the id of the key that signed it."""
+        start = self.first_in_force - 1
+        return list(zip(self.in_force, self.key_ids[start:], strict=False))
+
     def digest_at(self, number: int) -> str | None:
         """The digest of the head with that number; None where there is none."""
         return self.heads[number - 1].digest if 0 < number <= len(self.heads) else None

@@ -16,8 +16,17 @@ from agentos.events.chain_reading import HeadChain, fetch_copies, judge_copies, 
 from agentos.events.difference import first_difference
 from agentos.events.head import Head, SignedHead
 from agentos.events.head_file import HeadFile
+from agentos.events.revoked_keys import RevokedKeys
+from agentos.events.tail import (
+    Acknowledged,
+    find_lost,
+    read_tail,
+    tail_files,
+    tail_folder,
+)
 from agentos.events.verification import BadEvent, HeadMismatch, verify_against, verify_events
 from agentos.identity.key_ring import load_key_ring
+from agentos.identity.revocation import Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +75,12 @@ class LogVerifier:
         if stream is not None:
             chained = await verify_events(self.database, stream)
             return LogReport(chained.events, chained.first_bad, (), 0, 0, None, ())
-        key_ids, problems = _own_keys(self.key_path)
+        key_ids, revocations, problems = _own_keys(self.key_path)
         # A server may sign meanwhile: what is ahead is read last. The newest copy may be missing,
         # since the line is durable before the copy is.
         n_expected = _number_of_newest(self.file) - 1
+        entries, wrong = _acknowledged(self.file)
+        problems += wrong
         rows = await fetch_copies(self.database)
         chains = _local_chains(self.file)
         for chain in chains:
@@ -78,11 +89,20 @@ class LogVerifier:
         problems += wrong
         notes, wrong, seen = _judge_witnesses(witnesses, chains, key_ids)
         problems += wrong
+        revoked = RevokedKeys(revocations)
+        for chain in chains:
+            revoked.add(chain.signed_in_force)
+        revoked.add([(signed.head, signed.key_id) for signed in witnesses])
+        problems += revoked.problems
+        notes += revoked.notes
         heads = _distinct([head for chain in chains for head in chain.in_force] + copies + seen)
         report, mismatch = await verify_against(self.database, heads)
         bad = report.first_bad
         if mismatch is not None:
             bad = _earlier(bad, await self._locate(chains, heads, mismatch))
+        lost = await find_lost(self.database, entries)
+        if lost is not None:
+            bad = _earlier(bad, lost)
         newest = max(heads, key=lambda head: head.position, default=None)
         return LogReport(
             events=report.events,
@@ -116,13 +136,26 @@ class LogVerifier:
         )
 
 
-def _own_keys(path: Path) -> tuple[frozenset[str], list[str]]:
+def _own_keys(path: Path) -> tuple[frozenset[str], Sequence[Revocation], list[str]]:
     if not path.exists():
-        return frozenset(), []
+        return frozenset(), (), []
     try:
-        return frozenset(key.key_id for key in load_key_ring(path).keys), []
+        ring = load_key_ring(path)
+        return frozenset(key.key_id for key in ring.keys), ring.revocations, []
     except ConfigurationError as error:
-        return frozenset(), [error.message]
+        return frozenset(), (), [error.message]
+
+
+def _acknowledged(file: HeadFile) -> tuple[list[Acknowledged], list[str]]:
+    """What was acknowledged since the newest heads; each must be in the log."""
+    entries: list[Acknowledged] = []
+    problems: list[str] = []
+    for path in tail_files(tail_folder(file.path)):
+        try:
+            entries += read_tail(path)
+        except VerificationError as error:
+            problems.append(error.message)
+    return entries, problems
 
 
 def _number_of_newest(file: HeadFile) -> int:

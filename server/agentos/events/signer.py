@@ -33,6 +33,7 @@ from agentos.events.head import (
 from agentos.events.head_file import HeadFile
 from agentos.events.model import Row
 from agentos.events.subscription import settled_position
+from agentos.events.tail import Tail, find_lost, read_tail, sync
 from agentos.identity.key_ring import load_key_ring
 
 MAX_EVENTS_A_HEAD = 10_000
@@ -69,6 +70,8 @@ class HeadSigner:
         self._key: tuple[tuple[int, int] | None, Ed25519PrivateKey] | None = None
         self._requested: str | None = None
         self._wake = asyncio.Event()
+        self.tail = Tail(file.path)
+        self._lost: set[Path] = set()
 
     async def sign(self, reason: str) -> SignedHead | None:
         """The newest head, over everything that was stored when this was called.
@@ -86,6 +89,8 @@ class HeadSigner:
                     break
                 newest = added
             self._position = position
+            if not self._is_paused:
+                await self._let_go(newest)
             return newest
 
     async def restart(self, reason: str) -> SignedHead:
@@ -94,6 +99,7 @@ class HeadSigner:
             newest = await self._be_elected(connection)
             if newest is not None:
                 await connection.execute(_sql.forget_heads, newest.head.chain, newest.head.number)
+            self.tail.forget()
             return await self._keep(connection, newest, Frontier(), 0, (), reason, is_restart=True)
 
     def request(self, reason: str) -> None:
@@ -105,6 +111,8 @@ class HeadSigner:
         """Sign every `every_s` seconds, once `every_events` were appended, or when asked to."""
         waited_s = 0.0
         while True:
+            if (descriptor := self.tail.dirty_descriptor()) is not None:
+                await asyncio.to_thread(sync, descriptor)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._wake.wait()
@@ -196,12 +204,14 @@ class HeadSigner:
         *,
         is_restart: bool = False,
     ) -> SignedHead:
+        # Before the key is looked at: a key that is revoked meanwhile signed before that.
+        at = format_time(self._clock.now())
         key = await asyncio.to_thread(self._load_key)
         contents = pack_entries(entries) if entries else None
         head = Head(
             chain=secrets.token_hex(16) if newest is None else newest.head.chain,
             number=1 if newest is None else newest.head.number + 1,
-            at=format_time(self._clock.now()),
+            at=at,
             position=position,
             events=frontier.size,
             root=frontier.root if frontier.size else EMPTY_ROOT,
@@ -215,6 +225,22 @@ class HeadSigner:
         await _insert_copy(connection, signed)
         await asyncio.to_thread(self.file.append, signed)
         return signed
+
+    async def _let_go(self, newest: SignedHead | None) -> None:
+        """Remove the notes of what is signed now, unless the log that was signed lacks it."""
+        if newest is None:
+            return
+        position = newest.head.position
+        for path in (*self.tail.covered(position), *self.tail.abandoned()):
+            entries = await asyncio.to_thread(lambda path: list(read_tail(path)), path)
+            if any(entry.position > position for entry in entries):
+                continue
+            lost = await find_lost(self._database, entries)
+            if lost is None:
+                self.tail.drop(path)
+            elif path not in self._lost:
+                self._lost.add(path)
+                _log.error("acknowledged_event_lost", stream=lost.stream, reason=lost.reason)
 
     def _load_key(self) -> Ed25519PrivateKey:
         """The key in use; another one once it was rotated."""

@@ -6,19 +6,18 @@ Above: units of work and the group-commit writer. Below: SQL of `sql/queries.sql
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
-import orjson
 
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import StatementWriter
-from agentos.errors import ConflictError, PluginError, UnavailableError
-from agentos.events.chain import hash_event
+from agentos.errors import ConflictError, InvalidArgumentError, PluginError, UnavailableError
+from agentos.events.chain import data_text, hash_text
 from agentos.events.model import Event, EventType, NewEvent, Row
-from agentos.redaction import redact
+from agentos.redaction import redact, redact_object
 
 _sql = Queries("agentos")
 
@@ -31,6 +30,8 @@ class EventStore:
     """Knows every declared event type and appends events of these only."""
 
     def __init__(self, event_types: Iterable[EventType]) -> None:
+        self.acknowledged: Callable[[Sequence[Event]], None] = _not_noted
+        """Called with events that are durable, before anybody learns that they are."""
         self._types: dict[str, EventType] = {}
         for event_type in event_types:
             if event_type.name in self._types:
@@ -68,13 +69,18 @@ class EventStore:
         counts = Counter(event.stream for event in events)
         rows = await connection.fetch(_sql.begin_append, list(counts), list(counts.values()), wait)
         heads = {row["stream"]: _Head(row) for row in rows}
-        stored = [heads[e.stream].chain(e) for e in events if e.stream in heads]
+        chained = [heads[e.stream].chain(e) for e in events if e.stream in heads]
+        stored = [event for event, _ in chained]
         if stored:
-            await self._insert(connection, stored, heads)
+            await self._insert(connection, stored, [text for _, text in chained], heads)
         return stored, set(counts) - set(heads)
 
     async def _insert(
-        self, connection: Connection, stored: Sequence[Event], heads: Mapping[str, _Head]
+        self,
+        connection: Connection,
+        stored: Sequence[Event],
+        texts: Sequence[bytes],
+        heads: Mapping[str, _Head],
     ) -> None:
         await connection.execute(
             _sql.insert_events,
@@ -84,7 +90,7 @@ class EventStore:
             [e.type for e in stored],
             [e.actor for e in stored],
             [e.at for e in stored],
-            [orjson.dumps(e.data).decode() for e in stored],
+            [text.decode() for text in texts],
             [e.prev_hash for e in stored],
             [e.hash for e in stored],
         )
@@ -101,6 +107,10 @@ class EventStore:
                 await project(writer, event)
 
 
+def _not_noted(events: Sequence[Event]) -> None:
+    """A store of which nobody signs the heads."""
+
+
 class _Head:
     """The tip of one stream while events are chained onto it."""
 
@@ -109,18 +119,33 @@ class _Head:
         self.hash: str = row["hash"]
         self._positions = iter(row["positions"])
 
-    def chain(self, new: NewEvent) -> Event:
+    def chain(self, new: NewEvent) -> tuple[Event, bytes]:
+        """The event after the head, and its data as they are hashed and stored."""
         if new.expected_seq is not None and new.expected_seq != self.seq:
             raise ConflictError(
                 f"{new.stream} is at {self.seq}, not at {new.expected_seq}: somebody else wrote "
                 "to it; read it again and repeat the call"
             )
-        data: dict[str, Any] = redact(dict(new.data))
-        position = next(self._positions)
-        seq, prev_hash = self.seq + 1, self.hash
-        hash = hash_event(position, new.stream, seq, new.type, new.actor, new.at, data, prev_hash)
-        self.seq, self.hash = seq, hash
-        return Event(position, new.stream, seq, new.type, new.actor, new.at, data, prev_hash, hash)
+        event, text = chain_event(new, next(self._positions), self.seq + 1, self.hash)
+        self.seq, self.hash = event.seq, event.hash
+        return event, text
+
+
+def chain_event(new: NewEvent, position: int, seq: int, prev_hash: str) -> tuple[Event, bytes]:
+    """The event without secrets, hashed onto the one before; and its data as they are stored."""
+    data, text = _recorded(dict(new.data))
+    hash = hash_text(position, new.stream, seq, new.type, new.actor, new.at, text, prev_hash)
+    event = Event(position, new.stream, seq, new.type, new.actor, new.at, data, prev_hash, hash)
+    return event, text
+
+
+def _recorded(data: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """What an event says, without secrets, and its canonical text."""
+    try:
+        return redact_object(data)
+    except InvalidArgumentError:
+        redacted: dict[str, Any] = redact(data)
+        return redacted, data_text(redacted)
 
 
 def event_from_row(row: Row) -> Event:

@@ -161,6 +161,8 @@ class EventWriter:
             # Lost while committing: storing it again could store it twice.
             if not stored or not await was_stored(self._database, stored[-1]):
                 raise
+        if stored:
+            self._store.acknowledged(stored)
         return stored, busy
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from agentos.clock import format_time
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
 from agentos.errors import InvalidArgumentError, NotFoundError, RequestError
-from agentos.events.model import EventType, NewEvent
+from agentos.events.model import Event, EventType, NewEvent
 from agentos.events.store import EventStore
 from agentos.ids import new_id
 
@@ -98,7 +99,8 @@ class Tokens:
                 _sql.insert_token, id, _hash(secret), worker, role.value, person, now, expires_at
             )
             event = NewEvent(f"token/{id}", "token.created", by, now, described)
-            await self._events.append(connection, [event])
+            stored = await self._events.append(connection, [event])
+        self._events.acknowledged(stored)
         return IssuedToken(id, secret, Principal(worker, role, person, id), expires_at)
 
     async def authenticate(self, secret: str, *, now: datetime) -> Principal:
@@ -118,13 +120,16 @@ class Tokens:
 
     async def revoke(self, id: str, *, now: datetime, by: str = "system") -> datetime:
         """Revoke a token now and for ever; NotFoundError for an unknown id. Idempotent."""
+        stored: Sequence[Event] = ()
         async with self._database.connection() as connection, connection.transaction():
             row = await connection.fetchrow(_sql.revoke_token, id, now)
             if row is None:
                 raise NotFoundError(f"no token has the id {id!r}; `agentos token list` shows them")
             if row["is_first"]:
                 event = NewEvent(f"token/{id}", "token.revoked", by, now, {"id": id})
-                await self._events.append(connection, [event])
+                stored = await self._events.append(connection, [event])
+        if stored:
+            self._events.acknowledged(stored)
         revoked_at: datetime = row["revoked_at"]
         return revoked_at
 

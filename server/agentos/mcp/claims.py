@@ -15,7 +15,11 @@ MAX_CLAIM_CHARS = 120
 
 _TURN_METADATA = "x-codex-turn-metadata"
 _TURN_FIELDS = ("model", "session_id", "thread_id", "turn_id", "sandbox", "version")
-_META_FIELDS = {"claudecode/toolUseId": "tool_use_id", "agentos/model": "model"}
+_META_FIELDS = {
+    "claudecode/toolUseId": "tool_use_id",
+    "agentos/model": "model",
+    "agentos/epoch": "epoch",
+}
 
 
 def claims_of(meta: Mapping[str, Any], client: Implementation | None) -> dict[str, str]:

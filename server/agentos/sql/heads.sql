@@ -18,6 +18,14 @@ select position, stream, seq, hash
 -- How many events lie after position $1 up to $2.
 select count(*) from kernel.event where position > $1 and position <= $2;
 
+-- name: find_events
+-- What lies at the positions $1.
+select position, stream, seq, hash from kernel.event where position = any ($1::bigint[]);
+
+-- name: stream_end
+-- The number of the last event of stream $1; 0 for none.
+select coalesce(max(seq), 0) from kernel.event where stream = $1;
+
 -- name: insert_head
 -- Keep a copy of head $2 of chain $1, up to position $3, with digest $4, as document $5.
 insert into kernel.signed_head (chain, number, position, digest, document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import asyncpg
@@ -128,8 +129,7 @@ def test_heads_in_git_notes_show_what_the_data_folder_was_made_to_forget(
 
     # Whoever controls the database and the data folder starts both anew.
     tamper(database_url, "truncate kernel.event, kernel.stream, kernel.signed_head")
-    for path in (tmp_path / "home" / "anchors").iterdir():
-        path.unlink()
+    shutil.rmtree(tmp_path / "home" / "anchors")
     log("call", "say", "text=nothing ever happened")
     assert log("audit", "verify").code == 0
 

@@ -152,8 +152,16 @@ def test_the_doctor_finds_a_sound_machine_and_names_the_remedy_on_another(
 
 
 def test_the_benchmark_of_policy_reports_its_parts(agentos: RunAgentos) -> None:
-    answer = agentos("bench", "policy", "--calls", "100", "--check", "--json")
+    answer = agentos(
+        "bench", "policy", "--calls", "100", "--check", "--json", AGENTOS_PLUGINS="governance"
+    )
 
     report = answer.json()
-    assert report["total_us"] == pytest.approx(sum(s["us"] for s in report["steps"] if s["counts"]))
+    for column, name in (("us", "us"), ("us_with_policy", "with_policy_us")):
+        whole = [(step[column] or 0, step["is_governing"]) for step in report["steps"]]
+        governing = sum(us for us, is_governing in whole if is_governing)
+        assert report[f"total_{name}"] == pytest.approx(governing)
+        assert report[f"whole_{name}"] == pytest.approx(sum(us for us, _ in whole))
+    only_with_policy = [s["name"] for s in report["steps"] if s["us"] is None]
+    assert only_with_policy == ["ask a policy of 20 rules"]
     assert answer.code == (0 if report["ok"] else 1)

@@ -18,6 +18,7 @@ from tests.agentos_governance.evidence.sample_packets import (
     CONTENTS,
     decoded,
     read_lines,
+    read_statement,
     sample_content,
     sample_events,
     sample_keys,
@@ -47,7 +48,7 @@ def test_a_written_packet_verifies_offline_and_names_its_statement(packet: Path)
     assert verification.statement["predicateType"] == "https://agentos.dev/evidence/v2"
     assert verification.statement["predicate"]["work_order"] == "WO-1"
     assert verification.sha256 == sha256((packet / "statement.json").read_bytes())
-    names = {subject["name"] for subject in verification.statement["subject"]}
+    names = {subject["name"] for subject in read_statement(packet)["subject"]}
     documents = {"claims.jsonl", "proofs.jsonl", "verify_packet.py"}
     assert names == documents | {f"files/{sha256(content)}" for content in CONTENTS}
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import CliRunner
 
-from agentos import InvalidArgumentError, KeyRing, Settings, canonical_json
+from agentos import (
+    ConfigurationError,
+    InvalidArgumentError,
+    KeyRing,
+    Settings,
+    canonical_json,
+    load_key_ring,
+)
 from agentos.cli import keys as keys_command
-from agentos.identity.key_ring import rotate_key
+from agentos.identity.key_ring import revoke_key, rotate_key
 from agentos_governance.evidence.command_line import evidence
 from agentos_governance.evidence.packet_verification import verify_packet
 from agentos_governance.evidence.packets import packet_folder
@@ -200,3 +207,70 @@ def test_keys_are_listed_rotated_and_exported_on_the_command_line(
     run("rotate")
     write_sample(folder, sample_keys(tmp_path / "home"))
     assert _verify(folder, "--key", str(exported)) == 0
+
+
+class _At:
+    """A clock that stands still, and moves on a little whenever it is read."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+
+@pytest.mark.parametrize(("days", "code"), [(1, 0), (-1, 4)])
+def test_a_packet_verifies_with_a_note_until_its_key_was_revoked(
+    tmp_path: Path, days: int, code: int
+) -> None:
+    """The sample's head is of START: before the revocation, or after it."""
+    path = tmp_path / "home" / "keys" / "evidence.key"
+    first = sample_keys(tmp_path / "home")
+    folder, pinned = tmp_path / "WO-1", tmp_path / "ring.json"
+    write_sample(folder, first)
+    ring = revoke_key(path, first.current.key_id, "it leaked", _At(START + timedelta(days=days)))
+    pinned.write_bytes(canonical_json(ring.document()))
+
+    assert _verify(folder, "--key", str(pinned)) == code
+    outcome = verify_packet(folder, key_files=[pinned])
+    assert any("it leaked" in said for said in (outcome.notes if code == 0 else outcome.problems))
+    assert _verify(folder) == 0, "whoever pins nothing does not know"
+    assert ring.current.key_id != first.current.key_id
+    write_sample(folder, ring)
+    assert _verify(folder, "--key", str(pinned)) == 0
+
+
+def test_a_key_that_a_revoked_one_vouches_for_later_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "keys" / "evidence.key"
+    first = sample_keys(tmp_path / "home")
+    thief = tmp_path / "thief" / "keys"
+    thief.mkdir(parents=True)
+    for file in path.parent.glob("evidence.*"):
+        (thief / file.name).write_bytes(file.read_bytes())
+        (thief / file.name).chmod(0o600)
+    forged = rotate_key(thief / "evidence.key", START - timedelta(days=9))
+    ring = revoke_key(path, first.current.key_id, "it leaked", _At(START - timedelta(days=1)))
+    (tmp_path / "ring.json").write_bytes(canonical_json(ring.document()))
+    folder = tmp_path / "WO-1"
+    write_sample(folder, forged)
+
+    assert _verify(folder, "--key", str(tmp_path / "ring.json")) == 4
+    problem = verify_packet(folder, key_files=[tmp_path / "ring.json"]).problems[0]
+    assert "vouches for a key that its ring does not know" in problem
+
+
+def test_a_revocation_that_was_changed_makes_the_ring_unusable(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "keys" / "evidence.key"
+    first = sample_keys(tmp_path / "home")
+    revoke_key(path, first.current.key_id, "it leaked", _At(START))
+    file = path.with_name("evidence.keys.json")
+    whole = json.loads(file.read_bytes())
+    for name in whole["revoked"][0]:
+        changed = json.loads(json.dumps(whole))
+        changed["revoked"][0][name] = "2027" + changed["revoked"][0][name][4:]
+        file.write_bytes(canonical_json(changed))
+        with pytest.raises(ConfigurationError, match="does not prove itself"):
+            load_key_ring(path)
+    file.write_bytes(canonical_json(whole))
+    assert len(load_key_ring(path).revocations) == 1

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agentos import Settings
+from agentos_governance.policies.simulation import list_shadow_refusals
 from tests.agentos_governance.policies.offices import (
     check,
     held,
@@ -154,6 +155,98 @@ async def test_actions_are_counted_with_their_answer(settings: Settings, tmp_pat
             "organisation:few (line 1)"
         }
         assert (await check(office, "Read", paths=["src/app.py"]))["verdict"] == "allow"
+
+
+async def test_an_approval_is_left_where_a_limit_refuses_the_action_after_all(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Issue 3: an approval was lost when the limit then refused."""
+    policy = 'tags: ASK execute IF command MATCHES "git tag*"\nLIMIT calls(Bash) TO 1 PER 60s'
+    repo = make_repository(tmp_path / "repo")
+    async with open_governed(settings, policy) as office:
+        await held(office, repo=repo, contract={"lease_ttl_s": 3600})
+        asked = await check(office, "Bash", command="git tag v1")
+        review = asked["review_id"]
+        decision = {"review_id": review, "verdict": "approve", "reason": "I looked"}
+        await office.call("reviewer", "decide_review", **decision)
+        assert (await check(office, "Bash", command="git status"))["verdict"] == "allow"
+
+        refused = await check(office, "Bash", command="git tag v1")
+        assert (refused["verdict"], refused["rule"]) == ("deny", "organisation:#2 (line 2)")
+        shown = await office.call("reviewer", "get_review", review_id=review)
+        assert shown["state"] == "approved"
+
+        office.clock.advance(61)
+        assert (await check(office, "Bash", command="git tag v1"))["verdict"] == "allow"
+        shown = await office.call("reviewer", "get_review", review_id=review)
+        assert shown["state"] == "used"
+        again = await check(office, "Bash", command="git tag v1")
+        assert again["verdict"] == "ask"
+        assert again["review_id"] != review
+        await office.assert_consistent()
+
+
+async def test_one_approval_admits_one_of_many_actions_at_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    policy = 'ASK execute IF command MATCHES "git tag*"\nLIMIT calls(Bash) TO 50 PER claim'
+    repo = make_repository(tmp_path / "repo")
+    async with open_governed(settings, policy) as office:
+        await held(office, repo=repo)
+        review = (await check(office, "Bash", command="git tag v1"))["review_id"]
+        decision = {"review_id": review, "verdict": "approve", "reason": "I looked"}
+        await office.call("reviewer", "decide_review", **decision)
+        answers = await asyncio.gather(
+            *(check(office, "Bash", command="git tag v1") for _ in range(6))
+        )
+        assert Counter(answer["verdict"] for answer in answers) == {"allow": 1, "ask": 5}
+        used = await office.kernel.database.fetch_value("select used from governance.limit_counter")
+        assert used == 1
+        assert len(await office.events(type="approval.used")) == 1
+
+
+async def test_limits_in_shadow_count_exactly_what_is_admitted_and_refuse_nothing(
+    settings: Settings,
+) -> None:
+    """Issue 3: shadow mode shows what would be refused, limits included."""
+    write_policy(settings, "few: LIMIT calls(read_note) TO 7 PER claim", "a.shadow.policy")
+    async with open_governed(settings, "LIMIT calls(read_note) TO 30 PER claim") as office:
+        await held(office)
+        assert await _many(office, 40) == 30
+        events = [
+            event["data"]["decision"]["shadow"][0]
+            for event in await office.events(type="call.allowed")
+            if event["data"]["tool"] == "read_note"
+        ]
+        full = [said for said in events if said["effect"] == "deny"]
+        assert (len(events), len(full)) == (30, 23)
+        assert {said["limit"] for said in full} == {"organisation/a.shadow.policy:few (line 1)"}
+        rows = await office.kernel.database.fetch(
+            "select used from governance.limit_counter order by 1"
+        )
+        assert [row["used"] for row in rows] == [7, 30]
+        _, refusals = await list_shadow_refusals(office.kernel, work_order=None, since=None)
+        assert len(refusals) == 23
+        assert refusals[0].rules == ["organisation/a.shadow.policy:few (line 1)"]
+        await office.assert_consistent()
+
+
+async def test_when_one_limit_in_shadow_is_full_no_other_in_shadow_counts(
+    settings: Settings, tmp_path: Path
+) -> None:
+    shadow = (
+        'two: LIMIT calls(any) TO 2 PER claim IF tool == "Bash"\nLIMIT calls(Bash) TO 9 PER claim'
+    )
+    write_policy(settings, shadow, "a.shadow.policy")
+    async with open_governed(settings) as office:
+        await held(office, repo=make_repository(tmp_path / "repo"))
+        for _ in range(5):
+            assert (await check(office, "Bash", command="git status"))["verdict"] == "allow"
+        rows = await office.kernel.database.fetch("select used from governance.limit_counter")
+        assert [row["used"] for row in rows] == [2, 2]
+        decision = await last_decision(office, "action.judged")
+        assert decision["effect"] == "allow"
+        assert decision["shadow"][0]["limit"] == "organisation:two (line 1)"
 
 
 async def _process(settings: Settings, **job: Any) -> asyncio.subprocess.Process:

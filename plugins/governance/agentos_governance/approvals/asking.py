@@ -8,7 +8,6 @@ with its id; the identical call, made again after the approval, uses it up.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from agentos import (
@@ -23,10 +22,11 @@ from agentos import (
 )
 from agentos_governance.approvals.binding import Binding, Subject, bind
 from agentos_governance.approvals.events import approval_stream, sql
+from agentos_governance.approvals.lifetime import ApprovalLifetime
 from agentos_governance.authority.mandate import Mandate
 
-DECIDE_WITHIN_S = 24 * 3600
-"""How long a question waits, and how long a rejection answers the same question."""
+Use = Callable[[Transaction], Awaitable[None]]
+"""Uses an approval up; ApprovalRequiredError where another call was first."""
 MAX_PENDING = 50
 """Questions of one worker under one work order that wait at once."""
 MAX_SHOWN_BYTES = 64 * 1024
@@ -44,14 +44,16 @@ async def ask(
     determining: Sequence[Mapping[str, Any]] = (),
     subject: Subject | None = None,
     leads_to: Sequence[str] = (),
+    uses: list[Use] | None = None,
 ) -> Verdict:
     """Allow where an unused approval of this very call exists; else ask.
 
     `mandate` names the contracts that bind; `determining` are the rules with their values, for
-    the person who decides; `leads_to` is what the call touches, links followed. The approval is used up in the transaction that admits the call, so at
-    most once, in whatever process, and not by a call that is refused after all. `subject` is set
-    where `call` only asks about an action: the answer uses the approval up at once. Call it
-    before the call's own transaction begins, since it commits one of its own.
+    the person who decides; `leads_to` is what the call touches, links followed. The approval is
+    used up in the transaction that admits the call, so at most once, in whatever process, and not
+    by a call that is refused after all: `uses` gets what that transaction must await, by default
+    `call.admissions`. `subject` is set where `call` only asks about an action. Call it before the
+    call's own transaction begins, since it commits one of its own.
     """
     binding = bind(call, subject, mandate, policy_hash, leads_to)
     version = mandate.own.contract.version if mandate is not None else None
@@ -66,7 +68,8 @@ async def ask(
     transaction = await call.kernel.open_transaction()
     try:
         question = _Question(rule, reason, version, determining)
-        verdict = await _decide(transaction, call, binding, question)
+        uses = call.admissions if uses is None else uses
+        verdict = await _decide(transaction, call, binding, question, uses)
         await transaction.commit()
     except BaseException:
         await transaction.rollback()
@@ -102,16 +105,17 @@ class _Question:
 
 
 async def _decide(
-    transaction: Transaction, call: ToolCall, binding: Binding, question: _Question
+    transaction: Transaction,
+    call: ToolCall,
+    binding: Binding,
+    question: _Question,
+    uses: list[Use],
 ) -> Verdict:
     await transaction.execute(sql.lock_binding, binding.key)
     row = await transaction.fetch_row(sql.find_by_binding, binding.key)
     is_current = row is not None and row["expires_at"] > call.now()
     if row is not None and is_current and row["state"] == "approved":
-        if binding.is_action:
-            await transaction.append(_used(call, binding, row["id"]))
-        else:
-            call.admissions.append(_use_on_admission(call, binding, row["id"], question))
+        uses.append(_use_on_admission(call, binding, row["id"], question))
         return Verdict.allow(f"approval:{row['id']}", contract_version=question.version)
     if row is not None and is_current and row["state"] == "pending":
         return question.refused_until(row["id"], "waits for a decision")
@@ -127,9 +131,7 @@ async def _decide(
     return await _request(transaction, call, binding, question)
 
 
-def _use_on_admission(
-    call: ToolCall, binding: Binding, review_id: str, question: _Question
-) -> Callable[[Transaction], Awaitable[None]]:
+def _use_on_admission(call: ToolCall, binding: Binding, review_id: str, question: _Question) -> Use:
     async def use(transaction: Transaction) -> None:
         await transaction.execute(sql.lock_binding, binding.key)
         row = await transaction.fetch_row(sql.find_by_binding, binding.key)
@@ -185,7 +187,8 @@ def _requested(call: ToolCall, binding: Binding, question: _Question, review_id:
             "rule": question.rule,
             "reason": question.reason,
             "determining": question.determining,
-            "expires_at": format_time(call.now() + timedelta(seconds=DECIDE_WITHIN_S)),
+            # A rejection answers the same question until then as well.
+            "expires_at": format_time(call.now() + call.service(ApprovalLifetime).duration),
         },
     )
 

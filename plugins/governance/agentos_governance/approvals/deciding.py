@@ -6,7 +6,7 @@ is decided under the lock of the approval's row. Locks go work order, approval, 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from agentos import (
@@ -20,12 +20,10 @@ from agentos import (
     format_time,
 )
 from agentos_governance.approvals.events import approval_stream, sql
+from agentos_governance.approvals.lifetime import ApprovalLifetime
 from agentos_governance.authority.mandate import ENDED_STATES
-from agentos_governance.authority.persons import keys_behind, keys_of_workers
+from agentos_governance.authority.persons import keys_behind, keys_of_makers
 from agentos_governance.orders import Reader, contract_of, get_order
-
-USE_WITHIN_S = 24 * 3600
-"""How long an approval may be used."""
 
 Decision = Literal["approve", "reject"]
 _STATES: dict[Decision, str] = {"approve": "approved", "reject": "rejected"}
@@ -82,12 +80,13 @@ def _require_pending(call: ToolCall, row: Any) -> None:
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any) -> None:
     keys = await keys_behind(reader, (row["worker"], row["person"]))
     if row["work_order"] is not None:
-        keys |= await keys_of_workers(reader, row["work_order"])
+        keys |= await keys_of_makers(reader, row["work_order"])
         await _require_person(call, await get_order(reader, row["work_order"]))
     decider = await keys_behind(reader, (call.principal.answerable, call.principal.name))
     if not keys.isdisjoint(decider):
         raise CallRefusedError(
-            f"{call.principal.answerable} asked for {row['id']} or worked on its work order; "
+            f"{call.principal.answerable} asked for {row['id']}, or planned or worked on its work "
+            "order; "
             "nobody approves their own call",
             rule="four_eyes",
             remedy="ask somebody else to decide",
@@ -114,7 +113,7 @@ def _decided(call: ToolCall, row: Any, decision: Decision, reason: str) -> NewEv
         "arguments_sha256": row["arguments_sha256"],
     }
     if decision == "approve":
-        data["expires_at"] = format_time(call.now() + timedelta(seconds=USE_WITHIN_S))
+        data["expires_at"] = format_time(call.now() + call.service(ApprovalLifetime).duration)
     return NewEvent(
         approval_stream(row["work_order"], row["worker"]),
         f"approval.{_STATES[decision]}",

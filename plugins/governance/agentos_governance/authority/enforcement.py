@@ -39,8 +39,11 @@ from agentos_governance.orders import sql
 from agentos_governance.policies.enforcing import narrow
 from agentos_governance.policies.history import capability_of_tool
 from agentos_governance.projections import work_order_stream
+from agentos_governance.workspace.paths import PathResolver
 
 FACTS = "governance"
+_COLLECTIONS = (list, tuple, set, frozenset)
+_PATHS = (str, PurePath)
 NO_HEARTBEAT = frozenset({"claim_work_order"})
 """A restarted worker that asks for work must not keep alive what it has forgotten that it holds."""
 JUDGED_BY_THEMSELVES = frozenset({"check_action"})
@@ -66,16 +69,35 @@ class HeldOrder:
         """The work order's own contract."""
         return self.mandate.own.contract
 
-    def judge(self, action: Action, now: datetime) -> Judgement:
+    @property
+    def told(self) -> tuple[str, str, str | None, str | None, str, int]:
+        """What policies are told of the work order."""
+        version = self.mandate.grants[0].contract.version
+        return (self.id, self.phase, self.repo, self.branch, version, self.epoch)
+
+    def resolver(self) -> PathResolver | None:
+        """What tells where paths lead, for all who judge one call; None without a workspace."""
+        return PathResolver(self.workspace) if self.workspace is not None else None
+
+    def judge(
+        self, action: Action, now: datetime, resolver: PathResolver | None = None
+    ) -> Judgement:
         """What the contract and those of all ancestors say to an action."""
-        if self.workspace is not None and self.workspace.is_symlink():
+        resolver = resolver or self.resolver()
+        if resolver is not None and resolver.starts_at_link:
             return Judgement(
                 "deny",
                 "workspace",
                 "the workspace is a link; it must be the folder that the claim made",
                 "claim the work order again, which makes the folder again",
             )
-        return self.mandate.judge(action, now, self.workspace, has_repository=self.repo is not None)
+        return self.mandate.judge(
+            action,
+            now,
+            self.workspace,
+            has_repository=self.repo is not None,
+            resolver=resolver,
+        )
 
 
 def authorizer_for(tool: Tool) -> Authorizer:
@@ -94,11 +116,12 @@ def authorizer_for(tool: Tool) -> Authorizer:
         elif is_refused:
             await _refuse_lost(call)
         action = action_of(call)
+        resolver = held.resolver() if held is not None else None
         if held is not None and not protocol:
-            verdict = judge_call(call, held, action)
+            verdict = judge_call(call, held, action, resolver)
         if verdict.effect is Effect.DENY or tool.name in JUDGED_BY_THEMSELVES:
             return verdict
-        return await narrow(call, held, verdict, action, is_protocol=protocol)
+        return await narrow(call, held, verdict, action, is_protocol=protocol, resolver=resolver)
 
     return Authorizer(decide, judge_replay)
 
@@ -109,9 +132,11 @@ def held_order(call: ToolCall) -> HeldOrder | None:
     return held
 
 
-def judge_call(call: ToolCall, held: HeldOrder, action: Action) -> Verdict:
+def judge_call(
+    call: ToolCall, held: HeldOrder, action: Action, resolver: PathResolver | None = None
+) -> Verdict:
     """What the contract of a held work order says to a tool call."""
-    judgement = held.judge(action, call.now())
+    judgement = held.judge(action, call.now(), resolver)
     version = judgement.contract_version or held.contract.version
     if judgement.is_allowed:
         return Verdict.allow(judgement.rule, contract_version=version)
@@ -135,8 +160,11 @@ def _paths_of(call: ToolCall) -> list[str]:
     paths: list[str] = []
     for name in call.tool.paths:
         value = getattr(call.parameters, name)
-        for path in value if isinstance(value, list | tuple | set | frozenset) else [value]:
-            if isinstance(path, str | PurePath):
+        if type(value) is str:
+            paths.append(value)
+            continue
+        for path in value if isinstance(value, _COLLECTIONS) else (value,):
+            if isinstance(path, _PATHS):
                 paths.append(str(path))
             elif path is not None:
                 raise InvalidArgumentError(f"argument `{name}` holds a path that is not text")
@@ -168,7 +196,7 @@ async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     )
     living = [row for row in rows if row["expires_at"] > call.now()]
     if len(living) == 1:
-        return await _held(call, living[0])
+        return await held_from(call, living[0])
     if protocol:
         return None
     if living:
@@ -195,7 +223,8 @@ async def _refuse_lost(call: ToolCall) -> None:
         )
 
 
-async def _held(call: ToolCall, row: Any) -> HeldOrder:
+async def held_from(call: ToolCall, row: Any) -> HeldOrder:
+    """What a row of `find_held_orders` says, with the contracts above it."""
     contract = contracts.get(row["contract_version"], row["contract"])
     own = Grant(
         row["id"],
@@ -224,14 +253,19 @@ async def _held(call: ToolCall, row: Any) -> HeldOrder:
 def _knows_what_it_holds(call: ToolCall, held: HeldOrder, protocol: bool) -> bool:
     """Whether a call says that its worker still works on what it holds.
 
-    Work under the contract does, what is written to the own work order, and whatever names it. A
-    restarted worker that only looks around, at lists above all, must not keep alive what it has
-    forgotten: nobody else could go on with it.
+    Work under the contract does, what is written to the own work order, and what else writes and
+    names it. Reading does not, also what names it: a restarted worker that looks around, or at an
+    id that it found somewhere, must not keep alive what it has forgotten; nobody else could go on
+    with it. Who shows the epoch of its claim (`_meta["agentos/epoch"]`) has not forgotten.
     """
     if call.tool.name in NO_HEARTBEAT:
         return False
+    if not protocol or OWN_WORK_ORDER in call.tool.writes:
+        return True
+    if call.claims.get("epoch") == str(held.epoch):
+        return True
     named = (call.work_order, call.arguments.get("work_order"), call.arguments.get("parent"))
-    return not protocol or OWN_WORK_ORDER in call.tool.writes or held.id in named
+    return not call.tool.is_read_only and held.id in named
 
 
 async def _enter(call: ToolCall, held: HeldOrder, *, renews: bool) -> None:

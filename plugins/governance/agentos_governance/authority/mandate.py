@@ -16,6 +16,7 @@ from agentos_governance.contracts.actions import Action
 from agentos_governance.contracts.compiled import ContractCache
 from agentos_governance.contracts.judgement import CompiledContract, Judgement
 from agentos_governance.orders import Reader
+from agentos_governance.workspace.paths import PathResolver
 
 MAX_ANCESTORS = 8
 ENDED_STATES = frozenset({"completed", "failed", "cancelled"})
@@ -37,7 +38,13 @@ class Grant:
     """Where the policy of the repository is read; None before the first claim."""
 
     def judge(
-        self, action: Action, now: datetime, workspace: Path | None, *, has_repository: bool
+        self,
+        action: Action,
+        now: datetime,
+        workspace: Path | None,
+        *,
+        has_repository: bool,
+        resolver: PathResolver | None = None,
     ) -> Judgement:
         """The contract's judgement; once its wall-clock time is used up, no."""
         limit_s = self.contract.contract.wall_clock_s
@@ -49,7 +56,9 @@ class Grant:
                 f"{self.work_order} has used its {limit_s} s of wall-clock time",
                 "submit what is done, or stand down",
             )
-        return self.contract.judge(action, workspace, has_repository=has_repository)
+        return self.contract.judge(
+            action, workspace, has_repository=has_repository, resolver=resolver
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class Mandate:
         workspace: Path | None = None,
         *,
         has_repository: bool = True,
+        resolver: PathResolver | None = None,
     ) -> Judgement:
         """The own contract's judgement, unless an ancestor has ended or its contract refuses.
 
@@ -92,12 +102,16 @@ class Mandate:
         """
         # A child without a repository must not be judged by text where its parent is by files.
         has_repository = has_repository or any(grant.repo is not None for grant in self.ancestors)
-        own = self.own.judge(action, now, workspace, has_repository=has_repository)
+        if resolver is None and workspace is not None:
+            resolver = PathResolver(workspace)
+        own = self.own.judge(
+            action, now, workspace, has_repository=has_repository, resolver=resolver
+        )
         if not own.is_allowed:
             return _said_by(self.own, own)
         for grant in self.ancestors:
             refusal = _ended(grant) or grant.judge(
-                action, now, workspace, has_repository=has_repository
+                action, now, workspace, has_repository=has_repository, resolver=resolver
             )
             if not refusal.is_allowed:
                 reason = f"{grant.work_order}, above {self.own.work_order}: {refusal.reason}"

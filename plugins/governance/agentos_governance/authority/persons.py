@@ -68,6 +68,13 @@ async def keys_of_workers(reader: Reader, work_order: str) -> set[str]:
     return await keys_behind(reader, [n for row in rows for n in (row["worker"], row["person"])])
 
 
+async def keys_of_makers(reader: Reader, work_order: str) -> set[str]:
+    """Those keys, and the keys of everybody who planned it: made or amended it, or one above it."""
+    rows = await reader.fetch(_sql.list_planners_behind, work_order)
+    planners = await keys_behind(reader, (row["planner"] for row in rows))
+    return planners | await keys_of_workers(reader, work_order)
+
+
 async def keys_apart(reader: Reader, work_order: str) -> set[str]:
     """The keys of everybody whom `not_by_orders` keeps from the work order."""
     rows = await reader.fetch(_sql.list_workers_apart, work_order)

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 Capability = Literal["read", "write", "execute", "network"]
@@ -97,21 +98,32 @@ def capabilities_of(action: Action) -> frozenset[Capability]:
 
     An unknown tool with paths and no declared capability counts as writing them.
     """
-    known = KNOWN_TOOLS.get(action.tool)
+    return _capabilities(
+        action.tool, action.capability, action.command is not None, bool(action.paths)
+    )
+
+
+@lru_cache(4096)
+def _capabilities(
+    tool: str, declared: Capability | None, has_command: bool, has_paths: bool
+) -> frozenset[Capability]:
+    known = KNOWN_TOOLS.get(tool)
     found = {known.capability} if known else set()
-    if action.capability is not None:
-        found.add(action.capability)
-    if action.command is not None and (known is None or not known.patch_arguments):
+    if declared is not None:
+        found.add(declared)
+    if has_command and (known is None or not known.patch_arguments):
         found.add("execute")
-    if action.paths and not found & {"read", "write"}:
+    if has_paths and not found & {"read", "write"}:
         found.add("write")
     return frozenset(found)
 
 
 def paths_of(action: Action) -> list[str]:
     """The action's declared paths and those in a known tool's arguments, each once, in order."""
-    paths = list(action.paths)
     known = KNOWN_TOOLS.get(action.tool)
+    if known is None and len(action.paths) <= 1:
+        return list(action.paths)
+    paths = list(action.paths)
     arguments = action.args or {}
     if known is not None:
         paths += [arguments[name] for name in known.path_arguments if _is_text(arguments, name)]

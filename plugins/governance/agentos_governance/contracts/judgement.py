@@ -26,12 +26,15 @@ from agentos_governance.contracts.command_judgement import CommandRules
 from agentos_governance.contracts.forbidden import ForbiddenActions
 from agentos_governance.contracts.globs import compile_globs, compile_roots
 from agentos_governance.contracts.model import Contract, contract_digest
-from agentos_governance.workspace.paths import Place
+from agentos_governance.workspace.paths import PathResolver, Place
 
 MAX_PATHS = 200
 MAX_PATH_CHARACTERS = 32 * 1024
 """Of all paths of one action together."""
 _CACHED_TOOL_JUDGEMENTS = 4096
+_CACHED_PATH_JUDGEMENTS = 128
+_SHORT = 400
+"""Characters of paths whose judgement is kept, so that 1,000 contracts stay small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,16 @@ class CompiledContract:
         self._forbidden = ForbiddenActions(contract.forbidden_actions)
         self._is_inside_roots = compile_roots(contract.allowed_roots)
         self._commands = CommandRules(contract, self._forbidden)
+        self._judge_short_path = lru_cache(_CACHED_PATH_JUDGEMENTS)(self._judge_path)
         self._judge_tool = lru_cache(_CACHED_TOOL_JUDGEMENTS)(self._judge_tool_uncached)
 
     def judge(
-        self, action: Action, workspace: Path | None = None, *, has_repository: bool = True
+        self,
+        action: Action,
+        workspace: Path | None = None,
+        *,
+        has_repository: bool = True,
+        resolver: PathResolver | None = None,
     ) -> Judgement:
         """The verdict on one action; never raises for what a client can send.
 
@@ -83,7 +92,7 @@ class CompiledContract:
         if not paths and "execute" not in capabilities and "write" not in capabilities:
             return on_tool
         try:
-            place = Place(workspace, is_strict=has_repository)
+            place = Place(workspace, is_strict=has_repository, resolver=resolver)
             return self._judge_targets(action, capabilities, paths, place) or on_tool
         except CallRefusedError as refusal:
             return Judgement("deny", refusal.rule, refusal.message, refusal.remedy)
@@ -141,7 +150,9 @@ class CompiledContract:
         # a moment, keep the event loop from getting it.
         resolved = [place.resolve(path, for_write=for_write, cwd=action.cwd) for path in paths]
         for path, relative in zip(paths, resolved, strict=True):
-            judgement = self._judge_path(action, for_write, path, relative)
+            is_short = len(path) + len(relative) <= _SHORT
+            judge_path = self._judge_short_path if is_short else self._judge_path
+            judgement = judge_path(action.tool, action.server, for_write, path, relative)
             if not judgement.is_allowed:
                 return judgement
         if "execute" in capabilities:
@@ -153,8 +164,10 @@ class CompiledContract:
             judgement = Judgement("allow", rule, "every command in it is allowed")
         return judgement
 
-    def _judge_path(self, action: Action, for_write: bool, path: str, relative: str) -> Judgement:
-        names = tool_names(action.tool, action.server)
+    def _judge_path(
+        self, tool: str, server: str | None, for_write: bool, path: str, relative: str
+    ) -> Judgement:
+        names = tool_names(tool, server)
         capability = "write" if for_write else "read"
         spellings = {relative, path}
         subjects = [f"{name}:{text}" for name in (*names, capability) for text in spellings]

@@ -99,8 +99,11 @@ class _Command:
     paths: tuple[str, ...] = ()
 
 
-def compute_risk(subject: RiskSubject) -> Risk:
-    """The score of a call, 0 to 1, rounded to 3 decimals, and each factor's contribution w v."""
+def compute_risk(subject: RiskSubject, further: Sequence[tuple[str, float]] = ()) -> Risk:
+    """The score of a call, 0 to 1, rounded to 3 decimals, and each factor's contribution w v.
+
+    `further` are contributions of factors that plugins declare.
+    """
     command = _read_command(subject.command) if subject.command else _Command()
     parts: dict[str, float] = {}
     safe = 1.0
@@ -109,6 +112,9 @@ def compute_risk(subject: RiskSubject) -> Risk:
         if part:
             parts[factor.name] = round(part, 3)
             safe *= 1 - part
+    for name, part in further:
+        parts[name] = round(part, 3)
+        safe *= 1 - part
     return Risk(round(1 - safe, 3), parts)
 
 

@@ -61,6 +61,12 @@ class Locks:
         self._paths = _LockedPaths(settings.paths)
         self._judge = _PathJudge(self._paths, GlobSet(()))
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything at all is locked."""
+        settings = self.settings
+        return bool(settings.tools or settings.paths) or settings.above_usd is not None
+
     def locks_tool(self, names: Sequence[str], max_cost_usd: Decimal | None = None) -> bool:
         """Whether a tool of these names, or of this price, is locked."""
         above = self.settings.above_usd
@@ -127,6 +133,8 @@ def lock_authorizer(tool: Tool) -> Authorizer:
     """The voter that refuses a locked tool or path; it never allows anything by itself."""
 
     async def decide(call: ToolCall) -> Verdict | None:
+        if not call.service(Locks).has_any:
+            return None
         action = Action(
             tool.name,
             capability="write" if tool.writes and tool.paths else "read",

@@ -65,6 +65,8 @@ def verify(
             f"{folder.name}: verified, {outcome.claims} claims, {outcome.files} files, "
             f"key {outcome.key_id}"
         )
+        for note in outcome.notes:
+            typer.echo(f"{folder.name}: {note}", err=True)
     else:
         for problem in outcome.problems:
             typer.echo(f"{folder.name}: {problem}", err=True)
@@ -77,6 +79,7 @@ def _document(outcome: PacketVerification) -> dict[str, object]:
     return {
         "ok": outcome.ok,
         "problems": outcome.problems,
+        "notes": outcome.notes,
         "work_order": predicate.get("work_order") if isinstance(predicate, dict) else None,
         "sha256": outcome.sha256,
         "key_id": outcome.key_id,

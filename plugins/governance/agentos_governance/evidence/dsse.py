@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from agentos import VerificationError
+from agentos import VerificationError, canonical_json
 from agentos_governance.evidence.keys import key_id, raw_public_key
 
 IN_TOTO_PAYLOAD = "application/vnd.in-toto+json"
+_PIECE_BYTES = 3 << 16
+"""A multiple of three, so that the pieces' base64 is that of the whole."""
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -39,6 +43,42 @@ def sign_envelope(
             }
         ],
     }
+
+
+class EncodedPayload:
+    """A large payload, held once, as the bytes that its signature is over."""
+
+    def __init__(self, payload_type: str, chunks: Callable[[], Iterable[bytes]]) -> None:
+        """`chunks` gives the same payload each time: its length stands before it."""
+        size = sum(len(chunk) for chunk in chunks())
+        kind = payload_type.encode("utf-8")
+        self._type = payload_type
+        self._encoded = bytearray(b"DSSEv1 %d %b %d " % (len(kind), kind, size))
+        self._start = len(self._encoded)
+        for chunk in chunks():
+            self._encoded += chunk
+
+    @property
+    def payload(self) -> memoryview:
+        """The payload itself."""
+        return memoryview(self._encoded)[self._start :]
+
+    @property
+    def sha256(self) -> str:
+        """The payload's SHA-256, in hexadecimal."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    def signed_by(self, key: Ed25519PrivateKey) -> Iterator[bytes]:
+        """An envelope around it in canonical JSON, piece by piece."""
+        signature = {
+            "keyid": key_id(raw_public_key(key.public_key())),
+            "sig": base64.b64encode(key.sign(self._encoded)).decode("ascii"),
+        }
+        rest = canonical_json({"payloadType": self._type, "signatures": [signature]})
+        yield b'{"payload":"'
+        for start in range(0, len(self.payload), _PIECE_BYTES):
+            yield base64.b64encode(self.payload[start : start + _PIECE_BYTES])
+        yield b'",' + rest[1:]
 
 
 def envelope_payload(envelope: object, payload_type: str = IN_TOTO_PAYLOAD) -> bytes:

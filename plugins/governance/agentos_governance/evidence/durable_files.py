@@ -22,7 +22,7 @@ def write_durable(path: Path, content: bytes) -> None:
     write_durable_chunks(path, iter([content]))
 
 
-def write_durable_chunks(path: Path, chunks: Iterator[bytes]) -> None:
+def write_durable_chunks(path: Path, chunks: Iterator[bytes | memoryview]) -> None:
     """As `write_durable`, for content that is read piece by piece."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:

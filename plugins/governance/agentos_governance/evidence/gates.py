@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -28,10 +28,12 @@ from agentos_governance.contracts.model import Contract
 from agentos_governance.evidence.blobs import MAX_BLOB_BYTES
 from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
+from agentos_governance.evidence.threads import map_in_threads
 from agentos_governance.views import EvidenceView, GateView
 from agentos_governance.workspace.changes import WorkspaceDiff
 from agentos_governance.workspace.file_reading import read_workspace_file
 from agentos_governance.workspace.scope import findings_outside_roots
+from agentos_governance.workspace.snapshots import IGNORED
 from agentos_governance.workspace.verified_objects import read_file_at
 from agentos_governance.workspace.worktrees import Workspace
 
@@ -46,6 +48,7 @@ _log = structlog.get_logger(__name__)
 class Submission:
     """What gates judge: one work order at the moment it is submitted.
 
+    `evidence` is read piece by piece where there is much of it: iterate it, do not keep it.
     `diff` is None without a workspace, and where it cannot be made; `not_compared` says why.
     """
 
@@ -89,7 +92,7 @@ def _shortened(finding: str) -> str:
 
 async def _required_evidence(submission: Submission) -> list[str]:
     """What the contract requires is there, and the newest of it passes; tests pass in any case."""
-    newest = _newest_by_kind(submission.evidence)
+    newest = await asyncio.to_thread(_newest_by_kind, submission.evidence)
     required = [submission.kinds.requirement(e) for e in submission.contract.evidence_required]
     findings = [
         f"evidence of kind {kind!r} is required and none was recorded"
@@ -100,26 +103,42 @@ async def _required_evidence(submission: Submission) -> list[str]:
     judged |= {kind.name for kind in submission.kinds if kind.is_always_judged}
     for name in sorted(judged & newest.keys()):
         kind = submission.kinds.find(name)
-        for item in newest[name] if kind is not None else ():
+        if kind is not None:
+            findings += await asyncio.to_thread(
+                _all_failures, submission.evidence, newest[name], kind
+            )
+    return findings
+
+
+def _newest_by_kind(evidence: Sequence[EvidenceView]) -> dict[str, _Newest]:
+    newest: dict[str, _Newest] = {}
+    for index, item in enumerate(evidence):
+        before = newest.get(item.kind)
+        if before is None or item.batch is None or before.batch != item.batch:
+            newest[item.kind] = _Newest(index, item.batch)
+    return newest
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """Where the last piece of a kind stands; where it is one of many recorded at once, the first."""
+
+    index: int
+    batch: str | None
+
+
+def _all_failures(
+    evidence: Sequence[EvidenceView], newest: _Newest, kind: EvidenceKind
+) -> list[str]:
+    findings: list[str] = []
+    for index in range(newest.index, len(evidence)):
+        item = evidence[index]
+        if item.kind == kind.name and item.batch == newest.batch:
             findings += _failures(item, kind)
     return findings
 
 
-def _newest_by_kind(evidence: Sequence[EvidenceView]) -> dict[str, list[EvidenceView]]:
-    """The last piece of each kind; where it is one of many recorded at once, all of those."""
-    newest: dict[str, list[EvidenceView]] = {}
-    for item in evidence:
-        before = newest.get(item.kind)
-        if before is not None and item.batch is not None and before[-1].batch == item.batch:
-            before.append(item)
-        else:
-            newest[item.kind] = [item]
-    return newest
-
-
-def _failures(item: EvidenceView, kind: EvidenceKind | None) -> list[str]:
-    if kind is None:
-        return []
+def _failures(item: EvidenceView, kind: EvidenceKind) -> list[str]:
     where = f" {item.path}" if item.path is not None else ""
     if kind.facts and not item.facts:
         # Recorded before the kind was declared, so nobody has looked into it.
@@ -132,10 +151,11 @@ async def _evidence_digests(submission: Submission) -> list[str]:
     workspace = submission.workspace
     if workspace is None:
         return []
-    # A later claim of the same kind about the same file stands in place of the earlier one.
-    current = {(item.kind, item.path): item for item in submission.evidence if item.path}
     differing = await asyncio.to_thread(
-        _find_differing, workspace.path, _compared_blobs(submission), list(current.values())
+        _find_differing,
+        workspace.path,
+        _compared_states(submission),
+        _standing(submission.evidence),
     )
     findings: list[str] = []
     for item, now in differing:
@@ -147,26 +167,40 @@ async def _evidence_digests(submission: Submission) -> list[str]:
     return findings
 
 
-def _compared_blobs(submission: Submission) -> dict[str, str]:
-    """The git blob of every changed file, as it was when the difference was made."""
-    changes = submission.diff.changes if submission.diff is not None else ()
-    return {
-        change.path: change.new_blob
-        for change in changes
-        if change.new_blob is not None and not change.is_symlink
-    }
+def _standing(evidence: Sequence[EvidenceView]) -> Iterator[EvidenceView]:
+    """Newest first: a later claim of a kind about a file stands in place of the earlier ones."""
+    seen: set[bytes] = set()
+    for index in range(len(evidence) - 1, -1, -1):
+        item = evidence[index]
+        if item.path:
+            subject = sha256(f"{item.kind}\n{item.path}".encode()).digest()
+            if subject not in seen:
+                seen.add(subject)
+                yield item
+
+
+def _compared_states(submission: Submission) -> Mapping[str, str] | None:
+    """The git blob of every file with a claim as it was when the difference was made."""
+    return None if submission.diff is None else submission.diff.states
 
 
 def _find_differing(
-    workspace: Path, compared: Mapping[str, str], items: Sequence[EvidenceView]
+    workspace: Path, compared: Mapping[str, str] | None, items: Iterable[EvidenceView]
 ) -> list[tuple[EvidenceView, str]]:
     """The claims whose file is not what was recorded, each with what is there now."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        states = pool.map(partial(_compare_file, workspace, compared), items)
-        return [(item, now) for item, now in zip(items, states, strict=True) if now is not None]
+    states = map_in_threads(partial(_compare_file, workspace, compared), items, THREADS)
+    return [(item, now) for item, now in states if now is not None][::-1]
 
 
-def _compare_file(workspace: Path, compared: Mapping[str, str], item: EvidenceView) -> str | None:
+def _compare_file(
+    workspace: Path, compared: Mapping[str, str] | None, item: EvidenceView
+) -> tuple[EvidenceView, str | None]:
+    return item, _difference(workspace, compared, item)
+
+
+def _difference(
+    workspace: Path, compared: Mapping[str, str] | None, item: EvidenceView
+) -> str | None:
     try:
         relative, content = read_workspace_file(workspace, item.path or "", MAX_BLOB_BYTES)
     except NotFoundError:
@@ -174,8 +208,9 @@ def _compare_file(workspace: Path, compared: Mapping[str, str], item: EvidenceVi
     except (CallRefusedError, InvalidArgumentError) as error:
         return f"cannot be read again: {error.message}"
     if sha256_hex(content) == item.sha256:
-        blob = compared.get(relative)
-        if blob is None or _is_blob(content, blob):
+        # Also what is not changed, or left out: it may have been the base's file for a moment.
+        blob = IGNORED if compared is None else compared.get(relative)
+        if blob == IGNORED or (blob is not None and _is_blob(content, blob)):
             return None
         return "was another file when the changes were compared; submit while nothing writes to it"
     return "has changed since it was recorded; record it again"

@@ -1,7 +1,7 @@
 """Merkle trees as RFC 6962 section 2.1 has them: roots, inclusion proofs, consistency proofs.
 
 Above: packets (over event hashes, and over files). Below: SHA-256. Proofs are verified by
-`verify_packet`, which stands alone. All levels are kept, 64 bytes a leaf.
+`verify_packet`, which stands alone. All levels are kept, packed: 64 bytes a leaf.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from agentos import InvalidArgumentError
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_BYTES = 32
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -31,18 +32,18 @@ class MerkleTree:
     """
 
     def __init__(self, entries: Iterable[bytes]) -> None:
-        level = [leaf_hash(entry) for entry in entries]
-        self.size = len(level)
-        self._levels = [level]
-        while len(level) > 1:
-            pairs = [node_hash(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
-            level = pairs + level[len(level) & ~1 :]
-            self._levels.append(level)
+        leaves = bytearray()
+        for entry in entries:
+            leaves += leaf_hash(entry)
+        self.size = len(leaves) // _BYTES
+        self._levels = [leaves]
+        while len(self._levels[-1]) > _BYTES:
+            self._levels.append(_level_above(self._levels[-1]))
 
     @property
     def root(self) -> bytes:
         """The Merkle tree hash; of no entries, the SHA-256 of nothing."""
-        return self._levels[-1][0] if self.size else EMPTY_ROOT
+        return bytes(self._levels[-1]) if self.size else EMPTY_ROOT
 
     def inclusion_path(self, index: int) -> list[bytes]:
         """The audit path of the entry at `index` (from 0), from the leaf up."""
@@ -51,8 +52,8 @@ class MerkleTree:
         path = []
         for level in self._levels[:-1]:
             sibling = index ^ 1
-            if sibling < len(level):
-                path.append(level[sibling])
+            if sibling * _BYTES < len(level):
+                path.append(_node_at(level, sibling))
             index >>= 1
         return path
 
@@ -87,9 +88,22 @@ class MerkleTree:
         size = end - start
         height = size.bit_length() - 1
         if size == 1 << height and start % size == 0:
-            return self._levels[height][start >> height]
+            return _node_at(self._levels[height], start >> height)
         split = _split(size)
         return node_hash(self._root_of(start, start + split), self._root_of(start + split, end))
+
+
+def _level_above(level: bytearray) -> bytearray:
+    above = bytearray()
+    for at in range(0, len(level) - _BYTES, 2 * _BYTES):
+        above += hashlib.sha256(b"\x01" + level[at : at + 2 * _BYTES]).digest()
+    if len(level) // _BYTES % 2:
+        above += level[-_BYTES:]
+    return above
+
+
+def _node_at(level: bytearray, index: int) -> bytes:
+    return bytes(level[index * _BYTES : (index + 1) * _BYTES])
 
 
 def _split(size: int) -> int:

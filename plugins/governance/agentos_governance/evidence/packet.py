@@ -18,16 +18,17 @@ pins keys learns as well that it is the right one.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from agentos import InvalidArgumentError, KeyRing, canonical_json, sha256_hex
-from agentos_governance.evidence.dsse import sign_envelope
+from agentos_governance.evidence.dsse import IN_TOTO_PAYLOAD, EncodedPayload
 from agentos_governance.evidence.durable_files import (
     file_sha256,
     make_private_folder,
@@ -35,6 +36,7 @@ from agentos_governance.evidence.durable_files import (
     write_durable,
     write_durable_chunks,
 )
+from agentos_governance.evidence.threads import map_in_threads
 from agentos_governance.evidence.verify_packet import (
     CLAIMS_FILE,
     ENVELOPE_FILE,
@@ -95,45 +97,42 @@ def write_packet(
     store = directory / FILES_FOLDER
     make_private_folder(directory)
     make_private_folder(store)
-    with ThreadPoolExecutor(THREADS) as pool:
-        # Consumed one by one: the first error ends it.
-        for _ in pool.map(partial(_store, store, read_file), content.digests):
-            pass
-    _remove_others(store, set(content.digests))
+    for _ in map_in_threads(partial(_store, store, read_file), content.digests, THREADS):
+        pass
+    _remove_others(store, content.digests)
     documents = {
         CLAIMS_FILE: _write_lines(directory / CLAIMS_FILE, content.claims),
         PROOFS_FILE: _write_lines(directory / PROOFS_FILE, content.proofs),
         VERIFIER_FILE: _write_verifier(directory / VERIFIER_FILE),
     }
-    statement = _statement(content, documents, keys)
-    write_durable(directory / STATEMENT_FILE, statement)
-    envelope = canonical_json(sign_envelope(statement, keys.private_key))
-    write_durable(directory / ENVELOPE_FILE, envelope)
+    statement = EncodedPayload(IN_TOTO_PAYLOAD, lambda: _statement(content, documents, keys))
+    write_durable_chunks(directory / STATEMENT_FILE, iter([statement.payload]))
+    write_durable_chunks(directory / ENVELOPE_FILE, statement.signed_by(keys.private_key))
     for folder in (store, directory, directory.parent):
         sync_folder(folder)
-    return PacketSummary(
-        directory, sha256_hex(statement), keys.current.key_id, len(content.digests)
-    )
+    return PacketSummary(directory, statement.sha256, keys.current.key_id, len(content.digests))
 
 
-def _statement(content: PacketContent, documents: Mapping[str, str], keys: KeyRing) -> bytes:
-    named = [*sorted(documents.items()), *((f"{FILES_FOLDER}/{d}", d) for d in content.digests)]
-    return canonical_json(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in named],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": {
-                **content.predicate,
-                "work_order": content.work_order,
-                "signer": {
-                    "key_id": keys.current.key_id,
-                    "public_key": keys.current.public_key,
-                    "chain": [key.document() for key in keys.keys],
-                },
-            },
-        }
-    )
+def _statement(
+    content: PacketContent, documents: Mapping[str, str], keys: KeyRing
+) -> Iterator[bytes]:
+    """The statement in canonical JSON; its subjects, the only part that grows, one by one."""
+    predicate = {
+        **content.predicate,
+        "work_order": content.work_order,
+        "signer": {
+            "key_id": keys.current.key_id,
+            "public_key": keys.current.public_key,
+            "chain": [key.document() for key in keys.keys],
+        },
+    }
+    rest = {"_type": STATEMENT_TYPE, "predicate": predicate, "predicateType": PREDICATE_TYPE}
+    yield canonical_json(rest)[:-1] + b',"subject":['
+    stored = ((f"{FILES_FOLDER}/{digest}", digest) for digest in content.digests)
+    for number, (name, digest) in enumerate(chain(sorted(documents.items()), stored)):
+        subject = canonical_json({"name": name, "digest": {"sha256": digest}})
+        yield b"," + subject if number else subject
+    yield b"]}"
 
 
 def _store(store: Path, read_file: ReadFile, digest: str) -> None:
@@ -165,10 +164,15 @@ def _write_verifier(path: Path) -> str:
     return sha256_hex(source)
 
 
-def _remove_others(store: Path, kept: set[str]) -> None:
+def _remove_others(store: Path, kept: Sequence[str]) -> None:
     """Files of an earlier packet, and parts a killed writer left."""
     for folder in (store, store.parent):
-        for path in folder.iterdir():
-            is_part = path.name.startswith(".") and path.name.endswith(".part")
-            if is_part or (folder is store and path.name not in kept):
-                path.unlink()
+        with os.scandir(folder) as entries:
+            others = [
+                entry.name
+                for entry in entries
+                if (entry.name.startswith(".") and entry.name.endswith(".part"))
+                or (folder is store and entry.name not in kept)
+            ]
+        for name in others:
+            (folder / name).unlink()

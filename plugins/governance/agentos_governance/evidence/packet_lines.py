@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from agentos import Queries, canonical_json, format_time
+from agentos_governance.evidence.digests import SortedDigests
 from agentos_governance.evidence.merkle import MerkleTree
 from agentos_governance.orders import Reader
 from agentos_governance.projections import work_order_stream
@@ -28,19 +29,30 @@ class Trees:
 
     events: MerkleTree
     files: MerkleTree
-    file_index: dict[str, int]
+    file_index: SortedDigests
 
 
 async def event_tree(reader: Reader, work_order: str, size: int) -> MerkleTree:
     """The tree over the hashes of the work order's first `size` events."""
-    rows = await reader.fetch(sql.read_event_hashes, work_order_stream(work_order), size)
-    return await asyncio.to_thread(MerkleTree, [bytes.fromhex(row["hash"]) for row in rows])
+    hashes, after = bytearray(), 0
+    while rows := await reader.fetch(
+        sql.read_event_hashes, work_order_stream(work_order), after, size, PAGE
+    ):
+        for row in rows:
+            hashes += bytes.fromhex(row["hash"])
+        after = rows[-1]["seq"]
+    return await asyncio.to_thread(MerkleTree, _entries(hashes))
 
 
-def file_tree(digests: Sequence[str]) -> tuple[MerkleTree, dict[str, int]]:
+def _entries(hashes: bytearray) -> Iterator[bytes]:
+    for start in range(0, len(hashes), 32):
+        yield bytes(hashes[start : start + 32])
+
+
+def file_tree(digests: Iterable[str]) -> tuple[MerkleTree, SortedDigests]:
     """The tree over the digests of files, which are sorted, and where each stands."""
-    tree = MerkleTree(bytes.fromhex(digest) for digest in digests)
-    return tree, {digest: index for index, digest in enumerate(digests)}
+    index = SortedDigests(digests)
+    return MerkleTree(index.entries()), index
 
 
 async def write_lines(
@@ -85,7 +97,7 @@ def _claim(row: Any, trees: Trees) -> dict[str, Any]:
 
 def _proof(row: Any, trees: Trees) -> dict[str, Any]:
     names = ("position", "stream", "seq", "type", "actor", "data", "prev_hash")
-    index = trees.file_index.get(row["sha256"])
+    index = trees.file_index.find(row["sha256"])
     return {
         "claim": row["id"],
         "event": {**{name: row[name] for name in names}, "at": format_time(row["at"])},

@@ -19,12 +19,13 @@ from agentos_governance.evidence import verify_packet as standalone
 class PacketVerification:
     """The outcome. `ok` without pinned keys means: unchanged since whoever holds the key signed.
 
-    `statement` is None when it cannot be read; `sha256` names the packet; `is_key_pinned` says
+    `statement` is without its subjects, and None when it cannot be read; `sha256` names the packet; `is_key_pinned` says
     that the signer is a pinned key, or one that a pinned key vouches for.
     """
 
     ok: bool
     problems: list[str]
+    notes: list[str]
     statement: dict[str, Any] | None
     sha256: str | None = None
     key_id: str | None = None
@@ -57,6 +58,7 @@ def verify_packet(
     return PacketVerification(
         ok=outcome.ok,
         problems=outcome.problems,
+        notes=outcome.notes,
         statement=outcome.statement,
         sha256=outcome.sha256,
         key_id=outcome.key_id,

@@ -7,18 +7,17 @@ keys. A packet is derived: it can be made again from the database and the blobs 
 from __future__ import annotations
 
 import asyncio
-import base64
 import fcntl
-import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agentos import Event, Kernel, Settings, format_time
+from agentos_governance.evidence import packet_lines
 from agentos_governance.evidence.blobs import BlobStore, iter_blob, open_blob_store
+from agentos_governance.evidence.digests import SortedDigests
 from agentos_governance.evidence.durable_files import make_private_folder
 from agentos_governance.evidence.keys import evidence_keys
 from agentos_governance.evidence.merkle import MerkleTree
@@ -31,7 +30,15 @@ from agentos_governance.evidence.packet_lines import (
     sql,
     write_lines,
 )
-from agentos_governance.evidence.verify_packet import ENVELOPE_FILE, PREDICATE_TYPE
+from agentos_governance.evidence.threads import map_in_threads
+from agentos_governance.evidence.verify_packet import (
+    ENVELOPE_FILE,
+    PREDICATE_TYPE,
+    STATEMENT_FILE,
+    Problem,
+    read_signatures,
+    read_statement,
+)
 from agentos_governance.orders import (
     Reader,
     cost_view,
@@ -108,7 +115,7 @@ async def packet_content(
     row = await get_order(reader, work_order)
     votes = await list_votes(reader, work_order)
     digests = await _stored_digests(reader, settings, work_order, head.seq, diff)
-    files, file_index = await asyncio.to_thread(file_tree, digests)
+    files, digests = await asyncio.to_thread(file_tree, digests)
     events = await event_tree(reader, work_order, head.seq)
     predicate = {
         "title": row["title"],
@@ -139,9 +146,7 @@ async def packet_content(
         "file_tree": tree_document(files),
     }
     # Last, so that nothing can fail while the files of lines are open and nobody holds them.
-    claims, proofs, n_claims = await write_lines(
-        reader, work_order, Trees(events, files, file_index)
-    )
+    claims, proofs, n_claims = await write_lines(reader, work_order, Trees(events, files, digests))
     return PacketContent(work_order, {**predicate, "claims": n_claims}, claims, proofs, digests)
 
 
@@ -169,19 +174,24 @@ async def _stored_digests(
     work_order: str,
     last_seq: int,
     diff: dict[str, Any] | None,
-) -> list[str]:
+) -> SortedDigests:
     """Digests of the evidence and of the patch, sorted; without those whose bytes are not here."""
-    rows = await reader.fetch(sql.list_digests, work_order, last_seq)
-    wanted = {row["sha256"] for row in rows}
-    if diff is not None and diff.get("patch_sha256") is not None:
-        wanted.add(diff["patch_sha256"])
-    return await asyncio.to_thread(_those_stored, open_blob_store(settings), sorted(wanted))
+    patch = None if diff is None else diff.get("patch_sha256")
+    stored, after = SortedDigests(), ""
+    blobs = await asyncio.to_thread(open_blob_store, settings)
+    while rows := await reader.fetch(
+        sql.page_digests, work_order, last_seq, patch, after, packet_lines.PAGE
+    ):
+        wanted = [row["sha256"] for row in rows]
+        for digest in await asyncio.to_thread(_those_stored, blobs, wanted):
+            stored.append(digest)
+        after = wanted[-1]
+    return stored
 
 
 def _those_stored(blobs: BlobStore, digests: Sequence[str]) -> list[str]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        is_stored = pool.map(blobs.has, digests)
-        return [digest for digest, stored in zip(digests, is_stored, strict=True) if stored]
+    is_stored = map_in_threads(blobs.has, digests, THREADS)
+    return [digest for digest, stored in zip(digests, is_stored, strict=True) if stored]
 
 
 async def find_event(
@@ -204,11 +214,13 @@ def is_packet_after(settings: Settings, work_order: str, event_hash: str) -> boo
     One of an older form is as good as none.
     """
     try:
-        envelope = json.loads((packet_folder(settings, work_order) / ENVELOPE_FILE).read_bytes())
-        statement = json.loads(base64.b64decode(envelope["payload"]))
-        head = statement["predicate"]["event_head"]
-        return bool(head["hash"] == event_hash and statement["predicateType"] == PREDICATE_TYPE)
-    except (OSError, ValueError, KeyError, TypeError):
+        folder = packet_folder(settings, work_order)
+        statement = read_statement(folder / STATEMENT_FILE)
+        read_signatures(folder / ENVELOPE_FILE, statement.content)
+        head = statement.document["predicate"]["event_head"]
+        kind = statement.document["predicateType"]
+        return bool(head["hash"] == event_hash and kind == PREDICATE_TYPE)
+    except (Problem, KeyError, TypeError):
         return False
 
 

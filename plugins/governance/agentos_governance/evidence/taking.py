@@ -6,24 +6,34 @@ once: what is hashed is what is examined and stored.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agentos import InvalidArgumentError, LimitExceededError, NotFoundError, redact_text
+from agentos import (
+    InvalidArgumentError,
+    LimitExceededError,
+    NotFoundError,
+    canonical_json,
+    redact_text,
+)
 from agentos_governance.contracts.globs import compile_glob
 from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
 from agentos_governance.evidence.kinds import EvidenceKinds, Fact
+from agentos_governance.evidence.threads import map_in_threads
 from agentos_governance.workspace.file_reading import read_workspace_file
 from agentos_governance.workspace.paths import refuse_git_internals, resolve_path
 
 THREADS = 4
 """At most so many files are in memory at once, each of at most MAX_BLOB_BYTES."""
 MAX_DEPTH = 64
+_IN_MEMORY_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +64,60 @@ class Taker:
         facts = examine(self.kinds, self.kind, self.required, content)
         return TakenFile(relative, self.blobs.put(content), len(content), facts)
 
-    def take_all(self, paths: Sequence[str]) -> list[TakenFile]:
-        """Many files, in their order; the first that cannot be taken refuses all of them."""
-        with ThreadPoolExecutor(THREADS) as pool:
-            try:
-                return list(pool.map(partial(_named, self.take), paths))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+    def take_all(self, paths: Sequence[str]) -> TakenFiles:
+        """Many files, in their order; the first that cannot be taken refuses all of them.
+
+        InvalidArgumentError where two paths lead to one file. The caller closes what it gets.
+        """
+        taken = TakenFiles()
+        try:
+            for file in map_in_threads(partial(_named, self.take), paths, THREADS):
+                taken.add(file)
+        except BaseException:
+            taken.close()
+            raise
+        return taken
+
+
+class TakenFiles:
+    """Many taken files, kept on disk until they are recorded; whoever gets one closes it."""
+
+    def __init__(self) -> None:
+        self._lines = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - see close
+        self._paths: set[bytes] = set()
+        self._manifest = hashlib.sha256(b"[")
+        self.size_bytes = 0
+
+    def add(self, file: TakenFile) -> None:
+        """InvalidArgumentError where its path is there already."""
+        path = hashlib.sha256(file.path.encode("utf-8", "surrogatepass")).digest()[:16]
+        if path in self._paths:
+            raise InvalidArgumentError("argument `paths` names a file twice")
+        pair = canonical_json([file.path, file.sha256])
+        self._manifest.update(b"," + pair if self._paths else pair)
+        self._paths.add(path)
+        self.size_bytes += file.size_bytes
+        fields = (file.path, file.sha256, file.size_bytes, file.facts)
+        self._lines.write(json.dumps(fields).encode("ascii") + b"\n")
+
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the canonical JSON list of [path, sha256]."""
+        manifest = self._manifest.copy()
+        manifest.update(b"]")
+        return manifest.hexdigest()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._lines.close()
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[TakenFile]:
+        self._lines.seek(0)
+        for line in self._lines:
+            yield TakenFile(*json.loads(line))
 
 
 def read_evidence_file(

@@ -12,8 +12,10 @@ import argparse
 import base64
 import binascii
 import hashlib
+import itertools
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -52,9 +54,16 @@ KEY_FIELDS = ("key_id", "public_key", "not_before", "previous", "signature")
 
 MAX_STATEMENT_BYTES = 64 << 20
 MAX_LINE_BYTES = 4 << 20
+MAX_SIGNATURES_BYTES = 1 << 16
 MAX_KEYS = 1_000
 MAX_PROBLEMS = 1_000
 EXIT_DOES_NOT_VERIFY = 4
+
+_SUBJECTS = b',"subject":['
+_SUBJECT = re.compile(rb'\{"digest":\{"sha256":"([0-9a-f]{64})"\},"name":"([!#-\[\]-~]+)"\}')
+_ENVELOPE_START = b'{"payload":"'
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PIECE_BYTES = 3 << 16
 
 
 class Problem(Exception):
@@ -66,7 +75,10 @@ class Outcome:
     """What was found. `ok` without pinned keys means: unchanged since the signer signed it."""
 
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is no problem, and whoever relies on the packet should know."""
     statement: dict[str, Any] | None = None
+    """Without its subjects, which are read one by one."""
     sha256: str | None = None
     key_id: str | None = None
     is_key_pinned: bool = False
@@ -86,10 +98,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pin:
-    """A key somebody trusts, and until when it signed; `None` is without an end."""
+    """A key somebody trusts, until when it signed, and since when it is not believed, if at all."""
 
     key_id: str
     not_after: str | None = None
+    revoked_at: str | None = None
+    reason: str = ""
 
 
 def check_packet(
@@ -100,24 +114,23 @@ def check_packet(
     With `pins`, the signer must be one of them, or be vouched for by one through its rotations.
     `earlier` is the statement of an earlier packet of the same work order, which this must continue.
     """
-    outcome = Outcome()
-    names = _names(folder, outcome)
+    outcome, kept = Outcome(), Digests()
     try:
-        statement, content = _document(folder / STATEMENT_FILE)
-        outcome.statement, outcome.sha256 = statement, hashlib.sha256(content).hexdigest()
-        envelope, _ = _document(folder / ENVELOPE_FILE)
-        predicate = _predicate(statement)
+        statement = read_statement(folder / STATEMENT_FILE)
+        outcome.statement = statement.document
+        outcome.sha256 = hashlib.sha256(statement.content).hexdigest()
+        predicate = _predicate(statement.document)
     except Problem as problem:
         outcome.add(str(problem))
         return outcome
     checks: list[Callable[[], None]] = [
-        lambda: _check_signature(predicate, content, envelope, pins, outcome),
-        lambda: _check_form(statement, predicate),
-        lambda: _check_subjects(folder, statement, names, outcome),
-        lambda: _check_files(predicate, names),
+        lambda: _check_signature(statement, folder / ENVELOPE_FILE, pins, outcome),
+        lambda: _check_form(statement.document, predicate),
+        lambda: _check_subjects(folder, statement, kept, outcome),
+        lambda: _check_files(predicate, kept),
         lambda: _check_tree(predicate),
         lambda: _check_earlier(predicate, earlier),
-        lambda: _check_claims(folder, predicate, names, outcome),
+        lambda: _check_claims(folder, predicate, kept, outcome),
     ]
     for check in checks:
         try:
@@ -175,12 +188,91 @@ def _open(path: Path) -> int:
     return descriptor
 
 
-def _document(path: Path) -> tuple[dict[str, Any], bytes]:
+@dataclass(frozen=True)
+class Statement:
+    """A statement as it was signed, read without making an object of each of its subjects."""
+
+    encoded: bytearray
+    """What the signature is over: the DSSE pre-authentication encoding."""
+    start: int
+    """Where the statement begins in it."""
+    subjects_at: int
+    """Where its first subject begins."""
+    document: dict[str, Any]
+    """The rest of it."""
+
+    @property
+    def content(self) -> memoryview:
+        """The bytes of the statement."""
+        return memoryview(self.encoded)[self.start :]
+
+    def subjects(self) -> Iterator[tuple[str, str]]:
+        """Name and SHA-256 of each subject; Problem where one is not in canonical JSON."""
+        at, end = self.subjects_at, len(self.encoded) - 2
+        if self.encoded[end:] != b"]}":
+            raise Problem(f"{STATEMENT_FILE} does not end with its subjects")
+        while at < end:
+            found = _SUBJECT.match(self.encoded, at, end)
+            if found is None:
+                raise Problem("a subject has another form")
+            yield found[2].decode("ascii"), found[1].decode("ascii")
+            at = found.end()
+            if at < end:
+                if self.encoded[at] != ord(",") or at + 1 == end:
+                    raise Problem("a subject has another form")
+                at += 1
+
+
+def read_statement(path: Path) -> Statement:
+    """Memory is that of the file, once: a packet may hold a subject for each of many files."""
     with os.fdopen(_open(path), "rb") as file:
-        content = file.read(MAX_STATEMENT_BYTES + 1)
-    if len(content) > MAX_STATEMENT_BYTES:
-        raise Problem(f"{path.name} is larger than {MAX_STATEMENT_BYTES} bytes")
-    return parse(content, path.name), content
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_STATEMENT_BYTES:
+            raise Problem(f"{path.name} is larger than {MAX_STATEMENT_BYTES} bytes")
+        kind = b"DSSEv1 %d %b %d " % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), size)
+        start = len(kind)
+        encoded = bytearray(start + size)
+        encoded[:start] = kind
+        with memoryview(encoded) as view:
+            n_read = file.readinto(view[start:])
+        if n_read != size or file.read(1):
+            raise Problem(f"{path.name} changes while it is read")
+    # Names of subjects hold no quotation mark, so the last place is the only one that can be it.
+    at = encoded.rfind(_SUBJECTS)
+    if at < start:
+        raise Problem(f"{path.name} is no statement with subjects in canonical JSON")
+    document = parse(bytes(encoded[start:at]) + b"}", path.name)
+    if set(document) != {"_type", "predicate", "predicateType"}:
+        raise Problem(f"{path.name} lacks members of a statement, or has others")
+    return Statement(encoded, start, at + len(_SUBJECTS), document)
+
+
+class Digests:
+    """SHA-256 digests in ascending order, 32 bytes each."""
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._packed) // 32
+
+    def __getitem__(self, index: int) -> bytes:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return bytes(self._packed[32 * index : 32 * index + 32])
+
+    def __contains__(self, digest: bytes) -> bool:
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self[middle] < digest else (low, middle)
+        return low < len(self) and self[low] == digest
+
+    def append(self, digest: bytes) -> None:
+        """Add the next one; Problem where it does not follow."""
+        if len(self) and digest <= self[len(self) - 1]:
+            raise Problem("the subjects are not in the order of their digests, or one is twice")
+        self._packed += digest
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -197,27 +289,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _names(folder: Path, outcome: Outcome) -> set[str]:
-    """Names of all regular files, relative to the packet; anything else is a problem."""
-    names: set[str] = set()
-    for place, prefix in ((folder, ""), (folder / FILES_FOLDER, f"{FILES_FOLDER}/")):
-        try:
-            if prefix and stat.S_ISLNK(os.lstat(place).st_mode):
-                raise NotADirectoryError(20, "is a symbolic link")
-            entries = list(os.scandir(place))
-        except OSError as error:
-            outcome.add(f"{prefix or 'the packet'} cannot be read: {error.strerror}")
-            continue
-        for entry in entries:
-            if not prefix and entry.name == FILES_FOLDER:
-                continue
-            if entry.is_file(follow_symlinks=False):
-                names.add(prefix + entry.name)
-            else:
-                outcome.add(f"{prefix}{entry.name} is not a regular file")
-    return names
-
-
 def _predicate(statement: dict[str, Any]) -> dict[str, Any]:
     predicate = statement.get("predicate")
     if not isinstance(predicate, dict):
@@ -229,33 +300,42 @@ def _predicate(statement: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_signature(
-    predicate: dict[str, Any],
-    content: bytes,
-    envelope: dict[str, Any],
-    pins: list[Pin] | None,
-    outcome: Outcome,
+    statement: Statement, envelope: Path, pins: list[Pin] | None, outcome: Outcome
 ) -> None:
-    if set(envelope) != {"payload", "payloadType", "signatures"}:
-        raise Problem(f"{ENVELOPE_FILE} is not a DSSE envelope")
-    if envelope["payloadType"] != PAYLOAD_TYPE:
-        raise Problem(f"{ENVELOPE_FILE} is not an envelope of {PAYLOAD_TYPE}")
-    if _decoded(envelope["payload"], "payload") != content:
-        raise Problem(f"{STATEMENT_FILE} is not what {ENVELOPE_FILE} holds")
+    predicate = _predicate(statement.document)
+    signatures = read_signatures(envelope, statement.content)
     chain = check_chain(_signer(predicate))
     signer = chain[-1]
-    signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise Problem("the envelope must have exactly one signature")
     if not isinstance(signatures[0], dict) or signatures[0].get("keyid") != signer["key_id"]:
         raise Problem("the signature names another key")
-    encoded = b"DSSEv1 %d %b %d " % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(content))
     signature = _decoded(signatures[0].get("sig"), "signature")
-    if not _is_signed(signer["public_key"], signature, encoded + content):
+    if not _is_signed(signer["public_key"], signature, statement.encoded):
         raise Problem("the signature does not fit the statement")
     outcome.key_id = signer["key_id"]
     if pins is not None:
-        _check_pinned(chain, pins, str(predicate["event_head"]["at"]))
+        _check_pinned(chain, pins, str(predicate["event_head"]["at"]), outcome)
         outcome.is_key_pinned = True
+
+
+def read_signatures(path: Path, content: memoryview) -> Any:
+    """The signatures in an envelope, which must hold `content`; compared piece by piece."""
+    with os.fdopen(_open(path), "rb") as file:
+        if file.read(len(_ENVELOPE_START)) != _ENVELOPE_START:
+            raise Problem(f"{path.name} is not a DSSE envelope in canonical JSON")
+        for at in range(0, len(content), _PIECE_BYTES):
+            piece = base64.b64encode(content[at : at + _PIECE_BYTES])
+            if file.read(len(piece)) != piece:
+                raise Problem(f"{STATEMENT_FILE} is not what {path.name} holds")
+        envelope = parse(_ENVELOPE_START + file.read(MAX_SIGNATURES_BYTES), path.name)
+    if set(envelope) != {"payload", "payloadType", "signatures"}:
+        raise Problem(f"{path.name} is not a DSSE envelope")
+    if envelope["payloadType"] != PAYLOAD_TYPE:
+        raise Problem(f"{path.name} is not an envelope of {PAYLOAD_TYPE}")
+    if envelope["payload"] != "":
+        raise Problem(f"{path.name} holds more than {STATEMENT_FILE}")
+    return envelope["signatures"]
 
 
 def _signer(predicate: dict[str, Any]) -> list[Any]:
@@ -304,8 +384,24 @@ def _check_rotation(previous: dict[str, Any], key: dict[str, Any]) -> None:
         raise Problem(f"key {key['key_id']} begins before the key that vouches for it")
 
 
-def _check_pinned(chain: list[dict[str, Any]], pins: list[Pin], signed_at: str) -> None:
+def _check_pinned(
+    chain: list[dict[str, Any]], pins: list[Pin], signed_at: str, outcome: Outcome
+) -> None:
     by_id = {pin.key_id: pin for pin in pins}
+    # When each key of the chain was last used here: to vouch for the next, or to sign.
+    uses = [*(str(key["not_before"]) for key in chain[1:]), signed_at]
+    for key, used_at in zip(chain, uses, strict=True):
+        pin = by_id.get(key["key_id"])
+        if pin is None or pin.revoked_at is None:
+            continue
+        since = f"key {pin.key_id} was revoked at {pin.revoked_at} ({pin.reason[:200]})"
+        if used_at > pin.revoked_at:
+            raise Problem(f"{since}, before it was used at {used_at}")
+        outcome.notes.append(f"{since}, after it was used at {used_at}")
+    for key, following in itertools.pairwise(chain):
+        pin = by_id.get(key["key_id"])
+        if pin is not None and pin.not_after is not None and following["key_id"] not in by_id:
+            raise Problem(f"key {pin.key_id} vouches for a key that its ring does not know")
     signer = chain[-1]["key_id"]
     if not any(key["key_id"] in by_id for key in chain):
         raise Problem(f"the signer {signer} is not a pinned key, and no pinned key vouches for it")
@@ -314,7 +410,7 @@ def _check_pinned(chain: list[dict[str, Any]], pins: list[Pin], signed_at: str) 
         raise Problem(f"key {signer} was retired at {pin.not_after}, before this packet")
 
 
-def _is_signed(public_key: str, signature: bytes, message: bytes) -> bool:
+def _is_signed(public_key: str, signature: bytes, message: bytes | bytearray) -> bool:
     try:
         raw = _decoded(public_key, "public key")
         Ed25519PublicKey.from_public_bytes(raw).verify(signature, message)
@@ -346,31 +442,51 @@ def _check_form(statement: dict[str, Any], predicate: dict[str, Any]) -> None:
         raise Problem("the predicate names no work order")
 
 
-def _check_subjects(
-    folder: Path, statement: dict[str, Any], names: set[str], outcome: Outcome
-) -> None:
-    expected = names - {STATEMENT_FILE, ENVELOPE_FILE}
-    seen: set[str] = set()
-    for subject in statement["subject"]:
-        name, digest = subject["name"], subject["digest"]["sha256"]
-        if not isinstance(name, str) or name in seen:
-            raise Problem("a subject has no name, or is named twice")
-        seen.add(name)
-        if name not in expected:
-            outcome.add(f"{name} is missing")
-            continue
+def _check_subjects(folder: Path, statement: Statement, kept: Digests, outcome: Outcome) -> None:
+    """Every subject is there with its digest, and nothing else is; fills `kept` with the files."""
+    documents: set[str] = set()
+    for name, digest in statement.subjects():
+        if name in DOCUMENTS and name not in documents:
+            documents.add(name)
+        elif name == f"{FILES_FOLDER}/{digest}":
+            kept.append(bytes.fromhex(digest))
+        else:
+            raise Problem(f"{name[:200]} is twice, or is not named by its content")
         try:
             if _sha256(folder / name) != digest:
                 outcome.add(f"{name} was changed: its SHA-256 is not {digest}")
-            elif name not in DOCUMENTS and name != f"{FILES_FOLDER}/{digest}":
-                outcome.add(f"{name} is not named by its content")
         except Problem as problem:
-            outcome.add(str(problem))
-    for name in sorted(expected - seen):
+            outcome.add(f"{FILES_FOLDER}/{problem}" if name not in documents else str(problem))
+    outcome.files = len(documents) + len(kept)
+    for name in sorted(DOCUMENTS - documents):
         outcome.add(f"{name} is in no subject of the statement")
-    for name in sorted(DOCUMENTS - seen):
-        outcome.add(f"{name} is in no subject of the statement")
-    outcome.files = len(seen)
+    own = {*documents, STATEMENT_FILE, ENVELOPE_FILE}
+    _check_entries(folder, "", lambda name: name in own, outcome)
+    _check_entries(
+        folder / FILES_FOLDER,
+        f"{FILES_FOLDER}/",
+        lambda name: bool(_DIGEST.fullmatch(name)) and bytes.fromhex(name) in kept,
+        outcome,
+    )
+
+
+def _check_entries(
+    folder: Path, prefix: str, is_known: Callable[[str], bool], outcome: Outcome
+) -> None:
+    """Only regular files are in a folder, and only known ones."""
+    try:
+        if prefix and stat.S_ISLNK(os.lstat(folder).st_mode):
+            raise NotADirectoryError(20, "is a symbolic link")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not prefix and entry.name == FILES_FOLDER:
+                    continue
+                if not entry.is_file(follow_symlinks=False):
+                    outcome.add(f"{prefix}{entry.name} is not a regular file")
+                elif not is_known(entry.name):
+                    outcome.add(f"{prefix}{entry.name} is in no subject of the statement")
+    except OSError as error:
+        outcome.add(f"{prefix or 'the packet'} cannot be read: {error.strerror}")
 
 
 # ---- Merkle trees: RFC 6962 section 2.1, verified as RFC 9162 sections 2.1.3.2 and 2.1.4.2 do ----
@@ -459,7 +575,7 @@ def _check_tree(predicate: dict[str, Any]) -> None:
 def _check_earlier(predicate: dict[str, Any], earlier: Path | None) -> None:
     if earlier is None:
         return
-    old = _predicate(_document(earlier)[0])
+    old = _predicate(read_statement(earlier).document)
     tree, before = old["event_tree"], predicate["event_tree"]["previous"]
     if old["work_order"] != predicate["work_order"]:
         raise Problem("the earlier statement is of another work order")
@@ -470,28 +586,33 @@ def _check_earlier(predicate: dict[str, Any], earlier: Path | None) -> None:
         raise Problem("the event tree does not continue the earlier statement's")
 
 
-def _check_files(predicate: dict[str, Any], names: set[str]) -> None:
+def _check_files(predicate: dict[str, Any], kept: Digests) -> None:
     """The file tree is over exactly the files that are there, in the order of their digests."""
-    digests = sorted(
-        n.removeprefix(f"{FILES_FOLDER}/") for n in names if n.startswith(FILES_FOLDER)
-    )
-    level = [_leaf(_hash(digest)) for digest in digests]
-    if predicate["file_tree"]["size"] != len(level):
-        raise Problem("the number of files is not the file tree's")
-    while len(level) > 1:
-        pairs = [_node(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = pairs + level[len(level) & ~1 :]
-    root = level[0] if level else hashlib.sha256(b"").digest()
-    if root != _hash(predicate["file_tree"]["root"]):
+    tree = predicate["file_tree"]
+    if tree["size"] != len(kept) or _hash(tree["root"]) != _root(kept):
         raise Problem("the files are not those of the file tree")
+
+
+def _root(entries: Digests) -> bytes:
+    """The Merkle tree hash of the entries; only complete subtrees are kept on the way."""
+    peaks: list[bytes] = []
+    for size in range(len(entries)):
+        node, rest = _leaf(entries[size]), size
+        while rest & 1:
+            node, rest = _node(peaks.pop(), node), rest >> 1
+        peaks.append(node)
+    if not peaks:
+        return hashlib.sha256(b"").digest()
+    root = peaks.pop()
+    while peaks:
+        root = _node(peaks.pop(), root)
+    return root
 
 
 # ---- claims ----
 
 
-def _check_claims(
-    folder: Path, predicate: dict[str, Any], names: set[str], outcome: Outcome
-) -> None:
+def _check_claims(folder: Path, predicate: dict[str, Any], kept: Digests, outcome: Outcome) -> None:
     """Every claim is what an event of the tree says, in the order of the events."""
     proofs = _lines(folder / PROOFS_FILE)
     last_seq, number = 0, 0
@@ -503,7 +624,7 @@ def _check_claims(
                 raise Problem(f"has no proof in {PROOFS_FILE}")
             claim = parse(line, "it")
             proof = parse(proof_line, "its proof")
-            seq = _check_claim(claim, proof, predicate, names)
+            seq = _check_claim(claim, proof, predicate, kept)
             if seq <= last_seq:
                 raise Problem("is not in the order of the events, or is there twice")
             last_seq = seq
@@ -517,7 +638,7 @@ def _check_claims(
 
 
 def _check_claim(
-    claim: dict[str, Any], proof: dict[str, Any], predicate: dict[str, Any], names: set[str]
+    claim: dict[str, Any], proof: dict[str, Any], predicate: dict[str, Any], kept: Digests
 ) -> int:
     """The sequence number of the event that a claim rests on."""
     if set(claim) != set(CLAIM_FIELDS) or set(proof) != set(PROOF_FIELDS):
@@ -533,8 +654,7 @@ def _check_claim(
     entry = _hash(claim["event_hash"])
     if not is_included(entry, seq - 1, tree["size"], path, _hash(tree["root"])):
         raise Problem("its event is not in the signed event tree")
-    is_there = f"{FILES_FOLDER}/{claim['sha256']}" in names
-    if claim["stored"] is not is_there:
+    if claim["stored"] is not (_hash(claim["sha256"]) in kept):
         raise Problem("its file is stored or not as it says")
     _check_file_proof(claim, proof, predicate["file_tree"])
     return seq
@@ -606,7 +726,16 @@ def _ring_pins(ring: Any) -> list[Pin]:
         raise Problem("a pinned key file is no AgentOS key ring")
     keys = check_chain(ring["keys"])
     ends: list[str | None] = [*(str(key["not_before"]) for key in keys[1:]), None]
-    return [Pin(key["key_id"], end) for key, end in zip(keys, ends, strict=True)]
+    revoked = {str(each["key_id"]): each for each in ring.get("revoked", [])}
+    return [
+        Pin(
+            key["key_id"],
+            end,
+            str(revoked[key["key_id"]]["at"]) if key["key_id"] in revoked else None,
+            str(revoked.get(key["key_id"], {}).get("reason", "")),
+        )
+        for key, end in zip(keys, ends, strict=True)
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -628,6 +757,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(document_of(outcome)))
     elif outcome.ok:
         print(f"verified: {outcome.claims} claims, {outcome.files} files, key {outcome.key_id}")
+        for note in outcome.notes:
+            print(f"note: {note}", file=sys.stderr)
     else:
         print("\n".join(outcome.problems), file=sys.stderr)
     return 0 if outcome.ok else EXIT_DOES_NOT_VERIFY
@@ -647,6 +778,7 @@ def document_of(outcome: Outcome) -> dict[str, Any]:
     return {
         "ok": outcome.ok,
         "problems": outcome.problems,
+        "notes": outcome.notes,
         "work_order": predicate.get("work_order") if isinstance(predicate, dict) else None,
         "sha256": outcome.sha256,
         "key_id": outcome.key_id,

@@ -7,16 +7,18 @@ transaction that stores the answer; the answer is the admission.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from agentos import CallRefusedError, Effect, ToolCall, Transaction, Verdict
+from agentos import ApprovalRequiredError, CallRefusedError, Effect, ToolCall, Transaction, Verdict
+from agentos_governance.approvals.asking import Use
 from agentos_governance.approvals.binding import Subject
 from agentos_governance.contracts.actions import OWN_SERVER, Action
 from agentos_governance.contracts.judgement import Judgement
 from agentos_governance.policies.deciding import Outcome
 from agentos_governance.policies.enforcing import question, refusal, take_limits_of
 from agentos_governance.policies.in_force import PoliciesInForce
+from agentos_governance.workspace.paths import PathResolver
 
 if TYPE_CHECKING:
     from agentos_governance.authority.enforcement import HeldOrder
@@ -30,38 +32,60 @@ class NarrowedAction:
     outcome: Outcome | None = None
     record: Mapping[str, Any] | None = None
     review_id: str | None = None
+    uses: list[Use] = field(default_factory=list)
+    """What the answer uses up: an approval."""
 
 
 async def narrow_action(
-    call: ToolCall, held: HeldOrder, action: Action, granted: Judgement
+    call: ToolCall,
+    held: HeldOrder,
+    action: Action,
+    granted: Judgement,
+    resolver: PathResolver | None = None,
 ) -> NarrowedAction:
-    """The granted judgement, or the refusal or question of a policy."""
+    """The granted judgement, or the refusal or question of a policy.
+
+    `resolver` is what the contract's judgement has asked where the paths lead.
+    """
     try:
-        outcome = await call.service(PoliciesInForce).judge_action(call, held, _known(call, action))
+        outcome = await call.service(PoliciesInForce).judge_action(
+            call, held, _known(call, action), resolver
+        )
     except CallRefusedError as broken:
         return NarrowedAction(Judgement("deny", broken.rule, broken.message, broken.remedy))
     if outcome is None:
         return NarrowedAction(granted)
     if outcome.effect is Effect.ALLOW:
         return NarrowedAction(granted, outcome, outcome.record)
+    uses: list[Use] = []
     if outcome.effect is Effect.DENY:
         verdict = refusal(outcome, held)
     else:
-        verdict = await question(call, held, outcome, action, _subject(action))
+        verdict = await question(call, held, outcome, action, _subject(action), uses)
     judgement = _judgement(granted, verdict)
-    return NarrowedAction(judgement, outcome, outcome.record, verdict.review_id)
+    return NarrowedAction(judgement, outcome, outcome.record, verdict.review_id, uses)
 
 
 async def count_action(
     transaction: Transaction, call: ToolCall, held: HeldOrder, narrowed: NarrowedAction
 ) -> Judgement:
-    """The judgement after every limit has counted the action; a used up limit denies it."""
+    """The judgement after its approval is used and every limit has counted the action.
+
+    All of it or nothing: where a limit is used up, the action is denied and the approval is left.
+    """
     outcome, judgement = narrowed.outcome, narrowed.judgement
-    if outcome is None or not outcome.limits or not judgement.is_allowed:
+    if outcome is None or not judgement.is_allowed:
+        return judgement
+    if not (narrowed.uses or outcome.limits or outcome.shadow_limits):
         return judgement
     try:
         async with transaction.connection.transaction():
-            await take_limits_of(transaction, call, held, outcome)
+            for use in narrowed.uses:
+                await use(transaction)
+            narrowed.record = await take_limits_of(transaction, call, held, outcome)
+    except ApprovalRequiredError as used:
+        narrowed.review_id = used.review_id
+        return Judgement("ask", used.rule, used.message, used.remedy)
     except CallRefusedError as full:
         narrowed.record = {**outcome.record, "effect": Effect.DENY.value, "limit": full.rule}
         return Judgement("deny", full.rule, full.message, full.remedy)

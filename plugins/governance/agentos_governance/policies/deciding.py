@@ -7,10 +7,10 @@ ask in any asks. Policies only narrow: what contract and role do not grant is re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from agentos import Effect
+from agentos import CanonicalObject, Effect
 from agentos_governance.policies.layers import (
     MAX_MEMORY,
     CountedLimit,
@@ -43,6 +43,8 @@ class Outcome:
     reason: str
     limits: tuple[CountedLimit, ...]
     record: Mapping[str, Any] = field(default_factory=dict)
+    shadow_limits: tuple[CountedLimit, ...] = ()
+    """Limits of policies in shadow, which count what is admitted and refuse nothing."""
 
     @property
     def determining(self) -> list[Mapping[str, Any]]:
@@ -103,13 +105,15 @@ class Layers:
         }
         shadow = _shadow(self._layers, asked, history)
         if shadow:
-            record["shadow"] = shadow
+            record["shadow"] = [decision.record for decision in shadow]
+        is_denied = effect is Effect.DENY
         return Outcome(
             effect,
             decisive.rule or "policies",
             decisive.reason,
-            tuple(limits.values()) if effect is not Effect.DENY else (),
-            record,
+            () if is_denied else tuple(limits.values()),
+            CanonicalObject(record),
+            () if is_denied else _limits_of(shadow),
         )
 
     def _recorded_facts(self, asked: Sequence[Asked], decisive: Asked) -> dict[str, Any]:
@@ -130,16 +134,35 @@ def _rank(said: tuple[LayerDecision, Asked]) -> int:
 
 def _shadow(
     layers: Sequence[Layer], asked: Sequence[Asked], history: History
-) -> list[Mapping[str, Any]]:
-    """What policies in shadow would say; those that abstain or allow say nothing of interest."""
+) -> list[LayerDecision]:
+    """What policies in shadow would say, with the limits of all subjects."""
     found = []
     for layer in layers:
         if not layer.shadow:
             continue
         said = [layer.decide_shadow(each.facts, history, abstains=each.abstains) for each in asked]
         worst = max(said, key=lambda decision: _RANK[decision.effect])
-        found.append(worst.record)
+        counted = dict.fromkeys(limit for decision in said for limit in decision.limits)
+        found.append(replace(worst, limits=tuple(counted)))
     return found
+
+
+def _limits_of(shadow: Sequence[LayerDecision]) -> tuple[CountedLimit, ...]:
+    """What a call counts in, that policies in shadow would admit; what they deny counts nowhere."""
+    if any(decision.effect is Effect.DENY for decision in shadow):
+        return ()
+    return tuple(limit for decision in shadow for limit in decision.limits)
+
+
+def with_full_shadow(record: Mapping[str, Any], full: CountedLimit) -> Mapping[str, Any]:
+    """The record of a call that a limit in shadow would have refused: it is used up."""
+    shadow = [
+        {**said, "effect": Effect.DENY.value, "limit": full.rule}
+        if said["layer"] == full.layer
+        else said
+        for said in record["shadow"]
+    ]
+    return {**record, "shadow": shadow}
 
 
 def _shown(asked: Sequence[Asked], decisive: Asked) -> Iterable[Asked]:

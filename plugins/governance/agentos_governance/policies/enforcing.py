@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentos import CallRefusedError, Effect, ToolCall, Transaction, Verdict, sha256_hex
-from agentos_governance.approvals.asking import ask
+from agentos_governance.approvals.asking import Use, ask
 from agentos_governance.approvals.binding import Subject
 from agentos_governance.contracts.actions import Action, command_of, paths_of
-from agentos_governance.policies.deciding import Outcome
+from agentos_governance.policies.deciding import Outcome, with_full_shadow
 from agentos_governance.policies.in_force import PoliciesInForce
-from agentos_governance.policies.limits import LimitedCall, take_limits
+from agentos_governance.policies.limits import LimitedCall, take_limits, take_shadow_limits
 from agentos_governance.policies.subjects import places_of
-from agentos_governance.workspace.paths import Place
+from agentos_governance.workspace.paths import PathResolver, Place
 
 if TYPE_CHECKING:
     from agentos_governance.authority.enforcement import HeldOrder
@@ -26,13 +26,40 @@ MAX_SHOWN_PLACES = 5
 
 
 async def narrow(
-    call: ToolCall, held: HeldOrder | None, granted: Verdict, action: Action, *, is_protocol: bool
+    call: ToolCall,
+    held: HeldOrder | None,
+    granted: Verdict,
+    action: Action,
+    *,
+    is_protocol: bool,
+    resolver: PathResolver | None = None,
 ) -> Verdict:
-    """The granted verdict, or the refusal or question of a policy; recorded with the call."""
+    """The granted verdict, or the refusal or question of a policy; recorded with the call.
+
+    `resolver` is what the contract's judgement has asked where the paths lead.
+    """
     policies = call.kernel.find_service(PoliciesInForce)
     if policies is None:
         return granted
-    outcome = await policies.judge_call(call, held, action, is_protocol=is_protocol)
+    return await narrow_by(
+        policies, call, held, granted, action, is_protocol=is_protocol, resolver=resolver
+    )
+
+
+async def narrow_by(
+    policies: PoliciesInForce,
+    call: ToolCall,
+    held: HeldOrder | None,
+    granted: Verdict,
+    action: Action,
+    *,
+    is_protocol: bool,
+    resolver: PathResolver | None = None,
+) -> Verdict:
+    """The same, by the given policies."""
+    outcome = await policies.judge_call(
+        call, held, action, is_protocol=is_protocol, resolver=resolver
+    )
     if outcome is None:
         return granted
     call.decision = outcome.record
@@ -41,7 +68,7 @@ async def narrow(
     verdict = granted
     if outcome.effect is Effect.ASK:
         verdict = await question(call, held, outcome, action)
-    if outcome.limits and verdict.effect is Effect.ALLOW:
+    if (outcome.limits or outcome.shadow_limits) and verdict.effect is Effect.ALLOW:
         call.admissions.append(_counting(call, held, outcome))
     return verdict
 
@@ -62,6 +89,7 @@ async def question(
     outcome: Outcome,
     action: Action,
     subject: Subject | None = None,
+    uses: list[Use] | None = None,
 ) -> Verdict:
     """Allow where a person has approved this very call, else the question to one."""
     place = Place(held.workspace if held is not None else None, is_strict=False)
@@ -75,6 +103,7 @@ async def question(
         determining=outcome.determining,
         subject=subject,
         leads_to=leads_to,
+        uses=uses,
     )
 
 
@@ -94,8 +123,11 @@ def policy_hash(record: Mapping[str, Any]) -> str:
 
 async def take_limits_of(
     transaction: Transaction, call: ToolCall, held: HeldOrder | None, outcome: Outcome
-) -> None:
-    """Count the call in every limit of the outcome; CallRefusedError for one that is used up."""
+) -> Mapping[str, Any]:
+    """Count the call in every limit of the outcome; CallRefusedError for one that is used up.
+
+    Returns what is recorded of the decision: one that is used up in shadow refuses nothing.
+    """
     limited = LimitedCall(
         id=call.id,
         stream=call.stream,
@@ -103,13 +135,16 @@ async def take_limits_of(
         work_order=held.id if held is not None else None,
         epoch=held.epoch if held is not None else 0,
     )
-    await take_limits(transaction, limited, outcome.limits)
+    if outcome.limits:
+        await take_limits(transaction, limited, outcome.limits)
+    full = await take_shadow_limits(transaction, limited, outcome.shadow_limits)
+    return outcome.record if full is None else with_full_shadow(outcome.record, full)
 
 
 def _counting(call: ToolCall, held: HeldOrder | None, outcome: Outcome) -> Any:
     async def count(transaction: Transaction) -> None:
         try:
-            await take_limits_of(transaction, call, held, outcome)
+            call.decision = await take_limits_of(transaction, call, held, outcome)
         except CallRefusedError as refused:
             call.decision = {**outcome.record, "effect": Effect.DENY.value, "limit": refused.rule}
             raise

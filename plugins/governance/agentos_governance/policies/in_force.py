@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agentos import Kernel, Tool, ToolCall
+from agentos import RiskFactor, Settings, Tool, ToolCall
 from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
 from agentos_governance.contracts.model import Contract
 from agentos_governance.orders import sql as order_sql
@@ -29,7 +29,7 @@ from agentos_governance.policies.history import own_name, read_history, sql
 from agentos_governance.policies.layers import Layer
 from agentos_governance.policies.organisation import OrganisationPolicies
 from agentos_governance.policies.repository import RepositoryPolicies
-from agentos_governance.policies.risk import risk_score
+from agentos_governance.policies.risk import RiskFactors, risk_score
 from agentos_governance.policies.subjects import (
     Subject,
     path_subject,
@@ -38,31 +38,41 @@ from agentos_governance.policies.subjects import (
 )
 from agentos_governance.policies.texts import PolicyCompiler
 from agentos_governance.projections import work_order_stream
-from agentos_governance.workspace.paths import Place
+from agentos_governance.workspace.paths import PathResolver, Place
 
 if TYPE_CHECKING:
     from agentos_governance.authority.enforcement import HeldOrder
 
 MAX_COMBINED = 1_000
+MAX_OUTCOMES = 4_096
 MAX_INLINE_SUBJECTS = 20
 """Of one call; more are decided in a thread."""
 _MEASURED = frozenset({"spent_usd", "budget_usd", "risk_score"})
 _OF_PATHS = frozenset({"path", "file_bytes", "risk_score"})
 _TIME = frozenset({"hour", "weekday"})
+_VARYING = _MEASURED | _TIME | {"file_bytes"}
+"""Facts that differ between calls that are equal otherwise."""
 
 
 class PoliciesInForce:
     """Asks every layer that binds a call. Without any policy it costs next to nothing."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        schema, self._deployment = deployment_facts(kernel.settings)
+    def __init__(
+        self,
+        settings: Settings,
+        tools: Mapping[str, Tool],
+        risk_factors: Sequence[RiskFactor] = (),
+    ) -> None:
+        self._risk_factors = RiskFactors(risk_factors)
+        schema, self._deployment = deployment_facts(settings)
         self.compiler = PolicyCompiler(schema)
-        self.organisation = OrganisationPolicies(kernel.settings, self.compiler)
+        self.organisation = OrganisationPolicies(settings, self.compiler)
         self._repository = RepositoryPolicies(self.compiler)
         self._constraints = ConstraintLayers(schema)
         self._combined: dict[tuple[Layer, ...], Layers] = {}
-        self._tools: Mapping[str, Tool] = kernel.tools
-        self._tool_facts = {name: tool_facts(tool) for name, tool in kernel.tools.items()}
+        self._outcomes: dict[tuple[object, ...], Outcome] = {}
+        self._tools: Mapping[str, Tool] = tools
+        self._tool_facts = {name: tool_facts(tool) for name, tool in tools.items()}
 
     def check_contract(self, contract: Contract) -> None:
         """InvalidArgumentError where constraints do not fit this deployment, with the position."""
@@ -99,7 +109,13 @@ class PoliciesInForce:
         return found
 
     async def judge_call(
-        self, call: ToolCall, held: HeldOrder | None, action: Action, *, is_protocol: bool
+        self,
+        call: ToolCall,
+        held: HeldOrder | None,
+        action: Action,
+        *,
+        is_protocol: bool,
+        resolver: PathResolver | None = None,
     ) -> Outcome | None:
         """What the policies say to a tool call; None where there is none.
 
@@ -108,12 +124,22 @@ class PoliciesInForce:
         layers = await self.layers(held)
         if layers is None:
             return None
-        return await self._judge(call, held, action, layers, abstains=is_protocol)
+        return await self._judge(
+            call, held, action, layers, abstains=is_protocol, resolver=resolver
+        )
 
-    async def judge_action(self, call: ToolCall, held: HeldOrder, action: Action) -> Outcome | None:
+    async def judge_action(
+        self,
+        call: ToolCall,
+        held: HeldOrder,
+        action: Action,
+        resolver: PathResolver | None = None,
+    ) -> Outcome | None:
         """The same of an action of a client's own tool, as check_action asks it."""
         layers = await self.layers(held)
-        return await self._judge(call, held, action, layers) if layers is not None else None
+        if layers is None:
+            return None
+        return await self._judge(call, held, action, layers, resolver=resolver)
 
     async def _judge(
         self,
@@ -123,12 +149,39 @@ class PoliciesInForce:
         layers: Layers,
         *,
         abstains: bool = False,
+        resolver: PathResolver | None = None,
+    ) -> Outcome:
+        wanted, queries = layers.attributes, layers.history_queries
+        subjects = await self._subjects(held, action, wanted, resolver)
+        if len(subjects) > 1 or queries or wanted & _VARYING or action.server != OWN_SERVER:
+            return await self._ask(call, held, action, layers, subjects, abstains=abstains)
+        # All that policies are told follows from these: a worker asks the same again and again.
+        principal = call.principal
+        who = (principal.role, principal.name, principal.person, call.edge)
+        order = None if held is None else held.told
+        key = (layers, who, order, action.tool, abstains, subjects[0])
+        found = self._outcomes.get(key)
+        if found is None:
+            found = await self._ask(call, held, action, layers, subjects, abstains=abstains)
+            if len(self._outcomes) >= MAX_OUTCOMES:
+                self._outcomes.clear()
+            self._outcomes[key] = found
+        return found
+
+    async def _ask(
+        self,
+        call: ToolCall,
+        held: HeldOrder | None,
+        action: Action,
+        layers: Layers,
+        subjects: Sequence[Subject],
+        *,
+        abstains: bool,
     ) -> Outcome:
         wanted, queries = layers.attributes, layers.history_queries
         facts = {**self._deployment, **call_facts(call, held), **self._facts_of_tool(action)}
         if wanted & _TIME:
             facts.update(time_facts(call.now()))
-        subjects = await self._subjects(held, action, wanted)
         if wanted & _MEASURED:
             facts.update(await self._measured(call, held, action, subjects, wanted))
         history: Mapping[Any, int] = {}
@@ -159,14 +212,19 @@ class PoliciesInForce:
         return known or client_tool_facts(name, capabilities_of(action))
 
     async def _subjects(
-        self, held: HeldOrder | None, action: Action, wanted: frozenset[str]
+        self,
+        held: HeldOrder | None,
+        action: Action,
+        wanted: frozenset[str],
+        resolver: PathResolver | None,
     ) -> tuple[Subject, ...]:
         is_plain = action.command is None and action.args is None
         has_path = bool(action.paths) and bool(wanted & _OF_PATHS)
         is_own = action.server == OWN_SERVER
         if is_plain and is_own and not has_path and action.capability is not None:
             return (Subject(action.capability),)
-        place = Place(held.workspace if held is not None else None, is_strict=False)
+        workspace = held.workspace if held is not None else None
+        place = Place(workspace, is_strict=False, resolver=resolver)
         if is_plain and is_own and len(action.paths) == 1 and action.capability is not None:
             capability = action.capability
             path = resolved_path(place, action.paths[0], for_write=capability == "write")
@@ -196,8 +254,15 @@ class PoliciesInForce:
         if "risk_score" in wanted:
             tool = self._facts_of_tool(action)
             share = _cost_share(row)
+            repo = held.repo if held is not None else None
+            further = self._risk_factors.contributions(repo, subjects)
             facts["risk_score"] = risk_score(
-                tool, action, subjects, n_refusals=n_refusals, cost_share=share
+                tool,
+                action,
+                subjects,
+                n_refusals=n_refusals,
+                cost_share=share,
+                further=further,
             )
         return facts
 

@@ -64,14 +64,19 @@ class Layer:
 
     def decide(self, facts: Facts, history: History, *, abstains: bool = False) -> LayerDecision:
         """What the enforced policies say; `abstains` where no rule applies, ALLOW rules or not."""
-        return self._decide(self.enforced, facts, history, abstains)
+        return self._decide(self.enforced, self.scope, facts, history, abstains)
 
     def decide_shadow(self, facts: Facts, history: History, *, abstains: bool) -> LayerDecision:
-        """What the policies in shadow would say."""
-        return self._decide(self.shadow, facts, history, abstains)
+        """What the policies in shadow would say; their limits have counters of their own."""
+        return self._decide(self.shadow, f"shadow {self.scope}", facts, history, abstains)
 
     def _decide(
-        self, policies: tuple[NamedPolicy, ...], facts: Facts, history: History, abstains: bool
+        self,
+        policies: tuple[NamedPolicy, ...],
+        scope: str,
+        facts: Facts,
+        history: History,
+        abstains: bool,
     ) -> LayerDecision:
         decisions = [(each, each.compiled.decide(facts, history)) for each in policies]
         spoken = [(each, said) for each, said in decisions if not said.is_default]
@@ -86,7 +91,7 @@ class Layer:
             effect,
             self._first_rule(rules, is_default),
             _reason(rules, is_default),
-            () if effect is Effect.DENY else self._limits(policies, facts, history),
+            () if effect is Effect.DENY else self._limits(policies, scope, facts, history),
             self._record(policies, effect, rules, [said for _, said in decisions]),
         )
 
@@ -99,12 +104,12 @@ class Layer:
         return f"{self.name}:default" if is_default else None
 
     def _limits(
-        self, policies: tuple[NamedPolicy, ...], facts: Facts, history: History
+        self, policies: tuple[NamedPolicy, ...], scope: str, facts: Facts, history: History
     ) -> tuple[CountedLimit, ...]:
         return tuple(
             CountedLimit(
                 self.name,
-                self.scope,
+                scope,
                 self.rule_name(each.name, limit.rule_id, limit.line),
                 limit,
             )

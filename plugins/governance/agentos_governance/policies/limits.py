@@ -51,18 +51,39 @@ async def take_limits(
         [window_s(counted[key]) for key in keys],
     )
     if full is not None:
-        raise used_up(counted[keys[full - 1]])
+        raise LimitUsedUpError(counted[keys[full - 1]])
 
 
-def used_up(limit: CountedLimit) -> CallRefusedError:
+async def take_shadow_limits(
+    transaction: Transaction, call: LimitedCall, limits: Collection[CountedLimit]
+) -> CountedLimit | None:
+    """Count the call in the limits of policies in shadow, as if they were enforced.
+
+    The limit that would have refused the call, which none of them counts then; None for none.
+    """
+    if not limits:
+        return None
+    try:
+        async with transaction.connection.transaction():
+            await take_limits(transaction, call, limits)
+    except LimitUsedUpError as full:
+        return full.limit
+    return None
+
+
+class LimitUsedUpError(CallRefusedError):
     """The refusal of a call that a full limit counts."""
-    per = limit.limit.per
-    later = "later" if isinstance(per, int) else "in another claim or work order"
-    return CallRefusedError(
-        f"{limit.limit.reason or limit.limit.text}: the limit of {limit.limit.max_calls} is used up",
-        rule=limit.rule,
-        remedy=f"do with fewer calls, or repeat the call {later}",
-    )
+
+    def __init__(self, limit: CountedLimit) -> None:
+        per = limit.limit.per
+        later = "later" if isinstance(per, int) else "in another claim or work order"
+        what = limit.limit.reason or limit.limit.text
+        super().__init__(
+            f"{what}: the limit of {limit.limit.max_calls} is used up",
+            rule=limit.rule,
+            remedy=f"do with fewer calls, or repeat the call {later}",
+        )
+        self.limit = limit
 
 
 def window_s(limit: CountedLimit) -> int:

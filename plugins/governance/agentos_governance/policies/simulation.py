@@ -276,6 +276,12 @@ def _shadow_refusal(call: RecordedCall, refused: Sequence[Mapping[str, Any]]) ->
         call.data.get("work_order") or "",
         call.tool,
         worst["effect"],
-        [rule["rule"] for said in refused for rule in said.get("rules", ())]
-        or [f"{said['layer']}:default" for said in refused],
+        [rule for said in refused for rule in _refusing_rules(said)],
     )
+
+
+def _refusing_rules(said: Mapping[str, Any]) -> list[str]:
+    """A full limit, else the rules that decided."""
+    if "limit" in said:
+        return [said["limit"]]
+    return [rule["rule"] for rule in said.get("rules", ())] or [f"{said['layer']}:default"]

@@ -73,7 +73,8 @@ async def grounding(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
 
 async def correctness(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
     """Evidence, gates, the submitted difference, and the signed packet."""
-    evidence = await list_evidence(kernel.database, row["id"])
+    newest = await list_evidence(kernel.database, row["id"], newest=MAX_EVIDENCE)
+    n_evidence = await kernel.database.fetch_value(sql.count_evidence, row["id"])
     submissions = [
         e for e in history if e.type in ("work_order.submitted", "work_order.gates_failed")
     ]
@@ -81,14 +82,14 @@ async def correctness(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
     passed = sum(gate["passed"] for gate in gates)
     submitted = next((e for e in reversed(history) if e.type == "work_order.submitted"), None)
     folder = packet_folder(kernel.settings, row["id"]) if row["packet_sha256"] else None
-    shown = newest_within(evidence, MAX_EVIDENCE, MAX_LIST_BYTES)
+    shown = newest_within(newest, MAX_EVIDENCE, MAX_LIST_BYTES)
     return Answer(
-        summary=f"{len(evidence)} pieces of evidence; {passed} of {len(gates)} gates passed."
+        summary=f"{n_evidence} pieces of evidence; {passed} of {len(gates)} gates passed."
         if gates
-        else f"{len(evidence)} pieces of evidence; not submitted yet.",
+        else f"{n_evidence} pieces of evidence; not submitted yet.",
         facts={
             "evidence": [item.model_dump(mode="json") for item in shown],
-            "n_evidence": len(evidence),
+            "n_evidence": n_evidence,
             "gates": gates,
             "diff": submitted.data["diff"] if submitted else None,
             "packet_sha256": row["packet_sha256"],

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
@@ -28,6 +29,8 @@ MAX_OPERATORS = 600
 """Characters that the shell may read as more than text, quoted ones and data included."""
 MAX_NESTED_SCRIPTS = 8
 MAX_NESTING = 150
+MAX_KNOWN = 64
+"""Texts whose analysis is kept."""
 
 _BASH = Language(tree_sitter_bash.language())
 # Bash reads these as part of a word, or not at all; a parser may take them for space.
@@ -93,7 +96,17 @@ class UnanalysableCommand:
 
 
 def analyse_command(text: str, *, cwd: str = ".") -> CommandAnalysis | UnanalysableCommand:
-    """What the command line runs when started in `cwd`."""
+    """What the command line runs when started in `cwd`; the texts asked about last are known."""
+    return _analyse(text, cwd) if len(text) <= MAX_COMMAND_CHARACTERS else _read(text, cwd)
+
+
+# Contract, parents, policies and risk ask about the same text within one call.
+@lru_cache(MAX_KNOWN)
+def _analyse(text: str, cwd: str) -> CommandAnalysis | UnanalysableCommand:
+    return _read(text, cwd)
+
+
+def _read(text: str, cwd: str) -> CommandAnalysis | UnanalysableCommand:
     walk = _Walk()
     try:
         walk.script(text, frozenset({cwd}), depth=0)

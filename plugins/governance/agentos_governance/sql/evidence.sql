@@ -1,6 +1,8 @@
 -- name: read_event_hashes
--- Hashes of the first $2 events of stream $1, in order.
-select hash from kernel.event where stream = $1 and seq <= $2 order by seq;
+-- Hashes of events of stream $1 after $2 and up to $3, in order; $4 rows.
+select seq, hash from kernel.event where stream = $1 and seq > $2 and seq <= $3
+ order by seq
+ limit $4;
 
 -- name: page_evidence
 -- Evidence of work order $1 with the events that recorded it, after $2 and up to $3 in its stream;
@@ -13,9 +15,24 @@ select v.id, v.kind, v.claim, v.path, v.start_line, v.end_line, v.sha256, v.leve
  order by v.seq
  limit $4;
 
--- name: list_digests
--- The digests that evidence of work order $1 up to $2 in its stream rests on.
-select distinct sha256 from governance.evidence where work_order = $1 and seq <= $2 order by sha256;
+-- name: page_digests
+-- The digests that evidence of work order $1 up to $2 in its stream rests on, and the digest $3 where
+-- it is not null: in order, those after $4, $5 of them.
+select sha256
+  from (select sha256 from governance.evidence where work_order = $1 and seq <= $2
+         union select $3::text where $3 is not null) rests
+ where sha256 collate "C" > $4
+ order by sha256 collate "C"
+ limit $5;
+
+-- name: page_recorded
+-- Evidence of work order $1 after $2 in its stream, in order; $3 rows.
+select id, kind, claim, path, start_line, end_line, sha256, level, worker, created_at, facts, batch,
+       seq
+  from governance.evidence
+ where work_order = $1 and seq > $2
+ order by seq
+ limit $3;
 
 -- name: find_last_event
 -- The last event of stream $1 that is one of the types $2, at or before $3 in it.

@@ -12,6 +12,18 @@ with recursive line (id) as (
 )
 select distinct c.worker, c.person from governance.claim c join line l on l.id = c.work_order;
 
+-- name: list_planners_behind
+-- Who made work order $1, or one above it, or wrote a version of its contract.
+with recursive line (id) as (
+    select $1::text
+     union
+    select w.parent from line l join governance.work_order w on w.id = l.id
+     where w.parent is not null
+)
+select w.created_by as planner from governance.work_order w join line l on l.id = w.id
+ union
+select v.created_by from governance.contract_version v join line l on l.id = v.work_order;
+
 -- name: list_workers_apart
 -- Who ever held one of the work orders that work order $1, or one above it, is kept apart from, or
 -- one below those: what is delegated is part of the work.

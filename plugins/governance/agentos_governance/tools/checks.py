@@ -23,6 +23,7 @@ from agentos_governance.projections import work_order_stream
 from agentos_governance.shell.commands import MAX_COMMAND_CHARACTERS
 from agentos_governance.tools.leases import require_held
 from agentos_governance.tools.planning import WorkOrderId
+from agentos_governance.workspace.paths import PathResolver
 
 MAX_INLINE_BYTES = 1_024
 """Of an action and of its contract's globs; what is larger is judged in a thread."""
@@ -73,12 +74,13 @@ async def check_action(
     text. A denial names the rule and the remedy, and is recorded.
     """
     held = _held(call, work_order)
-    judgement = await judge_requested(held, action, call.now())
+    resolver = held.resolver()
+    judgement = await judge_requested(held, action, call.now(), resolver)
     if judgement.is_allowed:
         judgement = await judge_locks(call, held, action.as_action()) or judgement
     narrowed = NarrowedAction(judgement)
     if judgement.is_allowed:
-        narrowed = await narrow_action(call, held, action.as_action(), judgement)
+        narrowed = await narrow_action(call, held, action.as_action(), judgement, resolver)
     transaction = await call.begin()
     judgement = await count_action(transaction, call, held, narrowed)
     await transaction.append(_judged(call, held, action, judgement, narrowed))
@@ -92,15 +94,20 @@ async def check_action(
     )
 
 
-async def judge_requested(held: HeldOrder, requested: RequestedAction, now: datetime) -> Judgement:
+async def judge_requested(
+    held: HeldOrder,
+    requested: RequestedAction,
+    now: datetime,
+    resolver: PathResolver | None = None,
+) -> Judgement:
     """The verdict, without holding up other calls while a large action is read."""
     action = requested.as_action()
     # The arguments come from a client: how much of them is read is only known afterwards.
     n_bytes = sum(map(len, requested.paths)) + len(requested.command or "")
     n_bytes += held.mandate.glob_bytes
     if requested.args is None and n_bytes <= MAX_INLINE_BYTES:
-        return held.judge(action, now)
-    return await asyncio.to_thread(held.judge, action, now)
+        return held.judge(action, now, resolver)
+    return await asyncio.to_thread(held.judge, action, now, resolver)
 
 
 def _held(call: ToolCall, work_order: str | None) -> HeldOrder:

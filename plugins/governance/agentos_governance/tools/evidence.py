@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +21,6 @@ from agentos import (
     NewEvent,
     ToolCall,
     Transaction,
-    digest_of,
     new_id,
     redact_text,
     tool,
@@ -38,6 +39,7 @@ from agentos_governance.evidence.observations import (
 from agentos_governance.evidence.packet_lines import sql as evidence_sql
 from agentos_governance.evidence.taking import (
     TakenFile,
+    TakenFiles,
     Taker,
     examine,
     list_folder,
@@ -182,24 +184,26 @@ async def record_evidence_files(
         raise InvalidArgumentError("give exactly one of `paths` and `folder`")
     held = require_held(call, work_order)
     files = await asyncio.to_thread(_take_all, call, held, kind, paths, folder, pattern)
-    batch = new_id("EB")
-    transaction = await require_lease(call, held)
-    await _check_count(transaction, work_order, new_files=len(files))
-    for start in range(0, len(files), EVENTS_AT_ONCE):
-        await transaction.append(
-            *(
-                _recorded(
-                    call, held, kind, claim, file, path=file.path, level="observed", batch=batch
+    with closing(files):
+        batch = new_id("EB")
+        transaction = await require_lease(call, held)
+        await _check_count(transaction, work_order, new_files=len(files))
+        taken = iter(files)
+        while some := list(islice(taken, EVENTS_AT_ONCE)):
+            await transaction.append(
+                *(
+                    _recorded(
+                        call, held, kind, claim, file, path=file.path, level="observed", batch=batch
+                    )
+                    for file in some
                 )
-                for file in files[start : start + EVENTS_AT_ONCE]
             )
+        return RecordedFiles(
+            batch=batch,
+            n_files=len(files),
+            size_bytes=files.size_bytes,
+            manifest_sha256=files.manifest_sha256,
         )
-    return RecordedFiles(
-        batch=batch,
-        n_files=len(files),
-        size_bytes=sum(file.size_bytes for file in files),
-        manifest_sha256=digest_of([[file.path, file.sha256] for file in files]),
-    )
 
 
 def _recorded(
@@ -279,7 +283,7 @@ def _take_all(
     paths: Sequence[str] | None,
     folder: str | None,
     pattern: str,
-) -> list[TakenFile]:
+) -> TakenFiles:
     workspace = _workspace(held)
     if paths is None:
         assert folder is not None
@@ -288,10 +292,7 @@ def _take_all(
     blobs = open_blob_store(call.kernel.settings)
     kinds = call.service(EvidenceKinds)
     check_read = partial(_check_read, held)
-    files = Taker(workspace, kinds, kind, required, blobs, check_read).take_all(paths)
-    if len({file.path for file in files}) != len(files):
-        raise InvalidArgumentError("argument `paths` names a file twice")
-    return files
+    return Taker(workspace, kinds, kind, required, blobs, check_read).take_all(paths)
 
 
 async def _observed(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from agentos import (
     CallRefusedError,
     ConflictError,
+    GroundingNote,
     InvalidArgumentError,
     InvalidStateError,
     LeaseLostError,
@@ -27,6 +28,7 @@ from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.authority.separation import RULE as FOUR_EYES
 from agentos_governance.authority.separation import require_apart
 from agentos_governance.contracts.model import parse_contract
+from agentos_governance.grounding import MAX_NOTE_CHARS, Grounding
 from agentos_governance.orders import (
     MAX_DETAILS_BYTES,
     Reader,
@@ -43,7 +45,7 @@ from agentos_governance.orders import (
 from agentos_governance.projections import work_order_stream
 from agentos_governance.resume import build_resume_packet
 from agentos_governance.tools.planning import Name, WorkOrderId
-from agentos_governance.views import ClaimView, LeaseView, ResumePacketView
+from agentos_governance.views import ClaimView, LeaseView, NoteView, ResumePacketView
 from agentos_governance.workspace.worktrees import Workspace, ensure_worktree, inspect_repository
 
 MAX_CANDIDATES = 20
@@ -255,16 +257,23 @@ async def _claim(call: ToolCall, work_order: str) -> ClaimView:
     await require_apart(call.kernel.database, call.principal, row)
     # Git works before the transaction; a worktree made for a claim that fails is reused later.
     workspace = await _prepare_workspace(call, row)
+    notes = await call.service(Grounding).find(
+        work_order, row["title"], row["objective"], row["repo"]
+    )
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
     _require_claimable(row, call)
     await require_apart(transaction, call.principal, row)
-    await _append_claim(call, transaction, row, workspace)
-    return await _claim_view(call, transaction, work_order)
+    await _append_claim(call, transaction, row, workspace, [note.id for note in notes])
+    return await _claim_view(call, transaction, work_order, notes)
 
 
 async def _append_claim(
-    call: ToolCall, transaction: Transaction, row: Any, workspace: Workspace | None
+    call: ToolCall,
+    transaction: Transaction,
+    row: Any,
+    workspace: Workspace | None,
+    notes: list[str],
 ) -> None:
     work_order, epoch, stream = row["id"], row["epoch"] + 1, work_order_stream(row["id"])
     ttl_s = parse_contract(row["contract"]).lease_ttl_s
@@ -285,6 +294,7 @@ async def _append_claim(
                 "workspace": str(workspace.path) if workspace else None,
                 "branch": workspace.branch if workspace else None,
                 "base_commit": workspace.base_commit if workspace else None,
+                "observations": notes,
             },
         )
     )
@@ -305,7 +315,9 @@ def lease_expired_event(call: ToolCall, row: Any) -> NewEvent:
     )
 
 
-async def _claim_view(call: ToolCall, transaction: Transaction, work_order: str) -> ClaimView:
+async def _claim_view(
+    call: ToolCall, transaction: Transaction, work_order: str, notes: list[GroundingNote]
+) -> ClaimView:
     details = await order_details(transaction, work_order, call.now())
     assert details.lease is not None
     return ClaimView(
@@ -313,6 +325,21 @@ async def _claim_view(call: ToolCall, transaction: Transaction, work_order: str)
         lease=details.lease,
         workspace=workspace_view(await get_order(transaction, work_order)),
         resume_packet=await resume_packet(transaction, work_order),
+        observations=[_note_view(note) for note in notes],
+    )
+
+
+def _note_view(note: GroundingNote) -> NoteView:
+    text = note.text
+    return NoteView(
+        id=note.id,
+        kind=note.kind,
+        title=note.title,
+        text=text if len(text) <= MAX_NOTE_CHARS else text[: MAX_NOTE_CHARS - 3] + "...",
+        created_at=note.created_at,
+        work_order=note.work_order,
+        stale=note.is_stale,
+        score=note.score,
     )
 
 

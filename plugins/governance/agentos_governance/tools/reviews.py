@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +23,7 @@ from agentos import (
     tool,
 )
 from agentos_governance.authority.enforcement import HeldOrder
-from agentos_governance.authority.persons import keys_behind, keys_of_workers, same_person_key
+from agentos_governance.authority.persons import keys_behind, keys_of_makers, same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
 from agentos_governance.endings import complete_order, ending, fail_order
@@ -30,11 +32,11 @@ from agentos_governance.evidence.gates import Gate, Submission, run_gates
 from agentos_governance.evidence.kinds import EvidenceKinds
 from agentos_governance.evidence.packet_lines import sql as evidence_sql
 from agentos_governance.evidence.packets import find_head, packet_content, store_packet
+from agentos_governance.evidence.recorded import read_recorded
 from agentos_governance.orders import (
     Reader,
     contract_of,
     get_order,
-    list_evidence,
     list_votes,
     lock_order,
     read_history,
@@ -44,7 +46,7 @@ from agentos_governance.orders import (
 from agentos_governance.projections import work_order_stream
 from agentos_governance.tools.leases import require_held, require_lease, resume_packet
 from agentos_governance.tools.planning import WorkOrderId
-from agentos_governance.views import GateView, State, VoteView
+from agentos_governance.views import EvidenceView, GateView, State, VoteView
 from agentos_governance.workspace.changes import WorkspaceDiff, diff_workspace
 from agentos_governance.workspace.worktrees import Workspace
 
@@ -87,19 +89,20 @@ async def submit_work_order(
     held = require_held(call, work_order)
     row = await get_order(call.kernel.database, work_order)
     workspace = workspace_of(row)
-    diff, not_compared = await _compare(workspace)
     version = await call.kernel.database.fetch_value(evidence_sql.evidence_version, work_order)
-    submission = Submission(
-        work_order=work_order,
-        contract=held.contract.contract,
-        evidence=await list_evidence(call.kernel.database, work_order),
-        workspace=workspace,
-        diff=diff,
-        summary=summary,
-        not_compared=not_compared,
-        kinds=call.service(EvidenceKinds),
-    )
-    gates = await run_gates(submission, call.service(GateRegistry).gates)
+    with closing(await read_recorded(call.kernel.database, work_order)) as evidence:
+        diff, not_compared = await _compare(workspace, await asyncio.to_thread(_paths, evidence))
+        submission = Submission(
+            work_order=work_order,
+            contract=held.contract.contract,
+            evidence=evidence,
+            workspace=workspace,
+            diff=diff,
+            summary=summary,
+            not_compared=not_compared,
+            kinds=call.service(EvidenceKinds),
+        )
+        gates = await run_gates(submission, call.service(GateRegistry).gates)
     transaction = await require_lease(call, held)
     await _require_no_open_children(transaction, work_order)
     if await transaction.fetch_value(evidence_sql.evidence_version, work_order) != version:
@@ -198,12 +201,18 @@ def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[Gat
     )
 
 
-async def _compare(workspace: Workspace | None) -> tuple[WorkspaceDiff | None, str | None]:
+def _paths(evidence: Iterable[EvidenceView]) -> frozenset[str]:
+    return frozenset(item.path for item in evidence if item.path)
+
+
+async def _compare(
+    workspace: Workspace | None, claimed: Collection[str]
+) -> tuple[WorkspaceDiff | None, str | None]:
     """The diff, or why there is none: that is a finding, and the worker may be able to mend it."""
     if workspace is None:
         return None, None
     try:
-        return await diff_workspace(workspace), None
+        return await diff_workspace(workspace, claimed), None
     except (InvalidStateError, LimitExceededError) as error:
         return None, error.message
 
@@ -353,15 +362,15 @@ async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> Non
 
 
 async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
-    workers = await keys_of_workers(reader, row["id"])
+    makers = await keys_of_makers(reader, row["id"])
     voter = await keys_behind(reader, (call.principal.answerable, call.principal.name))
-    if not workers.isdisjoint(voter):
+    if not makers.isdisjoint(voter):
         raise CallRefusedError(
-            f"{call.principal.answerable} worked on {row['id']}, or on what it is part of; nobody "
-            "approves their own work",
+            f"{call.principal.answerable} planned or worked on {row['id']}, or what it is part of; "
+            "nobody approves their own work",
             rule="four_eyes",
             contract_version=row["contract_version"],
-            remedy="ask somebody who did not work on it",
+            remedy="ask somebody who had no part in it",
         )
     if contract.review.by == "human" and call.principal.person is None:
         raise CallRefusedError(

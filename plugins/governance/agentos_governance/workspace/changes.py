@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -90,11 +91,14 @@ class WorkspaceDiff:
     strays: tuple[str, ...] = ()
     """Paths that the branch holds otherwise than both the base commit and the worktree: whoever
     merges the branch would get what is not in the difference."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """Of the paths that were asked about and were there: the git blob, or IGNORED."""
 
 
-async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
+async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> WorkspaceDiff:
     """Everything that differs from the base commit: committed, staged, unstaged, untracked.
 
+    `asked` are paths, changed or not, whose content at that moment is told as well.
     Raises NotFoundError when the worktree is gone; InvalidStateError when a file cannot be read or
     the base commit's objects were changed; LimitExceededError when too much changed to be read.
     """
@@ -113,6 +117,7 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
         statistics = await _statistics(snapshot, len(changes))
         patch = await _patch(snapshot)
         strays = await _strays(snapshot, repository.git_folder, workspace)
+        states = await snapshot.states(asked)
     changes += [
         Change(_shown(path), "untracked", is_symlink=False, escapes=False)
         for path in snapshot.unstorable
@@ -126,7 +131,7 @@ async def diff_workspace(workspace: Workspace) -> WorkspaceDiff:
             for change in changes
         ],
     }
-    return WorkspaceDiff(changes, statistics, digest_of(document), patch, strays)
+    return WorkspaceDiff(changes, statistics, digest_of(document), patch, strays, states)
 
 
 async def diff_against_base(workspace: Workspace) -> list[Change]:

@@ -10,6 +10,8 @@ import os
 import re
 import stat
 import unicodedata
+from collections import OrderedDict
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,6 +22,7 @@ MAX_LINKS_IN_LINKS = 40
 """Links whose targets lead through links, as deep as Linux follows them."""
 MAX_STEPS = 20_000
 """Names that one resolver reads, those in links included."""
+MAX_REMEMBERED_FOLDERS = 1_000
 
 # Characters that HFS+ ignores in names; git guards `.git` against the same list.
 _IGNORABLE = dict.fromkeys(
@@ -31,15 +34,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class PathResolver:
     """Resolves paths in one workspace; links and folders that it has seen are not read again.
 
-    Keep it for one judgement, not longer: the workspace changes. Not safe for several threads.
+    Keep it while one call is judged, by contracts and policies, not longer: the workspace changes.
+    Not safe for several threads at once.
     """
 
     def __init__(self, workspace: Path) -> None:
-        self._root = os.path.realpath(workspace)
-        self._bases = (self._root, os.path.abspath(workspace))
+        self._workspace = os.fspath(workspace)
+        self._root = ""
+        self._resolved: dict[tuple[str, bool, str], str] = {}
         self._real: dict[tuple[str, str], str] = {}
         self._being_followed: set[tuple[str, str]] = set()
         self._n_steps = 0
+
+    @cached_property
+    def starts_at_link(self) -> bool:
+        """Whether the workspace is a link, which may lead anywhere by now."""
+        return os.path.islink(self._workspace)
 
     def resolve(self, path: str, *, for_write: bool, cwd: str = ".") -> str:
         """The repository-relative path, with `/`, that `path` leads to; `.` is the workspace.
@@ -49,7 +59,16 @@ class PathResolver:
         that is no path, CallRefusedError (rule `workspace` or `git_internals`) for a path that
         leads out or, `for_write`, into `.git` or to a file with several names.
         """
+        asked = (path, for_write, cwd)
+        found = self._resolved.get(asked)
+        if found is None:
+            found = self._resolved[asked] = self._resolve(path, for_write=for_write, cwd=cwd)
+        return found
+
+    def _resolve(self, path: str, *, for_write: bool, cwd: str) -> str:
         _check_text(path)
+        if not self._root:
+            self._root = _real_folder(self._workspace)
         start = self._root if path.startswith("/") else self._walk(self._root, cwd, path)
         real = self._walk(start, path, path)
         if not _is_below(real, self._root):
@@ -101,20 +120,26 @@ class PathResolver:
     def _written_form(self, lexical: str) -> str:
         """The path as written, without the part that leads to the workspace itself."""
         written = os.path.normpath(lexical)
-        base = next((base for base in self._bases if _is_below(written, base)), written)
+        bases = (self._root, os.path.abspath(self._workspace))
+        base = next((base for base in bases if _is_below(written, base)), written)
         return _relative_to(written, base)
 
 
 class Place:
     """Where the paths of one action lead: into a workspace, or nowhere but their own text.
 
-    `is_strict` refuses writes where there is no workspace. Keep it for one judgement.
+    `is_strict` refuses writes where there is no workspace; `resolver` is one that others who judge
+    the same call have used for the same workspace. Keep it for one judgement.
     """
 
-    def __init__(self, workspace: Path | None, *, is_strict: bool) -> None:
+    def __init__(
+        self, workspace: Path | None, *, is_strict: bool, resolver: PathResolver | None = None
+    ) -> None:
         self.workspace = workspace
         self._is_strict = is_strict
-        self._resolver = PathResolver(workspace) if workspace is not None else None
+        self._resolver = resolver
+        if resolver is None and workspace is not None:
+            self._resolver = PathResolver(workspace)
 
     def resolve(self, path: str, *, for_write: bool, cwd: str) -> str:
         """The repository-relative path; raises as `PathResolver.resolve` does."""
@@ -133,6 +158,38 @@ class Place:
         if for_write:
             refuse_git_internals(relative)
         return relative
+
+
+_folders: OrderedDict[str, tuple[str, int, int]] = OrderedDict()
+
+
+def _real_folder(folder: str) -> str:
+    """The real path of a folder, remembered as long as it is the same folder.
+
+    Following its links takes a system call for each part; asking whether it is the same takes one.
+    """
+    known = _folders.get(folder)
+    if known is not None:
+        real, *identity = known
+        is_same = real == folder or _identity(folder, follow=True) == tuple(identity)
+        if is_same and _identity(real) == tuple(identity):
+            return real
+    real = os.path.realpath(folder)
+    found = _identity(real)
+    if found is not None:
+        _folders[folder] = (real, *found)
+        if len(_folders) > MAX_REMEMBERED_FOLDERS:
+            _folders.popitem(last=False)
+    return real
+
+
+def _identity(folder: str, *, follow: bool = False) -> tuple[int, int] | None:
+    """Device and number of a folder; None for what is none."""
+    try:
+        status = os.stat(folder) if follow else os.lstat(folder)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
 def resolve_path(workspace: Path, path: str, *, for_write: bool, cwd: str = ".") -> str:
@@ -209,6 +266,8 @@ def _folds_to_git(part: str) -> bool:
 
 
 def _check_text(path: str) -> None:
+    if _is_plain(path):
+        return
     if not path or len(path) > MAX_PATH_CHARACTERS:
         raise InvalidArgumentError(f"a path has 1 to {MAX_PATH_CHARACTERS} characters")
     if "\0" in path:
@@ -233,6 +292,18 @@ def _check_text(path: str) -> None:
             rule="workspace",
             remedy="write '..' and '/' plainly, or not at all",
         )
+
+
+def _is_plain(path: str) -> bool:
+    """Whether nothing in a path needs a closer look: most have letters, dots and slashes only."""
+    return (
+        0 < len(path) <= MAX_PATH_CHARACTERS
+        and path.isascii()
+        and path.isprintable()
+        and path[0] != "~"
+        and "%" not in path
+        and "\\" not in path
+    )
 
 
 def _is_disguised_step(part: str) -> bool:

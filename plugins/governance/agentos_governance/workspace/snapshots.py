@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from agentos_governance.workspace.worktree_files import WorktreeFiles, list_work
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_CHANGED_BYTES = 1024 * 1024 * 1024
 MAX_COMPARED_BYTES = 64 * 1024 * 1024
+
+IGNORED = "ignored"
+"""What stands for the blob of a file that the ignore rules of the base commit leave out."""
 
 _SUBMODULE = b"160000"
 _RENAME_LIMIT = "2000"
@@ -45,6 +49,7 @@ class Snapshot:
     shared: frozenset[bytes]
     unstorable: list[bytes]
     modules: list[bytes]
+    ignored: frozenset[bytes]
 
     @property
     def is_compared(self) -> bool:
@@ -70,6 +75,20 @@ class Snapshot:
             path: b" ".join(header.split(b" ")[1:4:2])
             for header, path in zip(fields[::2], fields[1::2], strict=False)
         }
+
+    async def states(self, paths: Collection[str]) -> dict[str, str]:
+        """The blob of each path that the tree holds; IGNORED of those that the base ignores."""
+        if not paths:
+            return {}
+        held = await _list_base(self.git, self.tree)
+        found: dict[str, str] = {}
+        for path in paths:
+            name = path.encode("utf-8", "surrogateescape")
+            if name in held:
+                found[path] = held[name][1].decode("ascii")
+            elif name in self.ignored:
+                found[path] = IGNORED
+        return found
 
     async def numbers(self) -> bytes:
         """`git diff-tree --numstat -z`, renames as deletion and addition."""
@@ -120,6 +139,7 @@ async def take_snapshot(
         frozenset(found.shared),
         found.unstorable,
         changed_modules,
+        ignored,
     )
 
 
