@@ -15,6 +15,7 @@ from types import ModuleType
 
 import agentos.hookspecs
 import agentos_governance.hookspecs
+import agentos_memory.hookspecs
 from agentos import Tool
 from agentos.plugins import default_plugins, load_plugins
 
@@ -44,7 +45,8 @@ def plugins_page() -> str:
     """docs/plugins.md with its hook tables as the code has them."""
     text = (DOCS / "plugins.md").read_text(encoding="utf-8")
     text = between(text, "kernel hooks", hook_table(agentos.hookspecs))
-    return between(text, "governance hooks", hook_table(agentos_governance.hookspecs))
+    text = between(text, "governance hooks", hook_table(agentos_governance.hookspecs))
+    return between(text, "memory hooks", hook_table(agentos_memory.hookspecs))
 
 
 def tools_page() -> str:

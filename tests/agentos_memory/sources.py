@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import dedent
 
+from agentos_memory.adjacency import Relation
 from agentos_memory.analysis import analyse_file
+from agentos_memory.graph import Definition, SymbolGraph
 from agentos_memory.model import Edge, EdgeKind, FileAnalysis, Resolution
 from agentos_memory.python_modules import package_directories
 from agentos_memory.resolution import resolve
@@ -47,3 +49,23 @@ def edges(
 def find_edge(resolution: Resolution, source: str, target: str) -> Edge:
     """The first edge between two names; fails the test when there is none."""
     return next(e for e in resolution.edges if (e.source, e.target) == (source, target))
+
+
+def graph_of(files: Mapping[str, str]) -> SymbolGraph:
+    """The resident graph of a repository given as path -> source."""
+    analyses = analyse_repository(files)
+    resolution = resolve(analyses)
+    symbols = [s for each in analyses for s in each.symbols]
+    definitions = [
+        Definition(s.path, s.qualified_name, s.name, s.kind, s.start_line, s.end_line, s.signature)
+        for s in symbols
+    ]
+    positions = {(s.path, s.qualified_name): n for n, s in enumerate(symbols)}
+    relations = [
+        Relation(
+            positions[e.path, e.source], positions[e.target_path, e.target], e.kind, e.tier,
+            e.path, e.line, e.confidence, e.rule,
+        )
+        for e in resolution.edges
+    ]  # fmt: skip
+    return SymbolGraph(definitions, relations, resolution.unresolved)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from agentos.errors import PluginError
-from agentos_memory.embedding import MiniLmEmbedder, body_text, load_embedder, name_text
+from agentos_memory.embedding import MiniLmEmbedder, load_embedder
 from agentos_memory.embedding.onnx_embedder import MODEL_DIR
 from agentos_memory.embedding.wordpiece import WordPiece
+from agentos_memory.vector_texts import body_text, name_text
 
 
 @cache

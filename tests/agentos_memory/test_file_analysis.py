@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from agentos_memory.analysis import analyse_file
+from agentos_memory.expressions import Attribute
 from agentos_memory.model import SkippedFile
 from agentos_memory.python_modules import package_directories, python_module_name
 from tests.agentos_memory.sources import analyse
@@ -76,6 +77,27 @@ def test_calls_name_their_caller_callee_receiver_and_line() -> None:
         ("shapes.build.inner", "M", None, 27),
         ("shapes.build", "inner", None, 28),
     }
+
+
+def test_text_beyond_ascii_is_read_as_it_is_written() -> None:
+    analysis = analyse(
+        "tür.py", "# größer\nclass Öffner:\n    'Öffnet ✓'\nx = Öffner('✓').grüße()\n"
+    )
+    assert [s.name for s in analysis.symbols] == ["tür", "Öffner", "x"]
+    assert analysis.symbols[1].docstring == "Öffnet ✓"
+    assert [(c.callee, c.receiver) for c in analysis.calls] == [
+        ("Öffner", None),
+        ("grüße", "Öffner('✓')"),
+    ]
+
+
+def test_equal_names_of_a_file_are_one_expression() -> None:
+    """Memory, storage and evaluation rest on it."""
+    analysis = analyse("m.py", "def f(a):\n    a.b.c()\n    a.b.c(a.b)\n    a.b.d()\n")
+    first, second, third = (call.function for call in analysis.calls)
+    assert first is second
+    assert isinstance(first, Attribute) and isinstance(third, Attribute)
+    assert first.value is third.value is analysis.references[0].value
 
 
 def test_python_imports_keep_level_alias_and_bound_name() -> None:

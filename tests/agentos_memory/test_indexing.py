@@ -14,6 +14,10 @@ import agentos
 import agentos_memory.plugin
 from agentos import CallRequest, Credentials, Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
+from agentos_memory.chunk_records import decode_chunks
+from agentos_memory.facts import decode_symbols
+from agentos_memory.languages import find_language
+from agentos_memory.relations import decode_relations
 from tests.agentos_memory.repositories import (
     call,
     commit_all,
@@ -28,29 +32,28 @@ pytestmark = pytest.mark.anyio
 
 async def _contents(kernel: Kernel) -> dict[str, list[tuple[Any, ...]]]:
     """Everything the index says, without surrogate keys."""
-    queries = {
-        "files": "select path, sha256, module from memory.file order by 1",
-        "symbols": "select path, qualified_name, start_line from memory.symbol order by 1, 2, 3",
-        "edges": "select path, line, source, target, kind from memory.edge order by 1, 2, 3, 4, 5",
-        "chunks": "select path, start_line, digest from memory.chunk order by 1, 2, 3",
-    }
-    return {
-        name: [tuple(row) for row in await kernel.database.fetch(sql)]
-        for name, sql in queries.items()
-    }
-
-
-async def _unembedded(kernel: Kernel) -> int:
-    """How many bodies and names of chunks have no vector."""
-    missing: int = await kernel.database.fetch_value(
-        "select count(*) from (select digest from memory.chunk"
-        " union all select name_digest from memory.chunk) t"
-        " where digest not in (select digest from memory.embedding)"
+    files = await kernel.database.fetch(
+        "select f.path, f.sha256, f.module, c.symbols, c.chunks from memory.file f"
+        " left join memory.content c on c.id = f.content_id order by f.path"
     )
-    return missing
+    graph = await kernel.database.fetch("select path, relations from memory.graph_file")
+    indexed = [row for row in files if row["symbols"] is not None]
+    symbols = [symbol for row in indexed for symbol in decode_symbols(row["symbols"])]
+    chunks = [decode_chunks(row["path"], row["chunks"]) for row in indexed]
+    edges = [edge for row in graph for edge in decode_relations(row["path"], row["relations"])[0]]
+    return {
+        "files": [(row["path"], row["sha256"], row["module"]) for row in files],
+        "symbols": sorted((s.path, s.qualified_name, s.start_line) for s in symbols),
+        "edges": sorted((e.path, e.line, e.source, e.target, e.kind) for e in edges),
+        "chunks": sorted(
+            (part.path, lines[0], digest)
+            for part in chunks
+            for lines, digest in zip(part.lines, part.digests, strict=True)
+        ),
+    }
 
 
-async def test_an_index_holds_files_symbols_edges_and_vectors(kernel: Kernel, shop: Path) -> None:
+async def test_an_index_holds_files_symbols_edges_and_chunks(kernel: Kernel, shop: Path) -> None:
     run = await call(kernel, "index_repository", path=str(shop))
     assert (run["repo"], run["commit"]) == ("shop-repo", git(shop, "rev-parse", "HEAD"))
     assert (run["files"], run["changed"], run["unchanged"], run["generation"]) == (4, 4, 0, 1)
@@ -61,13 +64,14 @@ async def test_an_index_holds_files_symbols_edges_and_vectors(kernel: Kernel, sh
         edge[2:] == ("shop.basket.Basket.add", "shop.prices.parse_price", "calls")
         for edge in contents["edges"]
     )
-    assert run["chunks"] > 0 and await _unembedded(kernel) == 0
+    assert run["chunks"] == len(contents["chunks"]) > 0
+    assert run["edges"] == len(contents["edges"])
 
 
 async def test_an_unchanged_repository_keeps_its_generation(kernel: Kernel, shop: Path) -> None:
     await call(kernel, "index_repository", path=str(shop))
     again = await call(kernel, "index_repository", path=str(shop))
-    assert (again["changed"], again["unchanged"], again["embedded"]) == (0, 4, 0)
+    assert (again["changed"], again["unchanged"], again["analysed"]) == (0, 4, 0)
     assert again["generation"] == 1
 
 
@@ -79,27 +83,7 @@ async def test_only_changed_files_are_read_anew(kernel: Kernel, shop: Path) -> N
     assert (again["changed"], again["unchanged"], again["generation"]) == (1, 3, 2)
     assert again["symbols"] == first["symbols"] + 1
     assert again["edges"] == first["edges"]
-    # The new function's body and its name.
-    assert again["embedded"] == 2
-    with (shop / "shop/prices.py").open("a") as file:
-        file.write("\n    # Twice.\n")
-    assert (await call(kernel, "index_repository", path=str(shop)))["embedded"] == 1
-
-
-async def test_a_lost_vector_is_made_again_though_no_file_changed(
-    kernel: Kernel, shop: Path
-) -> None:
-    await call(kernel, "index_repository", path=str(shop))
-    for text in ("body", "name"):
-        await kernel.database.fetch(
-            "delete from memory.embedding where digest in (select case $1 when 'body' then digest"
-            " else name_digest end from memory.chunk where name = 'parse_price')",
-            text,
-        )
-        assert await _unembedded(kernel) > 0
-        again = await call(kernel, "index_repository", path=str(shop))
-        assert (again["changed"], again["embedded"]) == (0, 1)
-        assert await _unembedded(kernel) == 0
+    assert again["analysed"] == 1
 
 
 async def test_a_refreshed_index_equals_one_built_from_nothing(
@@ -391,7 +375,7 @@ async def test_the_kernel_itself_is_indexed_and_found(kernel: Kernel, tmp_path: 
     git(root, "init", "--quiet")
     commit_all(root)
     run = await call(kernel, "index_repository", path=str(root))
-    assert run["files"] == len(list(source.rglob("*.py")))
+    assert run["files"] == sum(find_language(each.name) is not None for each in source.rglob("*"))
     found = await call(kernel, "search_code", query="open_kernel", limit=3)
     assert found["hits"][0]["symbol"] == "agentos.kernel.open_kernel"
     described = await call(
@@ -403,18 +387,3 @@ async def test_the_kernel_itself_is_indexed_and_found(kernel: Kernel, tmp_path: 
 async def _execute(kernel: Kernel, statement: str) -> None:
     async with kernel.database.connection() as connection:
         await connection.execute(statement)
-
-
-async def test_old_vectors_go_once_neither_a_body_nor_a_name_needs_them(
-    kernel: Kernel, shop: Path
-) -> None:
-    await call(kernel, "index_repository", path=str(shop))
-    (shop / "shop/checkout.py").unlink()
-    await kernel.database.fetch(
-        "update memory.embedding set created_at = created_at - interval '2 days'"
-    )
-    before = await kernel.database.fetch_value("select count(*) from memory.embedding")
-    again = await call(kernel, "index_repository", path=str(shop))
-    after = await kernel.database.fetch_value("select count(*) from memory.embedding")
-    assert (again["removed"], again["embedded"], await _unembedded(kernel)) == (1, 0, 0)
-    assert after < before

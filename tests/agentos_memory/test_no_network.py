@@ -16,11 +16,16 @@ sys.addaudithook(refuse)
 from agentos_memory.analysis import analyse_file
 from agentos_memory.chunks import chunk_file
 from agentos_memory.embedding import load_embedder
+from agentos_memory.languages import LANGUAGES
 from agentos_memory.ranking import Bm25fIndex
 from agentos_memory.resolution import resolve
 
 source = b"class A:\\n    def run(self): return A().run()\\n"
 analyses = [analyse_file("a.py", source), analyse_file("b.ts", b"export const f = () => f();")]
+for language in LANGUAGES:
+    path = "x" + language.suffixes[0] if language.suffixes[0][0] == "." else language.suffixes[0]
+    analyses.append(analyse_file(path, b"{}"))
+    assert analyses[-1].language == language.name
 chunks = chunk_file(analyses[0], source)
 assert resolve(analyses).edges
 assert Bm25fIndex.build([{"body": chunk.body} for chunk in chunks]).scores("run").any()

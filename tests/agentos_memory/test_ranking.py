@@ -7,30 +7,33 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 
+from agentos_memory.chunk_records import FIELDS
 from agentos_memory.ranking import (
     ARM_WEIGHTS,
     FIELD_WEIGHTS,
     K1,
+    LENGTH_NORMS,
     B,
     Bm25fIndex,
     fuse,
-    query_terms,
-    split_identifiers,
-    terms,
 )
+from agentos_memory.stemming import stem
+from agentos_memory.words import query_terms, split_identifiers, stems_of
 
 DOCUMENTS: list[Mapping[str, str]] = [
     {"name": "parseConfig", "path": "app/config.py", "body": "read the yaml file, parse it"},
     {"name": "load_yaml", "class": "ConfigLoader", "body": "open file parse parse parse"},
-    {"name": "send", "class": "HTTPClient", "docstring": "Send a request to the server"},
+    {"name": "send", "class": "HTTPClient", "signature": "Send a request to the server"},
     {"name": "_", "body": ""},
 ]
 
 
 def reference_scores(docs: Sequence[Mapping[str, str]], query: str) -> list[float]:
     """BM25F written as its formula, one document and term at a time."""
-    split = [{field: terms(doc.get(field, "")) for field in FIELD_WEIGHTS} for doc in docs]
+    split = [{field: stems_of(doc.get(field, "")) for field in FIELD_WEIGHTS} for doc in docs]
     means = {f: sum(len(doc[f]) for doc in split) / len(docs) or 1.0 for f in FIELD_WEIGHTS}
     scores = []
     for doc in split:
@@ -38,11 +41,12 @@ def reference_scores(docs: Sequence[Mapping[str, str]], query: str) -> list[floa
         for term in query_terms(query):
             df = sum(any(term in words for words in other.values()) for other in split)
             rarity = math.log(1 + (len(docs) - df + 0.5) / (df + 0.5))
-            frequency = sum(
-                weight * doc[f].count(term) / (1 - B + B * len(doc[f]) / means[f])
-                for f, weight in FIELD_WEIGHTS.items()
-            )
-            score += rarity * frequency / (K1 + frequency)
+            frequency = 0.0
+            for f, weight in FIELD_WEIGHTS.items():
+                share = LENGTH_NORMS.get(f, B)
+                norm = 1 - share + share * len(doc[f]) / means[f]
+                frequency += weight * doc[f].count(term) / norm
+            score += rarity * frequency * (K1 + 1) / (K1 + frequency)
         scores.append(score)
     return scores
 
@@ -81,10 +85,54 @@ def test_identifiers_are_split_at_case_changes_and_underscores(text: str, words:
     assert split_identifiers(text) == words
 
 
-def test_plural_and_singular_words_meet_and_stop_words_leave_queries_only() -> None:
-    assert terms("Queries of the indexes") == ["query", "of", "the", "indexe"]
-    assert query_terms("the query of the queries") == ["query"]
+@pytest.mark.parametrize("query", ["parse the yaml files", "file file parse", "nothing of it"])
+def test_one_field_scores_as_the_reference_implementation_does(query: str) -> None:
+    """rank-bm25 is the oracle: the same terms, parameters and rarity give the same scores."""
+    texts = [" ".join(doc.values()) for doc in DOCUMENTS] + ["def other(): pass"] * 3
+    oracle = BM25Okapi([stems_of(text) for text in texts], k1=1.2, b=0.6)
+
+    def okapi_rarity(n: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
+        rarity: NDArray[np.float64] = np.log(n - holding + 0.5) - np.log(holding + 0.5)
+        rarity[rarity < 0] = oracle.epsilon * oracle.average_idf
+        return rarity
+
+    index = Bm25fIndex.build(
+        [{"body": text} for text in texts],
+        weights={"body": 1.0},
+        k1=1.2,
+        b=0.6,
+        rarity=okapi_rarity,
+    )
+    expected = oracle.get_scores(query_terms(query))
+    np.testing.assert_allclose(index.scores(query), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_fields_of_stored_chunks_are_those_that_have_weights() -> None:
+    assert tuple(FIELD_WEIGHTS) == FIELDS
+
+
+def test_inflections_meet_and_stop_words_leave_queries_only() -> None:
+    assert stems_of("Queries of the indexes") == ["queri", "of", "the", "index"]
+    assert query_terms("the query of the queries") == ["queri"]
     assert query_terms("what is it") == ["what", "is", "it"]
+
+
+@pytest.mark.parametrize(
+    ("words", "root"),
+    [
+        ("cache caches cached caching", "cach"),
+        ("validate validates validated validation validator", "valid"),
+        ("hop hops hopped hopping", "hop"),
+        ("agreed agree", "agre"),
+        ("relational relate relation", "relat"),
+        ("happy happiness", "happi"),
+        ("is", "is"),
+        ("größe", "größe"),
+    ],
+)
+def test_words_of_one_root_have_one_stem(words: str, root: str) -> None:
+    """Examples of the paper, and words of code."""
+    assert {stem(word) for word in words.split()} == {root}
 
 
 def test_fusion_puts_arms_of_different_scale_on_one_footing() -> None:
@@ -92,7 +140,8 @@ def test_fusion_puts_arms_of_different_scale_on_one_footing() -> None:
     dense = np.array([0.1, 0.9, 0.1, 0.1], np.float32)
     fused = fuse({"bm25f": lexical, "body": dense}, ARM_WEIGHTS)
     assert np.argsort(-fused).tolist()[:2] == [0, 1]
-    np.testing.assert_allclose(fused, fuse({"bm25f": lexical / 7, "body": dense}, ARM_WEIGHTS))
+    scaled = fuse({"bm25f": lexical / 7, "body": dense}, ARM_WEIGHTS)
+    np.testing.assert_allclose(fused, scaled, atol=1e-6)
 
 
 def test_an_absent_or_flat_arm_does_not_change_the_order() -> None:
@@ -101,6 +150,12 @@ def test_an_absent_or_flat_arm_does_not_change_the_order() -> None:
     alone = fuse({"bm25f": lexical}, ARM_WEIGHTS)
     with_flat = fuse({"bm25f": lexical, "name": flat}, ARM_WEIGHTS)
     assert np.argsort(-alone).tolist() == np.argsort(-with_flat).tolist() == [0, 1, 2]
+
+
+def test_what_an_arm_cannot_score_counts_as_average() -> None:
+    dense = np.array([0.9, 0.1, np.nan, 0.5], np.float32)
+    fused = fuse({"body": dense}, ARM_WEIGHTS)
+    assert fused[2] == 0 and np.argsort(-fused).tolist()[0] == 0
 
 
 def test_arms_of_different_lengths_are_refused() -> None:

@@ -12,6 +12,7 @@ from tests.agentos_memory.sources import (
     analyse_repository,
     edges,
     find_edge,
+    graph_of,
     resolve_repository,
 )
 
@@ -71,6 +72,11 @@ def resolve_with_shop(source: str) -> set[tuple[str, str]]:
         "from shop.cart import Cart\ndef run(): [Cart([])][0].total()",
         "from shop.cart import Cart\nCARTS = [Cart([])]\ndef run():\n    for i, x in enumerate(CARTS): x.total()",
         "from shop.cart import Cart\nclass Sub(Cart): pass\ndef run(): Sub([]).total()",
+        "import functools\nfrom shop.cart import Cart\ndef run(): functools.partial(Cart, [])().total()",
+        "from copy import deepcopy\nfrom shop.cart import Cart\ndef run(x: Cart): deepcopy(x).total()",
+        "from shop.cart import Cart\ndef run(xs: list[Cart]): max(xs, key=len).total()",
+        "from shop.cart import Cart\ndef run(xs: list[Cart]):\n    for x in filter(None, xs): x.total()",
+        "from shop.cart import Cart\ndef run(x: Cart):\n    x = x.last or x\n    x.total()",
         "import shop\nclass Sub(shop.Basket):\n    pass\ndef run():\n    def inner(): Sub([]).total()\n    inner()",
     ],
 )
@@ -84,9 +90,11 @@ def test_self_attributes_and_comprehensions_are_typed_inside_a_class() -> None:
     assert total == {"shop.cart.Cart.check", "shop.cart.Item.price"}
 
 
-def test_a_constructor_call_reaches_the_class_and_its_initialiser() -> None:
-    found = resolve_with_shop("from shop import Basket\ndef run(): Basket([])")
-    assert found == {("main.run", "shop.cart.Cart"), ("main.run", "shop.cart.Cart.__init__")}
+def test_a_constructor_call_constructs_the_class_and_calls_its_initialiser() -> None:
+    source = "from shop import Basket\ndef run(): Basket([])"
+    resolution = resolve_repository({**SHOP, "main.py": source})
+    assert ("main.run", "shop.cart.Cart") in edges(resolution, "constructs")
+    assert ("main.run", "shop.cart.Cart.__init__") in edges(resolution)
 
 
 def test_super_follows_the_method_resolution_order() -> None:
@@ -172,20 +180,78 @@ def test_an_unknown_receiver_is_reported_as_open_and_guessed_only_in_the_lowest_
     assert (guess.tier, guess.confidence) == ("name_only", 0.3)
 
 
-def test_overrides_of_a_called_method_are_offered_as_may_dispatch() -> None:
-    resolution = resolve_repository(
-        {
-            "m.py": """
-            class Base:
-                def go(self): ...
-            class Sub(Base):
-                def go(self): ...
-            def run(x: Base): x.go()
-            """
-        }
-    )
+HIERARCHY = """
+    from abc import ABC
+    class Base(ABC):
+        def go(self): ...
+        def stay(self): ...
+    class Sub(Base):
+        def go(self): ...
+    class Deep(Sub):
+        def go(self): ...
+    def run(x: Base): x.go()
+    def only_base(x: Sub): Base.go(x)
+    """
+
+
+@pytest.mark.parametrize("given", ["getattr(thing, 'cart')", "list(map(make, things))[0]"])
+def test_what_a_builtin_may_take_from_anywhere_is_unknown_and_not_outside(given: str) -> None:
+    resolution = resolve_repository({**SHOP, "main.py": f"def run(): {given}.discount()\n"})
+    assert [(site.callee, site.line) for site in resolution.unresolved] == [("discount", 1)]
+
+
+def test_a_decorator_that_is_called_is_named_with_what_it_decorates() -> None:
+    source = "def route(path): ...\n@route('/')\ndef index(): ...\nclass View:\n    @route('/v')\n    def get(self): ...\n"
+    resolution = resolve_repository({"m.py": source})
+    assert edges(resolution, "decorates") == {("m.index", "m.route"), ("m.View.get", "m.route")}
+    assert edges(resolution) == {("m", "m.route"), ("m.View", "m.route")}
+
+
+HANDED_ON = """
+    def go(): ...
+    class Job:
+        def run(self): ...
+    def start(schedule, job: Job):
+        schedule(go, after=job.run)
+        return {"job": job.run}, [go], go
+    """
+
+
+def test_functions_handed_on_are_callbacks_with_the_line_that_hands_them_on() -> None:
+    found = [e for e in resolve_repository({"m.py": HANDED_ON}).edges if e.kind == "callback"]
+    assert [(e.source, e.target, e.line) for e in found] == [
+        ("m.start", "m.Job.run", 6),
+        ("m.start", "m.go", 6),
+        ("m.start", "m.Job.run", 7),
+        ("m.start", "m.go", 7),
+    ]
+
+
+def test_a_method_overrides_the_nearest_one_above_it() -> None:
+    resolution = resolve_repository({"m.py": HIERARCHY})
+    assert edges(resolution, "overrides") == {
+        ("m.Sub.go", "m.Base.go"),
+        ("m.Deep.go", "m.Sub.go"),
+    }
+    assert edges(resolution, "implements") == {("m.Sub", "m.Base")}
     assert find_edge(resolution, "m.run", "m.Base.go").tier == "typed"
-    assert find_edge(resolution, "m.run", "m.Sub.go").tier == "may_dispatch"
+
+
+def test_a_call_of_a_base_s_method_may_dispatch_to_every_override() -> None:
+    graph = graph_of({"m.py": HIERARCHY})
+    (deep,) = graph.find("m.Deep.go")
+    callers = {(graph.definitions[r.source].name, r.tier) for r in graph.arriving(deep)}
+    assert callers == {("run", "may_dispatch")}
+    (run,) = graph.find("m.run")
+    reached = {graph.definitions[r.target].qualified_name for r in graph.leaving(run)}
+    assert {"m.Base.go", "m.Sub.go", "m.Deep.go"} <= reached
+
+
+def test_a_wide_hierarchy_costs_no_edge_for_each_pair_of_caller_and_override() -> None:
+    subclasses = "".join(f"class S{n}(Base):\n    def go(self): ...\n" for n in range(100))
+    callers = "".join(f"def f{n}(x: Base): x.go()\n" for n in range(100))
+    source = f"class Base:\n    def go(self): ...\n{subclasses}{callers}"
+    assert len(resolve_repository({"m.py": source}).edges) == 300
 
 
 def test_each_edge_names_tier_rule_and_line() -> None:
@@ -206,7 +272,7 @@ def test_imports_inheritance_decorators_and_callbacks_make_edges_of_their_own() 
             class Sub(Base): ...
             @wrap
             def handler(): ...
-            def run(schedule): schedule(handler)
+            def run(schedule): schedule(handler, Base)
             """,
         }
     )
@@ -217,7 +283,9 @@ def test_imports_inheritance_decorators_and_callbacks_make_edges_of_their_own() 
         ("p.b", "p.a.wrap"),
         ("p.b", "p.a"),
     }
-    assert edges(resolution, "references") == {("p.b", "p.a.wrap"), ("p.b.run", "p.b.handler")}
+    assert edges(resolution, "decorates") == {("p.b.handler", "p.a.wrap")}
+    assert edges(resolution, "callback") == {("p.b.run", "p.b.handler")}
+    assert edges(resolution, "references") == {("p.b.run", "p.a.Base")}
 
 
 def test_a_test_reaches_what_its_fixture_yields() -> None:
@@ -236,7 +304,7 @@ def test_a_test_reaches_what_its_fixture_yields() -> None:
     )
     source = "tests.unit.test_cart.test_total"
     assert (source, "shop.cart.Cart.total") in edges(resolution)
-    assert (source, "tests.conftest.cart") in edges(resolution, "references")
+    assert (source, "tests.conftest.cart") in edges(resolution, "fixture")
 
 
 def test_parameters_and_lambda_variables_hide_globals_of_the_same_name() -> None:

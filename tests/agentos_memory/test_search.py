@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agentos import Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
 from agentos_memory import plugin
+from agentos_memory.chunk_records import file_chunks
+from agentos_memory.chunks import Chunk
 from agentos_memory.generations import Repository
 from agentos_memory.path_filters import path_filter
-from agentos_memory.ranking import Bm25fIndex
-from agentos_memory.shards import CodeChunk, Shard
-from agentos_memory.vectors import DIMENSIONS
+from agentos_memory.shards import FileEntry, Shard
 from tests.agentos_memory.repositories import (
     LIBRARY,
     call,
@@ -24,6 +27,7 @@ from tests.agentos_memory.repositories import (
     refusal,
     write_files,
 )
+from tests.agentos_memory.test_embedding_queue import embedded
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +40,7 @@ async def test_nothing_indexed_names_the_remedy(kernel: Kernel) -> None:
 @pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
 async def test_a_description_finds_the_function(kernel: Kernel, shop: Path, mode: str) -> None:
     await call(kernel, "index_repository", path=str(shop))
+    await embedded(kernel)
     found = await call(
         kernel, "search_code", query="format the cents as a price text", mode=mode, limit=2
     )
@@ -62,17 +67,49 @@ async def test_a_symbol_that_the_query_names_comes_first(
     assert [hit["score"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
 
 
-def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> None:
+@dataclass(frozen=True)
+class FixedRows:
+    """Vectors as a test wants them."""
+
+    rows: NDArray[np.float32]
+    is_filled: NDArray[np.bool_]
+    model: str | None = "fixed"
+
+    @property
+    def current(self) -> FixedRows:
+        return self
+
+
+def shard_of(called: Sequence[str], **vectors: FixedRows) -> Shard:
+    """A shard of one file with functions that have nothing but names."""
     chunks = [
-        CodeChunk("a.py", "python", f"a.{name}", name, "function", 1, 2, "", "")
-        for name in ("erase", "paint")
+        Chunk("a.py", n, n, f"a.{name}", name, "function", "", "", (), "")
+        for n, name in enumerate(called, start=1)
     ]
-    bodies, names = np.zeros((2, DIMENSIONS), np.float32), np.eye(2, DIMENSIONS, dtype=np.float32)
-    lexical = Bm25fIndex.build([{"name": chunk.name} for chunk in chunks])
+    files = [FileEntry("a.py", "python", "0" * 64)]
     repository = Repository(1, "a", Path("/a"), None, 1)
-    shard = Shard(repository, chunks, lexical, bodies, names, {}, {})
+    return Shard(repository, files, [file_chunks("a.py", chunks)], **vectors)
+
+
+def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> None:
+    names = FixedRows(np.eye(2, 8, dtype=np.float32), np.ones(2, bool))
+    bodies = FixedRows(np.zeros((2, 8), np.float32), np.ones(2, bool))
+    shard = shard_of(["erase", "paint"], names=names, bodies=bodies)
     for position in (0, 1):
-        assert shard.scores("remove", names[position], "hybrid").argmax() == position
+        scored = shard.score("remove", names.rows[position], "hybrid")
+        assert scored.scores.argmax() == position
+        assert scored.arms == ("keyword", "names", "bodies")
+
+
+def test_an_arm_without_vectors_is_not_among_those_that_answered() -> None:
+    names = FixedRows(np.eye(2, 8, dtype=np.float32), np.array([True, False]))
+    bodies = FixedRows(np.zeros((2, 8), np.float32), np.zeros(2, bool))
+    shard = shard_of(["erase", "paint"], names=names, bodies=bodies)
+    scored = shard.score("paint", names.rows[0], "hybrid")
+    assert scored.arms == ("keyword", "names")
+    assert shard.progress == {"names": (1, 2), "bodies": (0, 2)}
+    # A function that has no vector yet is found by its words.
+    assert scored.scores.argmax() == 1
 
 
 async def test_a_hit_says_where_and_what(kernel: Kernel, shop: Path) -> None:
@@ -124,6 +161,7 @@ async def test_words_that_occur_nowhere_find_nothing_by_keyword(kernel: Kernel, 
 
 async def test_equal_queries_give_equal_answers(kernel: Kernel, shop: Path) -> None:
     await call(kernel, "index_repository", path=str(shop))
+    await embedded(kernel)
     first = await call(kernel, "search_code", query="basket total")
     assert await call(kernel, "search_code", query="basket total") == first
 
@@ -133,12 +171,9 @@ async def test_an_index_behind_head_is_stale_until_it_is_refreshed(
 ) -> None:
     run = await call(kernel, "index_repository", path=str(shop))
     fresh = await call(kernel, "search_code", query="parse_price")
-    assert fresh["index"] == {
-        "repo": "shop-repo",
-        "commit": run["commit"],
-        "generation": 1,
-        "stale": False,
-    }
+    index = fresh["index"]
+    assert (index["repo"], index["commit"]) == ("shop-repo", run["commit"])
+    assert (index["generation"], index["stale"]) == (1, False)
     commit_all(shop, "empty")
     assert (await call(kernel, "search_code", query="parse_price"))["index"]["stale"]
     await call(kernel, "index_repository", path=str(shop))

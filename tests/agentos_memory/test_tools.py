@@ -22,8 +22,17 @@ CAPABILITIES = {
     "search_code": ({"code"}, set()),
     "trace_symbol_dependencies": ({"code"}, set()),
     "explain_code_path": ({"code"}, set()),
+    "find_paths": ({"code"}, set()),
+    "query_graph": ({"code"}, set()),
     "create_observation": (set(), {"observations"}),
     "search_observations": ({"observations"}, set()),
+    "list_observations": ({"observations"}, set()),
+    "import_observations": (set(), {"observations", "observation_import"}),
+    "add_reference": (set(), {"references"}),
+    "search_references": ({"references"}, set()),
+    "get_reference": ({"references"}, set()),
+    "list_references": ({"references"}, set()),
+    "remove_reference": (set(), {"references"}),
 }
 
 
@@ -61,6 +70,10 @@ async def test_results_fit_their_output_schemas(kernel: Kernel, shop: Path) -> N
         ),
         "explain_code_path": await call(
             kernel, "explain_code_path", from_symbol="pay", to_symbol="parse_price"
+        ),
+        "find_paths": await call(kernel, "find_paths", from_node="pay", to_node="parse_price"),
+        "query_graph": await call(
+            kernel, "query_graph", query="MATCH (f:function) RETURN f.name, f.line"
         ),
         "create_observation": await call(
             kernel, "create_observation", title="t", body="b", kind="fix", refs=[{"path": "a"}]

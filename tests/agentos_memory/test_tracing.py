@@ -27,7 +27,7 @@ async def test_callers_are_found_with_the_line_that_proves_them(kernel: Kernel, 
     )
     line = LIBRARY["shop/basket.py"].splitlines()[edge["line"] - 1]
     assert "parse_price(price)" in line and 0 < edge["confidence"] <= 1
-    assert traced["summary"] == {"n_symbols": 1, "n_files": 1, "n_modules": 1}
+    assert traced["summary"] == {"n_symbols": 1, "n_files": 1, "n_modules": 1, "n_edges": 1}
 
 
 async def test_depth_widens_the_circle_of_callers(kernel: Kernel, shop: Path) -> None:

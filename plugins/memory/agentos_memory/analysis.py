@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from agentos_memory.languages import Language, find_language
 from agentos_memory.languages.collector import FactCollector
 from agentos_memory.model import FileAnalysis, SkippedFile, Symbol
+from agentos_memory.outline import statement_lines
 from agentos_memory.parsing import parse
 from agentos_memory.python_modules import python_module_name
 
@@ -32,14 +33,16 @@ def analyse_file(
     if language is None:
         return SkippedFile(path, "unsupported", "no language claims this file suffix")
     try:
-        return _unreadable(path, source) or _extract(path, source, language, package_dirs)
+        return _unreadable(path, source, language.max_bytes) or _extract(
+            path, source, language, package_dirs
+        )
     except RecursionError:
         return SkippedFile(path, "too_deeply_nested", "nested deeper than the analysis can follow")
 
 
-def _unreadable(path: str, source: bytes) -> SkippedFile | None:
-    if len(source) > MAX_FILE_BYTES:
-        return SkippedFile(path, "too_large", f"{len(source)} bytes; the limit is {MAX_FILE_BYTES}")
+def _unreadable(path: str, source: bytes, max_bytes: int) -> SkippedFile | None:
+    if len(source) > max_bytes:
+        return SkippedFile(path, "too_large", f"{len(source)} bytes; the limit is {max_bytes}")
     if b"\0" in source:
         return SkippedFile(path, "binary", "holds a NUL byte")
     try:
@@ -62,6 +65,7 @@ def _extract(
     facts = FactCollector(path, module, language.module_separator)
     line_count = len(source.splitlines())
     language.extract(root, facts)
+    symbols = (_module_symbol(path, module, line_count, facts.module_docstring), *facts.symbols)
     return FileAnalysis(
         path,
         language.name,
@@ -69,13 +73,14 @@ def _extract(
         hashlib.sha256(source).hexdigest(),
         line_count,
         root.has_error,
-        (_module_symbol(path, module, line_count, facts.module_docstring), *facts.symbols),
+        symbols,
         tuple(facts.imports),
         tuple(facts.calls),
         tuple(facts.references),
         tuple(facts.bindings),
         tuple(facts.functions),
         tuple(facts.classes),
+        statement_lines(root, symbols),
     )
 
 

@@ -12,15 +12,19 @@ from contextlib import asynccontextmanager
 
 from asyncpg import Record
 
-from agentos import Connection, Database, NotFoundError, Queries
+from agentos import Connection, Database, NotFoundError, Queries, UnavailableError
+from agentos_memory.adjacency import Relation
+from agentos_memory.facts import decode_symbols
 from agentos_memory.generations import Repository, repository_from_row
-from agentos_memory.graph import Definition, Relation, SymbolGraph
-from agentos_memory.model import UnresolvedSite
+from agentos_memory.graph import Definition, SymbolGraph
+from agentos_memory.model import Edge, SkippedFile, Symbol, UnresolvedSite
+from agentos_memory.relations import decode_relations
 from agentos_memory.residents import Residents
+from agentos_memory.skipped_files import decode_skipped
 
 RESIDENT_REPOSITORIES = 16
 
-_sql = Queries("agentos_memory")
+_sql = Queries("agentos_memory", "sql/index.sql")
 
 
 class Catalog:
@@ -53,18 +57,37 @@ class Catalog:
         )
 
     async def graph(self, repository: Repository) -> SymbolGraph:
-        """The symbol graph of the repository's generation, or of a newer one."""
+        """The symbol graph of the repository, of its `graph_generation` or a newer one.
+
+        UnavailableError while the first graph is still being made.
+        """
+        if repository.graph_generation is None:
+            raise UnavailableError(
+                f"the symbol graph of {repository.name} is not there yet; search already is",
+                remedy="repeat the call when index_repository has answered, or run it again",
+            )
 
         async def load() -> tuple[int, SymbolGraph]:
             async with self.snapshot() as connection:
                 current = await reread(connection, repository)
-                symbols = await connection.fetch(_sql.read_symbols, repository.id)
-                edges = await connection.fetch(_sql.read_edges, repository.id)
-                calls = await connection.fetch(_sql.read_unresolved_calls, repository.id)
-            graph = await asyncio.to_thread(_build_graph, symbols, edges, calls)
-            return current.generation, graph
+                rows = await connection.fetch(_sql.read_graph, repository.id)
+            graph = await asyncio.to_thread(_build_graph, rows)
+            return current.graph_generation or 0, graph
 
-        return await self._graphs.get(repository.id, repository.generation, load)
+        return await self._graphs.get(repository.id, repository.graph_generation, load)
+
+    async def skipped_files(self, repository: Repository) -> list[SkippedFile]:
+        """Every file of the repository's generation that is not indexed, by path, and why."""
+        async with self.snapshot() as connection:
+            rows = await connection.fetch(_sql.list_skipped_files, repository.id)
+            left_out = await connection.fetchval(_sql.read_left_out, repository.id)
+        claimed = [SkippedFile(*row) for row in rows]
+        return sorted([*claimed, *decode_skipped(left_out)], key=lambda each: each.path)
+
+    async def renames(self, repository: Repository) -> dict[str, str]:
+        """Where the files are now that once had another path, by the old path."""
+        rows = await self.database.fetch(_sql.list_renames, repository.id)
+        return current_paths([(row["old_path"], row["new_path"]) for row in rows])
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
@@ -86,36 +109,45 @@ async def reread(connection: Connection, repository: Repository) -> Repository:
     return repository_from_row(row)
 
 
-def _build_graph(
-    symbols: Sequence[Record],
-    edges: Sequence[Record],
-    calls: Sequence[Record],
-) -> SymbolGraph:
-    definitions = [
-        Definition(
-            row["path"],
-            row["qualified_name"],
-            row["name"],
-            row["kind"],
-            row["start_line"],
-            row["end_line"],
-            row["signature"],
-        )
-        for row in symbols
-    ]
+def current_paths(renames: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Old to last path, from renames in their order; a path that came back stands for itself."""
+    paths: dict[str, str] = {}
+    for old, new in renames:
+        for source, target in paths.items():
+            if target == old:
+                paths[source] = new
+        paths[old] = new
+        paths.pop(new, None)
+    return paths
+
+
+def _build_graph(rows: Sequence[Record]) -> SymbolGraph:
+    definitions: list[Definition] = []
+    edges: list[Edge] = []
+    sites: list[UnresolvedSite] = []
+    for row in rows:
+        symbols = sorted(decode_symbols(row["symbols"]), key=_order_in_file)
+        definitions += [
+            Definition(
+                s.path, s.qualified_name, s.name, s.kind, s.start_line, s.end_line, s.signature
+            )
+            for s in symbols
+        ]
+        own_edges, own_sites = decode_relations(row["path"], row["relations"])
+        edges += own_edges
+        sites += own_sites
     # A name that repeats in a file (overloads, property setters) stands for its first definition.
     positions: dict[tuple[str, str], int] = {}
     for position, definition in enumerate(definitions):
         positions.setdefault((definition.path, definition.qualified_name), position)
     relations = [
-        Relation(source, target, row["kind"], row["tier"], row["path"], row["line"],
-                 round(row["confidence"], 3))
-        for row in edges
-        if (source := positions.get((row["path"], row["source"]))) is not None
-        and (target := positions.get((row["target_path"], row["target"]))) is not None
-    ]  # fmt: skip
-    sites = [
-        UnresolvedSite(row["caller"], row["callee"], row["receiver"], row["path"], row["line"])
-        for row in calls
+        Relation(source, target, e.kind, e.tier, e.path, e.line, round(e.confidence, 3), e.rule)
+        for e in edges
+        if (source := positions.get((e.path, e.source))) is not None
+        and (target := positions.get((e.target_path, e.target))) is not None
     ]
     return SymbolGraph(definitions, relations, sites)
+
+
+def _order_in_file(symbol: Symbol) -> tuple[int, int, str]:
+    return symbol.start_line, -symbol.end_line, symbol.qualified_name

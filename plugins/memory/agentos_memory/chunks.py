@@ -1,37 +1,34 @@
 """Chunks of a file for retrieval: functions, methods, class heads, top-level code.
 
 Cut along the symbols of `analysis`, so that a chunk carries the name it is found by. Long
-functions are cut between statements.
+functions are cut between statements. Nothing is parsed here.
 """
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tree_sitter import Node
-
-from agentos import sha256_hex
-from agentos_memory.embedding.texts import body_text, name_text
-from agentos_memory.languages import find_language
 from agentos_memory.model import FileAnalysis, Symbol
-from agentos_memory.parsing import parse
+from agentos_memory.outline import LONG_LINES, by_parent, outline, uncovered
+from agentos_memory.vector_texts import TEXT_FORMAT, body_text, name_text
 
-MAX_CHUNK_LINES = 120
-DEFINING_KINDS = frozenset({"class", "interface", "function", "method"})
+MAX_CHUNK_LINES = LONG_LINES
 
 ChunkKind = Literal["function", "method", "class", "interface", "module"]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a file; `body` is its text.
+    """A piece of a file; `body` is its text, `imports` what its scope imports, dotted.
 
-    `embed_text` is what its vector is made of, `name_text` that of its name's; the digests are
-    their SHA-256 in UTF-8, in hex: one digest, one vector. A class chunk spans the whole class, but its body leaves out methods and nested classes, which have
-    chunks of their own. A function cut in parts has several chunks with one name.
+    A class chunk spans the whole class, but its body leaves out methods and nested classes, which
+    have chunks of their own: `gaps` are their first and last lines. A function cut in parts has
+    several chunks with one name.
     """
 
     path: str
@@ -42,11 +39,30 @@ class Chunk:
     kind: ChunkKind
     signature: str
     docstring: str
+    imports: tuple[str, ...]
     body: str
-    embed_text: str
-    digest: str
-    name_text: str
-    name_digest: str
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def embed_text(self) -> str:
+        """What the chunk's vector is made of."""
+        return body_text(self.path, self.qualified_name, self.body)
+
+    @property
+    def name_text(self) -> str:
+        """What its name's vector is made of."""
+        return name_text(self.path, self.qualified_name)
+
+    @property
+    def digest(self) -> str:
+        """Stands for `embed_text`: one digest, one vector. SHA-256 in hex of what it is made of."""
+        made_of = (TEXT_FORMAT, self.name_text, self.body)
+        return hashlib.sha256("\0".join(made_of).encode("utf-8", "replace")).hexdigest()
+
+    @property
+    def name_digest(self) -> str:
+        """Stands for `name_text`: its SHA-256 in hex."""
+        return hashlib.sha256(self.name_text.encode()).hexdigest()
 
 
 def chunk_file(analysis: FileAnalysis, source: bytes) -> list[Chunk]:
@@ -55,7 +71,7 @@ def chunk_file(analysis: FileAnalysis, source: bytes) -> list[Chunk]:
     `source` must be the bytes that `analysis` was made from.
     """
     chunker = _Chunker(analysis, source)
-    chunks = [chunk for symbol in chunker.outlined for chunk in chunker.symbol_chunks(symbol)]
+    chunks = [chunk for symbol in chunker.outline for chunk in chunker.symbol_chunks(symbol)]
     chunks.extend(chunker.module_chunks())
     return sorted(chunks, key=lambda chunk: (chunk.start_line, chunk.end_line))
 
@@ -63,20 +79,25 @@ def chunk_file(analysis: FileAnalysis, source: bytes) -> list[Chunk]:
 class _Chunker:
     def __init__(self, analysis: FileAnalysis, source: bytes) -> None:
         self._analysis = analysis
-        self._source = source
-        self._lines = source.decode("utf-8", "replace").splitlines()
-        self._boundaries: list[int] | None = None
-        self.outlined = list(_outlined(analysis))
+        self._lines = source_lines(source)
+        self.outline = outline(analysis.symbols)
+        self._children = by_parent(self.outline)
+        self._imports: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+        for found in analysis.imports:
+            dotted = f"{found.module}.{found.name}" if found.name else found.module
+            self._imports[found.scope] += (dotted,)
 
     def symbol_chunks(self, symbol: Symbol) -> Iterator[Chunk]:
         """A class's head, or a function in one or more parts."""
         if symbol.kind in ("class", "interface"):
-            children = [s for s in self.outlined if s.parent == symbol.qualified_name]
-            numbers = _uncovered(symbol.start_line, symbol.end_line, children)
-            text = "\n".join(self._lines[number - 1] for number in numbers)
+            start, end = symbol.start_line, symbol.end_line
+            inner = self._children.get(symbol.qualified_name, ())
+            # A class in several parts has members in each of them.
+            here = (child for child in inner if start <= child.start_line <= end)
+            gaps = tuple((child.start_line, min(child.end_line, end)) for child in here)
             # A class on one line shares it with its methods.
-            body = text or symbol.signature
-            yield self._chunk(symbol, symbol.start_line, symbol.end_line, body)
+            body = chunk_text(self._lines, start, end, gaps) or symbol.signature
+            yield self._chunk(symbol, start, end, body, gaps)
             return
         for start, end in self._parts(symbol.start_line, symbol.end_line):
             yield self._chunk(symbol, start, end, self._text(start, end))
@@ -84,17 +105,24 @@ class _Chunker:
     def module_chunks(self) -> Iterator[Chunk]:
         """Top-level code between definitions, the imports first."""
         module = self._analysis.symbols[0]
-        top = [s for s in self.outlined if s.parent == module.qualified_name]
-        numbers = _uncovered(1, len(self._lines), top)
-        for first, last in _runs(numbers):
+        # Also what lies in a namespace, or belongs to a class elsewhere.
+        spans = sorted((symbol.start_line, symbol.end_line) for symbol in self.outline)
+        for first, last in uncovered(1, len(self._lines), spans):
             for start, end in self._parts(first, last):
                 text = self._text(start, end)
-                if text.strip():
+                if text and not text.isspace():
                     yield self._chunk(module, start, end, text)
 
-    def _chunk(self, symbol: Symbol, start: int, end: int, body: str) -> Chunk:
-        embed_text = body_text(symbol.path, symbol.qualified_name, body)
-        named = name_text(symbol.path, symbol.qualified_name)
+    def _chunk(
+        self,
+        symbol: Symbol,
+        start: int,
+        end: int,
+        body: str,
+        gaps: tuple[tuple[int, int], ...] = (),
+    ) -> Chunk:
+        module = self._analysis.symbols[0]
+        own = self._imports.get(symbol.qualified_name, ()) if symbol is not module else ()
         return Chunk(
             symbol.path,
             start,
@@ -104,19 +132,17 @@ class _Chunker:
             _chunk_kind(symbol),
             symbol.signature,
             symbol.docstring,
+            self._imports.get(module.qualified_name, ()) + own,
             body,
-            embed_text,
-            sha256_hex(embed_text.encode()),
-            named,
-            sha256_hex(named.encode()),
+            gaps,
         )
 
     def _text(self, start: int, end: int) -> str:
-        return "\n".join(self._lines[start - 1 : end])
+        return chunk_text(self._lines, start, end, ())
 
     def _parts(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        boundaries = self._analysis.statement_lines
         while end - start >= MAX_CHUNK_LINES:
-            boundaries = self._statement_starts()
             nearest = bisect_right(boundaries, start + MAX_CHUNK_LINES) - 1
             cut = boundaries[nearest] if nearest >= 0 else start
             if cut <= start:
@@ -126,25 +152,18 @@ class _Chunker:
             start = cut
         yield start, end
 
-    def _statement_starts(self) -> list[int]:
-        if self._boundaries is None:
-            language = find_language(self._analysis.path)
-            assert language is not None
-            root = parse(language, self._source)
-            self._boundaries = sorted(set(_starts_in(root)))
-        return self._boundaries
+
+def chunk_text(lines: Sequence[str], start: int, end: int, gaps: Sequence[tuple[int, int]]) -> str:
+    """Lines `start` to `end` without those of the gaps, which are in source order."""
+    return "\n".join("\n".join(lines[a - 1 : b]) for a, b in uncovered(start, end, gaps))
 
 
-def _outlined(analysis: FileAnalysis) -> Iterator[Symbol]:
-    """Definitions with a chunk of their own: those not inside a function."""
-    functions: set[str] = set()
-    for symbol in analysis.symbols:
-        if symbol.parent in functions:
-            functions.add(symbol.qualified_name)
-        elif symbol.kind in DEFINING_KINDS:
-            if symbol.kind in ("function", "method"):
-                functions.add(symbol.qualified_name)
-            yield symbol
+def source_lines(source: bytes) -> list[str]:
+    """The lines as the parser counts them: only a newline ends one."""
+    lines = source.decode("utf-8", "replace").split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return lines
 
 
 def _chunk_kind(symbol: Symbol) -> ChunkKind:
@@ -153,31 +172,3 @@ def _chunk_kind(symbol: Symbol) -> ChunkKind:
             return kind
         case _:
             return "module"
-
-
-def _uncovered(start: int, end: int, symbols: list[Symbol]) -> list[int]:
-    covered = {n for symbol in symbols for n in range(symbol.start_line, symbol.end_line + 1)}
-    return [number for number in range(start, end + 1) if number not in covered]
-
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of consecutive numbers."""
-    if not numbers:
-        return
-    start = previous = numbers[0]
-    for number in numbers[1:]:
-        if number != previous + 1:
-            yield start, previous
-            start = number
-        previous = number
-    yield start, previous
-
-
-def _starts_in(root: Node) -> Iterator[int]:
-    # Without recursion, since a tree may be thousands of nodes deep.
-    pending = [root]
-    while pending:
-        for child in pending.pop().named_children:
-            yield child.start_point.row + 1
-            if child.end_point.row - child.start_point.row >= MAX_CHUNK_LINES:
-                pending.append(child)

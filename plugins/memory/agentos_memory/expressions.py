@@ -8,6 +8,7 @@ immutable and hashable, and hold no syntax trees.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,55 @@ class Typed:
     annotation: Expression
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """The type of a function; with `is_variadic` the last parameter takes all further arguments."""
+
+    parameters: tuple[Expression, ...]
+    is_variadic: bool
+    result: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with known members; `is_open` says that it may have more."""
+
+    names: tuple[str, ...]
+    values: tuple[Expression, ...]
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """The function of that qualified name in the same file, which no bare name reaches."""
+
+    qualified_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What `function` declares for its argument at `index`; of a callback, what it receives."""
+
+    function: Expression
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generic:
+    """A type with parameters, each with what it extends; `Subscript` applies it."""
+
+    parameters: tuple[tuple[str, Expression], ...]
+    body: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Scoped:
+    """A type that is read in another scope, made by the resolver where it applies a generic."""
+
+    annotation: Expression
+    scope: Any
+
+
 Expression = (
     Unknown
     | Literal
@@ -119,6 +169,12 @@ Expression = (
     | Element
     | Entered
     | Typed
+    | FunctionType
+    | Record
+    | Defined
+    | Parameter
+    | Generic
+    | Scoped
 )
 
 UNKNOWN = Unknown()

@@ -1,96 +1,210 @@
 """Stored form of a `FileAnalysis`, so that an unchanged file is never parsed again.
 
-The whole repository is resolved anew on every run, which needs the facts of every file; reading
-them back costs 0.6 of parsing (0.37 s for 300 files). The form is compressed JSON in which a
-value of a known class is `[tag, field, ...]` and a tuple `[0, item, ...]`: unlike pickle,
-decoding can make nothing but these classes.
+Compressed JSON, column by column: a column is made and read back without a step of Python for
+each value. Expressions stand in one table of distinct rows whose operands are positions of
+earlier rows, so that one that occurs a hundred times is stored, and held after decoding, once;
+nothing nests, however deep an expression does. Unlike pickle or marshal, decoding can make nothing
+but the classes of `model` and `expressions`, and no stored byte reaches code that trusts it.
+
+Above: the reader of files. Below: `model`, `expressions`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, get_args
+from operator import attrgetter
+from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
 
-from agentos_memory import expressions, model
+from agentos_memory import model
+from agentos_memory.expressions import Expression
 
-_CLASSES: tuple[type[Any], ...] = (
-    *get_args(expressions.Expression),
-    model.Symbol,
-    model.Import,
-    model.CallSite,
-    model.Reference,
-    model.Binding,
-    model.FunctionFacts,
-    model.ClassFacts,
-    model.FileAnalysis,
+# How a field is stored: as it is, as a tuple of plain values, or as positions of expressions.
+_Form: TypeAlias = Literal["plain", "tuple", "one", "many", "pairs"]
+
+_FORMS: dict[str, _Form] = {
+    "Expression": "one",
+    "Expression | None": "one",
+    "tuple[Expression, ...]": "many",
+    "tuple[tuple[str, Expression], ...]": "pairs",
+}
+_COMPRESSION = 1
+
+
+def _form(annotation: str) -> _Form:
+    return _FORMS.get(annotation, "tuple" if annotation.startswith("tuple[") else "plain")
+
+
+def _fields(kind: type[Any]) -> tuple[tuple[str, _Form], ...]:
+    """Names and forms of the fields; annotations are text, since evaluation is postponed."""
+    return tuple((field.name, _form(str(field.type))) for field in fields(kind))
+
+
+_EXPRESSIONS: tuple[type[Any], ...] = get_args(Expression)
+_EXPRESSION_FIELDS = tuple(_fields(kind) for kind in _EXPRESSIONS)
+_TAGS = {kind: tag for tag, kind in enumerate(_EXPRESSIONS)}
+# The fields of a file that hold records, with the records' class.
+_RECORDS: dict[str, type[Any]] = {
+    "imports": model.Import,
+    "calls": model.CallSite,
+    "references": model.Reference,
+    "bindings": model.Binding,
+    "functions": model.FunctionFacts,
+    "classes": model.ClassFacts,
+}
+_RECORD_FIELDS = {name: _fields(kind) for name, kind in _RECORDS.items()}
+_FILE_FIELDS = tuple(
+    (name, form)
+    for name, form in _fields(model.FileAnalysis)
+    if name not in _RECORDS and name != "symbols"
 )
-_TUPLE = 0
-_TAGS = {kind: tag for tag, kind in enumerate(_CLASSES, start=1)}
-_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _CLASSES}
+_SYMBOL_FIELDS = _fields(model.Symbol)
+
+
+def encode_symbols(symbols: Sequence[model.Symbol]) -> bytes:
+    """The stored form of a file's symbols, kept apart since the graph needs them alone."""
+    columns = [list(map(attrgetter(name), symbols)) for name, _ in _SYMBOL_FIELDS]
+    return zlib.compress(orjson.dumps(columns), _COMPRESSION)
+
+
+def decode_symbols(stored: bytes) -> tuple[model.Symbol, ...]:
+    """What `encode_symbols` was given."""
+    columns = [
+        _decode_column(column, form, [])
+        for (_, form), column in zip(
+            _SYMBOL_FIELDS, orjson.loads(zlib.decompress(stored)), strict=True
+        )
+    ]
+    return tuple(map(model.Symbol, *columns))
 
 
 def encode_facts(analysis: model.FileAnalysis) -> bytes | None:
-    """The stored form of `analysis`; `decode_facts` gives an equal value.
+    """The stored form of `analysis` without its symbols; `decode_facts` gives an equal value.
 
-    None for an expression nested deeper than JSON allows; such a file is parsed on every run.
+    None for an expression nested deeper than recursion can follow, or text that JSON cannot
+    hold; such a file is parsed on every run.
     """
     try:
-        return zlib.compress(orjson.dumps(_encode(analysis)), 1)
+        table = _ExpressionTable()
+        plain = [getattr(analysis, name) for name, _ in _FILE_FIELDS]
+        records = [
+            [_encode_column(getattr(analysis, name), *field, table) for field in record_fields]
+            for name, record_fields in _RECORD_FIELDS.items()
+        ]
+        document = orjson.dumps([list(table.rows), plain, records])
     except (RecursionError, orjson.JSONEncodeError):
         return None
+    return zlib.compress(document, _COMPRESSION)
 
 
-def decode_facts(stored: bytes) -> model.FileAnalysis:
-    """What `encode_facts` was given; the stored form must be of the same `analyser_version`."""
-    analysis = _decode(orjson.loads(zlib.decompress(stored)))
-    assert isinstance(analysis, model.FileAnalysis)
-    return analysis
+def decode_facts(stored: bytes, symbols: bytes) -> model.FileAnalysis:
+    """What `encode_facts` and `encode_symbols` were given, by the same `analyser_version`.
 
-
-@cache
-def analyser_version() -> str:
-    """Digest of the code that makes analyses and chunks.
-
-    Facts and chunks of another version are not reused: a release that extracts more reads every
-    file once.
+    Equal expressions of a file are one object.
     """
-    digest = hashlib.sha256()
-    package = files("agentos_memory")
-    modules = [
-        package.joinpath(name)
-        for name in ("analysis.py", "chunks.py", "expressions.py", "model.py", "python_modules.py")
-    ]
-    modules += _python_files(package.joinpath("languages"))
-    for module in modules:
-        digest.update(module.read_bytes())
-    return digest.hexdigest()[:16]
+    rows, plain, columns = orjson.loads(zlib.decompress(stored))
+    table = _decode_table(rows)
+    made: dict[str, Any] = {"symbols": decode_symbols(symbols)}
+    made |= {
+        name: tuple(value) if form == "tuple" else value
+        for (name, form), value in zip(_FILE_FIELDS, plain, strict=True)
+    }
+    for (name, record_fields), stored_columns in zip(_RECORD_FIELDS.items(), columns, strict=True):
+        decoded = [
+            _decode_column(column, form, table)
+            for (_, form), column in zip(record_fields, stored_columns, strict=True)
+        ]
+        made[name] = tuple(map(_RECORDS[name], *decoded))
+    return model.FileAnalysis(**made)
 
 
-def _python_files(folder: Traversable) -> list[Traversable]:
-    found = [entry for entry in folder.iterdir() if entry.name.endswith(".py")]
-    return sorted(found, key=lambda entry: entry.name)
+class _ExpressionTable:
+    """Distinct expressions as rows `(tag, field, ...)` in which expressions are positions."""
 
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], int] = {}
+        # Shared expressions are one object, so that looking at its identity saves walking it.
+        self._positions: dict[int, int] = {}
 
-def _encode(value: Any) -> Any:
-    kind = type(value)
-    if kind is tuple:
-        return [_TUPLE, *[_encode(item) for item in value]]
-    tag = _TAGS.get(kind)
-    if tag is None:
+    def position(self, expression: Any) -> int | None:
+        if expression is None:
+            return None
+        found = self._positions.get(id(expression))
+        if found is None:
+            tag = _TAGS[type(expression)]
+            row: list[Any] = [tag]
+            for name, form in _EXPRESSION_FIELDS[tag]:
+                value = getattr(expression, name)
+                row.append(value if form == "plain" else self.stored(value, form))
+            found = self.rows.setdefault(tuple(row), len(self.rows))
+            self._positions[id(expression)] = found
+        return found
+
+    def stored(self, value: Any, form: _Form) -> Any:
+        if form == "one":
+            return self.position(value)
+        if form == "many":
+            return tuple([self.position(each) for each in value])
+        if form == "pairs":
+            return tuple([(name, self.position(each)) for name, each in value])
         return value
-    return [tag, *[_encode(getattr(value, name)) for name in _FIELDS[kind]]]
 
 
-def _decode(value: Any) -> Any:
-    if type(value) is not list:
-        return value
-    tag = value[0]
-    items = [_decode(item) for item in value[1:]]
-    return tuple(items) if tag == _TUPLE else _CLASSES[tag - 1](*items)
+def _encode_column(
+    records: Sequence[Any], name: str, form: _Form, table: _ExpressionTable
+) -> list[Any]:
+    values = map(attrgetter(name), records)
+    if form == "one":
+        return list(map(table.position, values))
+    if form in ("many", "pairs"):
+        return [table.stored(value, form) for value in values]
+    return list(values)
+
+
+def _decode_table(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    table: list[Any] = []
+    for row in rows:
+        tag = row[0]
+        table.append(_DECODERS[tag](row, table))
+    return table
+
+
+def _decoder(tag: int) -> Callable[[Sequence[Any], list[Any]], Any]:
+    """What makes the expression of one row; the common shapes without a loop over fields."""
+    kind = _EXPRESSIONS[tag]
+    forms = [form for _, form in _EXPRESSION_FIELDS[tag]]
+    if forms == ["plain"]:
+        return lambda row, table: kind(row[1])
+    if forms == ["one"]:
+        return lambda row, table: kind(table[row[1]])
+    if forms == ["one", "plain"]:
+        return lambda row, table: kind(table[row[1]], row[2])
+    return lambda row, table: kind(
+        *[_decode_value(value, form, table) for value, form in zip(row[1:], forms, strict=True)]
+    )
+
+
+_DECODERS = tuple(_decoder(tag) for tag in range(len(_EXPRESSIONS)))
+
+
+def _decode_column(column: list[Any], form: _Form, table: list[Any]) -> list[Any]:
+    if form == "plain":
+        return column
+    if form == "tuple":
+        return list(map(tuple, column))
+    if form == "one":
+        return [None if position is None else table[position] for position in column]
+    return [_decode_value(value, form, table) for value in column]
+
+
+def _decode_value(value: Any, form: _Form, table: list[Any]) -> Any:
+    if form == "one":
+        return None if value is None else table[value]
+    if form == "many":
+        return tuple([table[position] for position in value])
+    if form == "pairs":
+        return tuple([(name, table[position]) for name, position in value])
+    return tuple(value) if form == "tuple" else value

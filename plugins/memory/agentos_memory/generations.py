@@ -1,75 +1,69 @@
-"""Writing one index run as one new generation, inside the call's transaction.
+"""Writing one run's findings as a generation: first the files, which search reads, then the graph.
 
-Readers see the generation before or the one after. Files that did not change keep their rows;
-edges are compared with the stored ones, so that a small edit writes few rows. Above: the indexer.
-Below: SQL of `sql/queries.sql`.
+Each of the two is one transaction, so that readers see all of it or what was before. Contents are
+shared and never change, so a generation consists of pointers; only rows that differ are written.
+Above: the indexer. Below: SQL of `sql/index.sql`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from asyncpg import Record
+from asyncpg import ForeignKeyViolationError, Record
 
-from agentos import Queries, Transaction
-from agentos_memory.chunks import Chunk
-from agentos_memory.model import Resolution, Symbol
+from agentos import Connection, Database, Queries, Transaction
+from agentos_memory.relations import FileRelations
+from agentos_memory.versions import resolver_version
 
-_sql = Queries("agentos_memory")
-
-_SYMBOL_COLUMNS = (
-    "repository_id", "path", "qualified_name", "name", "kind", "start_line", "end_line",
-    "name_line", "signature", "docstring", "parent",
-)  # fmt: skip
-_CHUNK_COLUMNS = (
-    "repository_id", "path", "qualified_name", "name", "kind", "start_line", "end_line",
-    "signature", "body", "embed_text", "digest", "name_text", "name_digest",
-)  # fmt: skip
-_EDGE_COLUMNS = (
-    "repository_id", "path", "line", "source", "target_path", "target", "kind", "tier", "rule",
-    "confidence",
-)  # fmt: skip
-_UNRESOLVED_COLUMNS = ("repository_id", "path", "line", "caller", "callee", "receiver")
+_sql = Queries("agentos_memory", "sql/index.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """An indexed repository at one generation."""
+    """An indexed repository at one generation; its graph may be of an earlier one, or missing."""
 
     id: int
     name: str
     root: Path
     commit: str | None
     generation: int
+    graph_generation: int | None = None
+    resolver: str | None = None
+
+    @property
+    def has_current_graph(self) -> bool:
+        """Whether the graph is that of the files which search reads, by this resolver."""
+        wanted = (self.generation, resolver_version())
+        return (self.graph_generation, self.resolver) == wanted
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What is stored of one file that changed; `facts` or a reason to skip it."""
+    """One file of a generation: where its content is, or why there is none."""
 
     path: str
     language: str
     module: str
     sha256: str | None
-    line_count: int = 0
-    skip_reason: str | None = None
-    skip_detail: str | None = None
-    facts: bytes | None = None
+    skip_reason: str | None
+    skip_detail: str | None
+    analyser: str
+    content_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How a run differs from the generation it started from."""
+    """How the files of a run differ from the generation it started from."""
 
     removed: Sequence[str]
     files: Sequence[FileRecord]
-    symbols: Sequence[Symbol]
-    chunks: Sequence[Chunk]
-    resolution: Resolution | None
-    """Edges of the whole repository; None where no file changed."""
+    renames: Mapping[str, str]
+    """Old to new path of files that went on under another name."""
+    left_out: bytes
+    """Compressed list of the files that no analysis saw."""
 
     @property
     def is_empty(self) -> bool:
@@ -87,136 +81,120 @@ class Target:
     base: Repository | None
 
 
-async def is_current(transaction: Transaction, target: Target) -> bool:
-    """Whether the stored generation is still the base; keeps it so until the transaction ends."""
-    if target.base is None:
-        return True
-    row = await transaction.fetch_row(_sql.lock_repository, target.base.id)
-    return row is not None and row["generation"] == target.base.generation
+async def read_files(database: Database, repository: Repository) -> dict[str, FileRecord]:
+    """The files of the repository's generation, by path."""
+    rows = await database.fetch(_sql.list_files, repository.id)
+    return {row["path"]: FileRecord(**row) for row in rows}
 
 
-async def write_generation(
-    transaction: Transaction, target: Target, changes: Changes, *, analyser: str, now: datetime
+async def write_files(
+    database: Database, target: Target, changes: Changes, now: datetime
 ) -> Repository | None:
-    """Store `changes` on a base that `is_current`; None where the name or root was just taken."""
-    repository = await _advance(transaction, target, changes, now)
-    if repository is not None and not changes.is_empty:
-        await _write_files(transaction, repository.id, changes, analyser)
-        await _copy_contents(transaction, repository.id, changes)
-        if changes.resolution is not None:
-            await _write_edges(transaction, repository.id, changes.resolution)
+    """Store `changes` as a generation of their own; None where another run was faster.
+
+    From then on search finds them; the graph stays that of the generation before.
+    """
+    async with database.connection() as connection:
+        try:
+            async with connection.transaction():
+                if not await _is_current(connection, target.base):
+                    return None
+                row = await _advance(connection, target, changes, now)
+                if row is None:
+                    return None
+                repository = repository_from_row(row)
+                await _write_changes(connection, repository, changes, now)
+        except ForeignKeyViolationError:
+            # A content that was found has been cleared away as unused meanwhile.
+            return None
     return repository
 
 
-async def _advance(
-    transaction: Transaction, target: Target, changes: Changes, now: datetime
+async def write_graph(
+    transaction: Transaction,
+    repository: Repository,
+    contents: Mapping[str, int],
+    relations: Sequence[FileRelations],
+    *,
+    is_whole: bool,
 ) -> Repository | None:
-    root = str(target.root)
-    if target.base is None:
-        row = await transaction.fetch_row(
-            _sql.insert_repository, target.name, root, target.commit, now
+    """Make `relations` the graph of the repository's generation; None where it has moved on.
+
+    `contents` are the ids by path of all files with content. Unless `relations` are the whole, the
+    files without any keep what is stored of them.
+    """
+    if not await _is_current(transaction.connection, repository):
+        return None
+    rows = await transaction.fetch(_sql.list_graph_files, repository.id)
+    stored = {row["path"]: (row["content_id"], row["digest"]) for row in rows}
+    fresh = [
+        each for each in relations if stored.get(each.path) != (contents[each.path], each.digest)
+    ]
+    current = {each.path for each in relations} if is_whole else contents.keys()
+    gone = [path for path in stored if path not in current]
+    if gone:
+        await transaction.execute(_sql.delete_graph_files, repository.id, gone)
+    if fresh:
+        await transaction.execute(
+            _sql.upsert_graph_files,
+            repository.id,
+            [each.path for each in fresh],
+            [contents[each.path] for each in fresh],
+            [each.edge_count for each in fresh],
+            [each.digest for each in fresh],
+            [each.stored for each in fresh],
         )
-    else:
-        advance = _sql.move_repository if changes.is_empty else _sql.advance_repository
-        row = await transaction.fetch_row(
-            advance, target.base.id, target.name, root, target.commit, now
-        )
+    row = await transaction.fetch_row(_sql.complete_graph, repository.id, resolver_version())
     return None if row is None else repository_from_row(row)
 
 
 def repository_from_row(row: Record) -> Repository:
     """The repository that a row of `list_repositories` and its kin says."""
-    return Repository(row["id"], row["name"], Path(row["root"]), row["commit"], row["generation"])
-
-
-async def _write_files(
-    transaction: Transaction, repository_id: int, changes: Changes, analyser: str
-) -> None:
-    paths = [file.path for file in changes.files]
-    await transaction.execute(_sql.delete_files, repository_id, list(changes.removed))
-    await transaction.execute(_sql.delete_file_contents, repository_id, paths)
-    await transaction.execute(
-        _sql.upsert_files,
-        repository_id,
-        paths,
-        [file.language for file in changes.files],
-        [file.module for file in changes.files],
-        [file.sha256 for file in changes.files],
-        [file.line_count for file in changes.files],
-        [file.skip_reason for file in changes.files],
-        [file.skip_detail for file in changes.files],
-        [analyser] * len(paths),
-        [file.facts for file in changes.files],
-    )
-
-
-async def _copy_contents(transaction: Transaction, repository_id: int, changes: Changes) -> None:
-    await _copy(
-        transaction,
-        "symbol",
-        _SYMBOL_COLUMNS,
-        (
-            (
-                repository_id, s.path, s.qualified_name, s.name, s.kind, s.start_line, s.end_line,
-                s.name_line, s.signature, s.docstring, s.parent,
-            )
-            for s in changes.symbols
-        ),
-    )  # fmt: skip
-    await _copy(
-        transaction,
-        "chunk",
-        _CHUNK_COLUMNS,
-        (
-            (
-                repository_id, c.path, c.qualified_name, c.name, c.kind, c.start_line, c.end_line,
-                c.signature, c.body, c.embed_text, c.digest, c.name_text, c.name_digest,
-            )
-            for c in changes.chunks
-        ),
+    return Repository(
+        row["id"], row["name"], Path(row["root"]), row["commit"], row["generation"],
+        row["graph_generation"], row["resolver"],
     )  # fmt: skip
 
 
-async def _write_edges(
-    transaction: Transaction, repository_id: int, resolution: Resolution
+async def _is_current(connection: Connection, base: Repository | None) -> bool:
+    """Whether the stored generation is still the base; keeps it so until the transaction ends."""
+    if base is None:
+        return True
+    row = await connection.fetchrow(_sql.lock_repository, base.id)
+    return row is not None and row["generation"] == base.generation
+
+
+async def _advance(
+    connection: Connection, target: Target, changes: Changes, now: datetime
+) -> Record | None:
+    told = (target.name, str(target.root), target.commit, now, changes.left_out)
+    if target.base is None:
+        return await connection.fetchrow(_sql.insert_repository, *told)
+    advance = _sql.move_repository if changes.is_empty else _sql.advance_repository
+    return await connection.fetchrow(advance, target.base.id, *told)
+
+
+async def _write_changes(
+    connection: Connection, repository: Repository, changes: Changes, now: datetime
 ) -> None:
-    await transaction.execute(_sql.create_new_edges)
-    edges = {
-        (
-            repository_id, e.path, e.line, e.source, e.target_path, e.target, e.kind, e.tier,
-            e.rule, e.confidence,
-        ): None
-        for e in resolution.edges
-    }  # fmt: skip
-    await _copy(transaction, "new_edge", _EDGE_COLUMNS, edges, schema=None)
-    await transaction.execute(_sql.analyze_new_edges)
-    await transaction.execute(_sql.delete_stale_edges, repository_id)
-    await transaction.execute(_sql.insert_fresh_edges, repository_id)
-    await _write_unresolved_calls(transaction, repository_id, resolution)
+    if changes.removed:
+        await connection.execute(_sql.delete_files, repository.id, list(changes.removed))
+    if changes.files:
+        columns = zip(*[_columns(file) for file in changes.files], strict=True)
+        await connection.execute(_sql.upsert_files, repository.id, *map(list, columns))
+    if changes.renames:
+        await connection.execute(
+            _sql.insert_renames,
+            repository.id,
+            repository.generation,
+            list(changes.renames),
+            list(changes.renames.values()),
+            now,
+        )
 
 
-async def _write_unresolved_calls(
-    transaction: Transaction, repository_id: int, resolution: Resolution
-) -> None:
-    await transaction.execute(_sql.create_new_unresolved_calls)
-    sites = {
-        (repository_id, u.path, u.line, u.caller, u.callee, u.receiver): None
-        for u in resolution.unresolved
-    }
-    await _copy(transaction, "new_unresolved_call", _UNRESOLVED_COLUMNS, sites, schema=None)
-    await transaction.execute(_sql.analyze_new_unresolved_calls)
-    await transaction.execute(_sql.delete_stale_unresolved_calls, repository_id)
-    await transaction.execute(_sql.insert_fresh_unresolved_calls, repository_id)
-
-
-async def _copy(
-    transaction: Transaction,
-    table: str,
-    columns: Sequence[str],
-    records: Iterable[tuple[object, ...]],
-    *,
-    schema: str | None = "memory",
-) -> None:
-    await transaction.connection.copy_records_to_table(
-        table, schema_name=schema, columns=list(columns), records=list(records)
-    )
+def _columns(file: FileRecord) -> tuple[object, ...]:
+    return (
+        file.path, file.language, file.module, file.sha256, file.skip_reason, file.skip_detail,
+        file.analyser, file.content_id,
+    )  # fmt: skip

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from agentos import Git, InvalidArgumentError, UnavailableError
+from agentos_memory.model import SkippedFile, SkipReason
 
 GIT_TIMEOUT_S = 60.0
 MAX_PATH_BYTES = 1_000
 
 _SUBMODULE = b"160000"
 _SYMLINK = b"120000"
+_NO_FILES: dict[bytes, tuple[SkipReason, str]] = {
+    _SUBMODULE: ("submodule", "a repository of its own; index it by its own path"),
+    _SYMLINK: ("symlink", "links are not followed, since they may lead out of the repository"),
+}
+_BAD_PATH = f"not UTF-8, not printable, or over {MAX_PATH_BYTES} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,10 @@ class WorkTree:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Paths of regular files, sorted, relative to the root; and what was left out, by reason."""
+    """Paths of regular files, sorted, relative to the root; and what was left out, by path."""
 
     paths: tuple[str, ...]
-    left_out: dict[str, int]
+    left_out: tuple[SkippedFile, ...]
 
 
 async def open_work_tree(path: str) -> WorkTree:
@@ -99,72 +102,39 @@ async def list_files(tree: WorkTree) -> Listing:
     """Tracked files, and untracked ones that are not ignored; submodules and links left out."""
     tracked = await _list(tree.root, "--cached", "--stage")
     untracked = await _list(tree.root, "--others", "--exclude-standard")
-    left_out = {"submodule": 0, "symlink": 0, "path": 0}
+    left_out: list[SkippedFile] = []
     names: set[bytes] = set()
     for entry in tracked:
         stage, _, name = entry.partition(b"\t")
         mode = stage.partition(b" ")[0]
-        if mode == _SUBMODULE:
-            left_out["submodule"] += 1
-        elif mode == _SYMLINK:
-            left_out["symlink"] += 1
+        if mode in _NO_FILES:
+            left_out.append(_left_out(name, *_NO_FILES[mode]))
         else:
             names.add(name)
     for name in untracked:
         if name.endswith(b"/"):
-            left_out["submodule"] += 1
+            left_out.append(_left_out(name, *_NO_FILES[_SUBMODULE]))
         else:
             names.add(name)
-    paths = sorted(_decodable(names))
-    left_out["path"] = len(names) - len(paths)
-    return Listing(tuple(paths), {reason: n for reason, n in left_out.items() if n})
+    paths = {name: _decoded(name) for name in names}
+    left_out += [_left_out(name, "path", _BAD_PATH) for name, path in paths.items() if path is None]
+    left_out.sort(key=lambda each: each.path)
+    return Listing(tuple(sorted(path for path in paths.values() if path)), tuple(left_out))
 
 
-def read_file(root: Path, path: str, *, max_bytes: int) -> bytes | int | None:
-    """The content of a regular file, its size when over `max_bytes`, or None.
-
-    None stands for a file that is gone, or is reached through a symbolic link, which is never
-    followed: it may lead out of the repository. `root` must be resolved.
-    """
-    folder, _, _ = path.rpartition("/")
-    if not _is_inside(str(root), folder):
-        return None
+def _decoded(name: bytes) -> str | None:
+    """The path, unless it cannot be stored and shown."""
     try:
-        # Without O_NONBLOCK a named pipe would block here for ever.
-        handle = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        path = name.decode("utf-8")
+    except UnicodeDecodeError:
         return None
-    with open(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        if status.st_size > max_bytes:
-            return status.st_size
-        return file.read(max_bytes + 1)
+    return path if len(name) <= MAX_PATH_BYTES and path.isprintable() else None
 
 
-def forget_folders() -> None:
-    """Look at folders anew; called when a run starts, since links may have come since."""
-    _is_inside.cache_clear()
-
-
-@lru_cache(maxsize=8192)
-def _is_inside(root: str, folder: str) -> bool:
-    """Whether no component of `folder` is a symbolic link."""
-    joined = os.path.join(root, folder) if folder else root
-    return os.path.realpath(joined) == joined
-
-
-def _decodable(names: Iterable[bytes]) -> list[str]:
-    paths = []
-    for name in names:
-        try:
-            path = name.decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        if len(name) <= MAX_PATH_BYTES and path.isprintable():
-            paths.append(path)
-    return paths
+def _left_out(name: bytes, reason: SkipReason, detail: str) -> SkippedFile:
+    shown = name[:MAX_PATH_BYTES].decode("utf-8", "backslashreplace")
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return SkippedFile(printable, reason, detail)
 
 
 async def _list(root: Path, *options: str) -> list[bytes]:

@@ -1,46 +1,46 @@
 """Building and refreshing the index of one git repository.
 
-Read what changed, resolve the whole, embed what is new, then write one generation. Everything
-slow happens before the call's transaction begins, and off the event loop. Above: the tool
-`index_repository`. Below: git, scanning, resolution, vectors, generations.
+A run has two stages, each atomic for readers. First the files: what changed is analysed, each
+content is stored as it comes, and a generation is written that search reads at once. Then the
+graph: the whole repository is resolved, and written together with the call's outcome. Vectors
+follow outside of the run. Above: the tool `index_repository`. Below: attempts of a run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-
-from asyncpg import Record
 
 from agentos import ConflictError, Database, Queries, ToolCall
 from agentos_memory.catalog import Catalog
-from agentos_memory.facts import analyser_version, decode_facts
-from agentos_memory.generations import Changes, Repository, Target, is_current, write_generation
-from agentos_memory.git_files import Listing, WorkTree, forget_folders, list_files, open_work_tree
-from agentos_memory.model import FileAnalysis, SkippedFile
-from agentos_memory.resolution import resolve
-from agentos_memory.scanning import KnownFile, Scan, Scanner
-from agentos_memory.vectors import Vectors
+from agentos_memory.embedding_queue import EmbeddingQueue
+from agentos_memory.file_records import count_by_reason
+from agentos_memory.generations import Repository, Target
+from agentos_memory.git_files import WorkTree, open_work_tree
+from agentos_memory.index_attempt import IndexAttempt
+from agentos_memory.model import SkippedFile
+from agentos_memory.run_timing import RunTiming
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-UNUSED_VECTORS_KEPT_FOR = timedelta(days=1)
 
-_FILES_PER_STEP = 25
 # The second attempt usually holds the repository's row; a third is for two first runs at once.
 _ATTEMPTS = 3
 
-_sql = Queries("agentos_memory")
+_sql = Queries("agentos_memory", "sql/index.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """What a run did; `left_out` counts files by reason, `skipped` says more of some."""
+    """What a run did, and what the index holds after it.
+
+    `changed` files differ from the generation before; `analysed` of them were parsed, the others
+    were known from another branch, work tree or repository. `skipped_by_reason` counts every file
+    that is not indexed, `skipped` lists those that a language claims.
+    """
 
     repository: Repository
     files: int
@@ -50,32 +50,37 @@ class IndexRun:
     changed: int
     unchanged: int
     removed: int
-    embedded: int
-    left_out: Mapping[str, int]
+    analysed: int
+    renamed: Mapping[str, str]
+    skipped_by_reason: Mapping[str, int]
     skipped: Sequence[SkippedFile]
-    seconds: float
+    timing: RunTiming
 
 
 class Indexer:
     """Runs index builds, one at a time per repository and process."""
 
-    def __init__(self, database: Database, catalog: Catalog, vectors: Vectors) -> None:
+    def __init__(self, database: Database, catalog: Catalog, queue: EmbeddingQueue) -> None:
         self._database = database
         self._catalog = catalog
-        self._vectors = vectors
+        self._queue = queue
         self._running: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, call: ToolCall, path: str, name: str | None) -> IndexRun:
-        """Bring the index of the repository at `path` up to date, in the call's transaction."""
-        started = time.perf_counter()
+        """Bring the index of the repository at `path` up to date.
+
+        The files are committed as soon as they are read, the graph with the call.
+        """
+        timing = RunTiming()
         tree = await open_work_tree(path)
         async with self._running[tree.root]:
             for _ in range(_ATTEMPTS):
                 target = await self._target(tree, name)
-                attempt = _Attempt(call, target, self._database, self._vectors)
-                done = await attempt.run(tree, started)
-                if done is not None:
-                    return done
+                attempt = IndexAttempt(call, self._database, target, timing)
+                repository = await attempt.run(tree)
+                if repository is not None:
+                    self._queue.wake()
+                    return await _finished(call, repository, attempt, timing)
         raise ConflictError(
             f"other runs keep changing the index of {tree.root}", remedy="repeat the call"
         )
@@ -98,127 +103,29 @@ class Indexer:
         )
 
 
-class _Attempt:
-    """One try of a run, from the generation it found; another process may overtake it."""
-
-    def __init__(
-        self, call: ToolCall, target: Target, database: Database, vectors: Vectors
-    ) -> None:
-        self._call = call
-        self._target = target
-        self._database = database
-        self._vectors = vectors
-        self._analyser = analyser_version()
-        self._scan = Scan()
-
-    async def run(self, tree: WorkTree, started: float) -> IndexRun | None:
-        """None where the stored generation is not the one that this attempt compared with."""
-        listing = await list_files(tree)
-        known = await self._known_files()
-        await self._read(listing, known)
-        changes = await self._compare(known)
-        embedded = await self._embed()
-        await self._call.progress(97, 100, "writing the new generation")
-        transaction = await self._call.begin()
-        if not await is_current(transaction, self._target):
-            return None
-        repository = await write_generation(
-            transaction, self._target, changes, analyser=self._analyser, now=self._call.now()
-        )
-        if repository is None:
-            return None
-        await transaction.execute(
-            _sql.delete_unused_embeddings, self._call.now() - UNUSED_VECTORS_KEPT_FOR
-        )
-        counts = await transaction.fetch_row(_sql.count_index, repository.id)
-        assert counts is not None
-        return IndexRun(
-            repository=repository,
-            **counts,
-            changed=len(changes.files),
-            unchanged=len(self._scan.unchanged),
-            removed=len(changes.removed),
-            embedded=embedded,
-            left_out=self._left_out(listing),
-            skipped=self._scan.skipped,
-            seconds=round(time.perf_counter() - started, 3),
-        )
-
-    async def _known_files(self) -> dict[str, KnownFile]:
-        if self._target.base is None:
-            return {}
-        rows = await self._database.fetch(_sql.list_files, self._target.base.id)
-        return {row["path"]: _known_file(row) for row in rows}
-
-    async def _read(self, listing: Listing, known: Mapping[str, KnownFile]) -> None:
-        forget_folders()
-        paths = listing.paths
-        scanner = Scanner(self._target.root, paths, known, self._analyser)
-        for start in range(0, len(paths), _FILES_PER_STEP):
-            step = paths[start : start + _FILES_PER_STEP]
-            await asyncio.to_thread(scanner.read, step, self._scan)
-            done = start + len(step)
-            await self._call.progress(
-                40 * done / len(paths), 100, f"read {done} of {len(paths)} files"
-            )
-
-    async def _compare(self, known: Mapping[str, KnownFile]) -> Changes:
-        scan = self._scan
-        present = set(scan.unchanged) | {s.path for s in scan.skipped}
-        present |= {file.path for file in scan.files}
-        removed = sorted(set(known) - present)
-        if not (removed or scan.files):
-            return Changes((), (), (), (), None)
-        await self._call.progress(40, 100, "resolving calls, imports and bases")
-        analyses = [*scan.analyses, *await self._unchanged_analyses()]
-        resolution = await asyncio.to_thread(resolve, analyses)
-        return Changes(removed, scan.files, scan.symbols, scan.chunks, resolution)
-
-    async def _unchanged_analyses(self) -> list[FileAnalysis]:
-        base = self._target.base
-        if base is None or not self._scan.unchanged:
-            return []
-        rows = await self._database.fetch(_sql.read_facts, base.id, self._scan.unchanged)
-        stored = [row["facts"] for row in rows if row["facts"] is not None]
-        return await asyncio.to_thread(lambda: [decode_facts(facts) for facts in stored])
-
-    async def _embed(self) -> int:
-        """Vectors for the new chunks, and for old ones that an earlier model left without."""
-        texts = {chunk.digest: chunk.embed_text for chunk in self._scan.chunks}
-        texts |= {chunk.name_digest: chunk.name_text for chunk in self._scan.chunks}
-        base = self._target.base
-        if base is not None:
-            changed = [file.path for file in self._scan.files]
-            rows = await self._database.fetch(
-                _sql.list_unembedded_texts, self._vectors.model, base.id, changed
-            )
-            texts |= {row["digest"]: row["text"] for row in rows}
-        if not texts:
-            return 0
-
-        async def report(done: int, total: int) -> None:
-            await self._call.progress(
-                50 + 45 * done / total, 100, f"embedded {done} of {total} texts"
-            )
-
-        return await self._vectors.store(texts, now=self._call.now(), progress=report)
-
-    def _left_out(self, listing: Listing) -> dict[str, int]:
-        reasons = Counter(listing.left_out) + self._scan.left_out
-        reasons += Counter(skipped.reason for skipped in self._scan.skipped)
-        return dict(sorted(reasons.items()))
+async def _finished(
+    call: ToolCall, repository: Repository, attempt: IndexAttempt, timing: RunTiming
+) -> IndexRun:
+    transaction = await call.begin()
+    counts = await transaction.fetch_row(_sql.count_index, repository.id)
+    assert counts is not None
+    timing.end_stage("write graph")
+    files = attempt.files
+    return IndexRun(
+        repository=repository,
+        **counts,
+        changed=files.n_changed,
+        unchanged=files.n_unchanged,
+        removed=files.n_removed,
+        analysed=files.n_analysed,
+        renamed=attempt.renamed,
+        skipped_by_reason=count_by_reason([*files.skipped, *files.scan.left_out]),
+        skipped=files.skipped,
+        timing=timing,
+    )
 
 
 def default_name(root: Path) -> str:
     """The folder's name, reduced to what a repository's name may hold."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).lstrip("-._")
     return name[:100] or "repository"
-
-
-def _known_file(row: Record) -> KnownFile:
-    skipped = (
-        SkippedFile(row["path"], row["skip_reason"], row["skip_detail"])
-        if row["skip_reason"] is not None
-        else None
-    )
-    return KnownFile(row["sha256"], row["module"], row["analyser"], skipped, row["has_facts"])

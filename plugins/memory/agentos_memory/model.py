@@ -15,16 +15,38 @@ from typing import Literal
 from agentos_memory.expressions import Expression
 
 SymbolKind = Literal[
-    "module", "class", "function", "method", "interface", "type", "enum", "variable"
+    "module",
+    "class",
+    "function",
+    "method",
+    "interface",
+    "type",
+    "enum",
+    "variable",
+    "namespace",
+    "block",  # a named piece of configuration: a table, a stage, a resource, a top-level key
 ]
-EdgeKind = Literal["calls", "imports", "inherits", "references"]
+EdgeKind = Literal[
+    "calls",
+    "constructs",
+    "imports",
+    "inherits",
+    "implements",
+    "overrides",
+    "references",
+    "decorates",
+    "callback",
+    "fixture",
+]
+ReferenceRole = Literal["value", "argument", "decorator"]
 Tier = Literal["exact", "typed", "may_dispatch", "name_only"]
 SkipReason = Literal[
-    "unsupported", "binary", "encoding", "too_large", "minified", "too_deeply_nested"
-]
+    "unsupported", "binary", "encoding", "too_large", "minified", "too_deeply_nested",
+    "unreadable", "crashed", "symlink", "submodule", "path",
+]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Symbol:
     """One definition.
 
@@ -47,13 +69,14 @@ class Symbol:
     decorators: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Import:
     """One imported name, bound in `scope` as `bound_name`.
 
     Python: `module` is dotted and `level` counts the leading dots; `name` is None for
-    `import a.b`. TypeScript: `module` is the specifier and `level` is 0; `name` is `default`
-    for a default import and None for `* as ns`. A star import has `name` `*`, `bound_name` "".
+    `import a.b`. TypeScript: `module` is the specifier and `level` is 1 for what is exported
+    again, else 0; `name` is `default` for a default import and None for `* as ns`. A star import
+    has `name` `*`, `bound_name` "".
     """
 
     scope: str
@@ -64,7 +87,7 @@ class Import:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class CallSite:
     """One call. `caller` is the innermost enclosing symbol, the module at top level.
 
@@ -80,16 +103,22 @@ class CallSite:
     function: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Reference:
-    """A name mentioned without being called: an argument, a decorator, a stored callback."""
+    """A name mentioned without being called.
+
+    `role` says where it stands: an `argument` of a call or an element of a list or dictionary, a
+    `decorator`, or any other `value`. `source` is the enclosing symbol; a decorator's is what it
+    decorates, around which `value` is looked up.
+    """
 
     source: str
     value: Expression
     line: int
+    role: ReferenceRole = "value"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Binding:
     """A name that gets a value or a declared type in `scope`.
 
@@ -107,7 +136,7 @@ class Binding:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class FunctionFacts:
     """What the resolver needs of one function or method, beside its bindings.
 
@@ -124,7 +153,7 @@ class FunctionFacts:
     yielded: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ClassFacts:
     """What the resolver needs of one class or interface: its bases as expressions."""
 
@@ -138,7 +167,7 @@ class FileAnalysis:
     """Everything extracted from one file, in source order. `sha256` is of the file's bytes.
 
     `symbols[0]` is the module. `has_errors` says that the parser had to recover, so that facts
-    may be missing.
+    may be missing. `statement_lines` are where stretches too long for one chunk may be cut.
     """
 
     path: str
@@ -154,6 +183,7 @@ class FileAnalysis:
     bindings: tuple[Binding, ...]
     functions: tuple[FunctionFacts, ...]
     classes: tuple[ClassFacts, ...]
+    statement_lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +195,7 @@ class SkippedFile:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Edge:
     """One relation between two symbols, with its evidence at `path:line` (the source's file).
 
@@ -186,7 +216,7 @@ class Edge:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class UnresolvedSite:
     """A call whose receiver or name the resolver could not type: a possible, unproven caller."""
 

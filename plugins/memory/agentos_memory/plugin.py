@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from agentos import Command, EventType, MigrationSet, ReadModel, Service, Tool, hookimpl
+from collections.abc import Awaitable, Callable, Sequence
+from types import ModuleType
+
+from agentos import (
+    Command,
+    EventType,
+    GroundingSource,
+    Kernel,
+    MigrationSet,
+    ReadModel,
+    RiskFactor,
+    Service,
+    Tool,
+    hookimpl,
+)
+from agentos_memory import hookspecs
+from agentos_memory.bench_command import bench_index_command
 from agentos_memory.commands import index_command
+from agentos_memory.grounding import observation_grounding
+from agentos_memory.knowledge.builder import KnowledgeBase
+from agentos_memory.knowledge.extractors import EXTRACTORS
 from agentos_memory.memory import Memory
+from agentos_memory.observation_commands import observations_command
 from agentos_memory.observations import OBSERVATION_RECORDED, OBSERVATIONS
+from agentos_memory.reference_commands import reference_command
+from agentos_memory.references.store import REFERENCE_ADDED, REFERENCE_REMOVED
+from agentos_memory.risk import CoverageCache, untested_path
 from agentos_memory.tools import TOOLS
+
+
+@hookimpl
+def register_hookspecs() -> Sequence[ModuleType]:
+    """What other plugins may add to this one."""
+    return [hookspecs]
 
 
 @hookimpl
@@ -23,8 +52,8 @@ def register_migrations() -> list[MigrationSet]:
 
 @hookimpl
 def register_event_types() -> list[EventType]:
-    """What agents note."""
-    return [OBSERVATION_RECORDED]
+    """What agents note, and which documents they look things up in."""
+    return [OBSERVATION_RECORDED, REFERENCE_ADDED, REFERENCE_REMOVED]
 
 
 @hookimpl
@@ -36,10 +65,50 @@ def register_read_models() -> list[ReadModel]:
 @hookimpl
 def register_services() -> list[Service]:
     """The shared parts of this plugin."""
-    return [Service(Memory, Memory)]
+    return [
+        Service(Memory, Memory),
+        Service(CoverageCache, lambda kernel: CoverageCache(kernel.database)),
+        Service(KnowledgeBase, _knowledge_base),
+    ]
+
+
+def _knowledge_base(kernel: Kernel) -> KnowledgeBase:
+    answers = kernel.plugins.hook.register_knowledge_extractors()
+    added = [extractor for extractors in answers for extractor in extractors]
+    catalog = kernel.service(Memory).catalog
+    return KnowledgeBase(kernel.database, catalog, kernel.clock, [*EXTRACTORS, *added])
 
 
 @hookimpl
 def register_commands() -> list[Command]:
-    """`agentos index`."""
-    return [Command("index", index_command)]
+    """`agentos index` and `agentos bench index`."""
+    return [
+        Command("index", index_command),
+        Command("observations", observations_command),
+        Command("reference", reference_command),
+        Command("index", bench_index_command, group="bench"),
+    ]
+
+
+@hookimpl(optionalhook=True)
+def register_risk_factors(kernel: Kernel) -> list[RiskFactor]:
+    """What the index knows of the risk of a write, where somebody judges calls."""
+    return [untested_path(kernel)]
+
+
+@hookimpl(optionalhook=True)
+def register_grounding(kernel: Kernel) -> list[GroundingSource]:
+    """What was noted, for whoever begins work, where somebody hands out work."""
+    return [observation_grounding(kernel)]
+
+
+@hookimpl
+def startup(kernel: Kernel) -> Callable[[], Awaitable[None]]:
+    """Embed in the background what has no vectors yet, and know which files tests reach."""
+
+    async def start() -> None:
+        kernel.service(Memory).start(kernel)
+        kernel.start_task(kernel.service(CoverageCache).run())
+        kernel.start_task(kernel.service(KnowledgeBase).run())
+
+    return start

@@ -27,7 +27,8 @@ def python_module_name(path: str, package_dirs: AbstractSet[str]) -> str:
     `__init__.py` (PEP 420). A file outside every package is named by its whole path, so that
     `tests/conftest.py` and `examples/conftest.py` stay apart; a leading `src` or `lib` is dropped.
     """
-    parts = list(PurePosixPath(path).with_suffix("").parts)
+    *folders_above, name = path.split("/")
+    parts = [*folders_above, name.rpartition(".")[0] or name]
     folders = parts[:-1]
     for depth in range(1, len(folders) + 1):
         if "/".join(folders[:depth]) in package_dirs:

@@ -1,33 +1,50 @@
 """The chunks of one generation, resident and ready to be scored.
 
 A shard scores every chunk of its repository in every arm, which is faster than asking an index
-for candidates up to some 50,000 chunks, and never loses a result to a filter. Above: search.
-Below: rows and vectors, loaded in one snapshot of the database.
+for candidates up to some 50,000 chunks, and never loses a result to a filter. It holds names,
+lines and vectors, no text. Above: search. Below: stored chunks, lexical index and vectors.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from asyncpg import Record
+from numpy.typing import NDArray
 
-from agentos import Queries
-from agentos_memory.catalog import Catalog, reread
+from agentos_memory.chunk_records import FIELDS, FileChunks
+from agentos_memory.dense import DenseArm, RowSource
 from agentos_memory.generations import Repository
-from agentos_memory.ranking import ARM_WEIGHTS, Bm25fIndex, Scores, fuse
-from agentos_memory.residents import Residents
-from agentos_memory.vectors import DIMENSIONS, Vector, Vectors, decode_vector
+from agentos_memory.naming_of_tests import is_test_path
+from agentos_memory.ranking import ARM_WEIGHTS, Bm25fIndex, Scores, fuse, standardised
+from agentos_memory.term_counts import TermCounts, count_tokens
+from agentos_memory.words import query_terms
 
 SearchMode: TypeAlias = Literal["hybrid", "semantic", "keyword"]
+ArmName: TypeAlias = Literal["keyword", "names", "bodies", "regex"]
 
-RESIDENT_SHARDS = 16
+# In standard deviations of the fused score. People look for functions more often than for what
+# is around them, for what a product does rather than for its tests, and a longer function has
+# more to be found for (bench/retrieval).
+AROUND_PENALTY = 2.0
+DUNDER_PENALTY = 0.3
+TEST_PENALTY = 2.5
+LENGTH_BONUS = 0.2
+# A chunk also gains from how well the best chunk of its file fits.
+FILE_WEIGHT = 0.2
+_TEST_WORDS = frozenset(query_terms("test tests testing fixture mock spec assert"))
 
-_sql = Queries("agentos_memory")
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """An indexed file: where it is, its language, and the digest of what was indexed."""
+
+    path: str
+    language: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,130 +59,199 @@ class CodeChunk:
     start_line: int
     end_line: int
     signature: str
-    body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """The chunks of a repository at one generation, in source order, with their indexes."""
+class Scored:
+    """One score per chunk, and the arms that made them."""
 
-    repository: Repository
-    chunks: Sequence[CodeChunk]
-    lexical: Bm25fIndex
-    vectors: Vector
-    name_vectors: Vector
-    file_digests: Mapping[str, str]
-    by_name: Mapping[str, Sequence[int]]
+    scores: Scores
+    arms: tuple[ArmName, ...]
+    lexical: Scores | None
+
+
+@dataclass(slots=True)
+class _Columns:
+    files: list[int] = field(default_factory=list)
+    symbols: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+
+class Shard:
+    """The chunks of a repository at one generation, in source order, with their indexes.
+
+    `stored` are the chunks of `files`, in the same order, which is that of their paths, and
+    `counts` the counted terms of each, where they are at hand. Rows of `bodies` and `names` are
+    those of the chunks; None where nothing is ever embedded.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        files: Sequence[FileEntry],
+        stored: Sequence[FileChunks],
+        *,
+        counts: Sequence[TermCounts] | None = None,
+        bodies: RowSource | None = None,
+        names: RowSource | None = None,
+    ) -> None:
+        self.repository = repository
+        self.files = files
+        self.file_digests: Mapping[str, str] = {file.path: file.sha256 for file in files}
+        self._symbols = [symbol for part in stored for symbol in part.symbols]
+        columns = _columns(stored)
+        self._file_of = np.array(columns.files, np.int32)
+        self._symbol_of = np.array(columns.symbols, np.int32)
+        self._starts = np.array(columns.starts, np.int32)
+        self._ends = np.array(columns.ends, np.int32)
+        self._gaps = [gaps for part in stored for gaps in part.gaps]
+        self._lexical = Bm25fIndex.of_counts(map(counted, stored) if counts is None else counts)
+        self._bodies = DenseArm(bodies) if bodies is not None else None
+        self._names = DenseArm(names) if names is not None else None
+        self._is_test = np.array([is_test_path(file.path) for file in files], bool)
+        self._prior = self._priors()
+        self._by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for position, symbol in enumerate(columns.symbols):
+            self._by_name[self._symbols[symbol].name].append(position)
+        self._file_starts = np.searchsorted(self._file_of, np.arange(len(files) + 1))
+
+    def __len__(self) -> int:
+        """How many chunks there are."""
+        return len(self._starts)
+
+    def chunk(self, position: int) -> CodeChunk:
+        """The chunk at a position."""
+        file = self.files[self._file_of[position]]
+        symbol = self._symbols[self._symbol_of[position]]
+        return CodeChunk(
+            file.path,
+            file.language,
+            symbol.qualified_name,
+            symbol.name,
+            symbol.kind,
+            int(self._starts[position]),
+            int(self._ends[position]),
+            symbol.signature,
+        )
+
+    def group(self, position: int) -> int:
+        """Chunks of one group are parts of one definition, or of one file's top-level code."""
+        return int(self._symbol_of[position])
 
     def named(self, name: str) -> list[int]:
         """Positions of the chunks of what is called `name`: plain, dotted or qualified."""
         last = name.rpartition(".")[2].rpartition(":")[2]
         ends = ("." + name, ":" + name, "/" + name)
-        return [
-            position
-            for position in self.by_name.get(last, ())
-            if name in (last, (symbol := self.chunks[position].symbol)) or symbol.endswith(ends)
-        ]
+        found = []
+        for position in self._by_name.get(last, ()):
+            qualified = self._symbols[self._symbol_of[position]].qualified_name
+            if name in (last, qualified) or qualified.endswith(ends):
+                found.append(position)
+        return found
 
-    def scores(self, query: str, query_vector: Vector | None, mode: SearchMode) -> Scores:
-        """One score per chunk; `query_vector` is needed unless the mode is keyword."""
-        if mode == "keyword":
-            return self.lexical.scores(query)
-        assert query_vector is not None
-        similarity: Scores = self.vectors @ query_vector
-        if mode == "semantic":
-            return similarity
-        arms = {
-            "bm25f": self.lexical.scores(query),
-            "body": similarity,
-            "name": self.name_vectors @ query_vector,
-        }
-        return fuse(arms, ARM_WEIGHTS)
+    def files_at(self, path: str) -> list[int]:
+        """Numbers of the files whose path is `path` or ends in it, whole components only."""
+        ending = "/" + path
+        return [n for n, f in enumerate(self.files) if f.path == path or f.path.endswith(ending)]
 
+    def in_file(self, file: int) -> range:
+        """Positions of the file's chunks."""
+        return range(int(self._file_starts[file]), int(self._file_starts[file + 1]))
 
-class Shards:
-    """Resident shards by repository; a new generation replaces the old one at its first query."""
+    def at_line(self, file: int, line: int) -> int | None:
+        """The innermost chunk that holds a line of the file."""
+        holding = [p for p in self.in_file(file) if self._starts[p] <= line <= self._ends[p]]
+        return min(holding, key=lambda p: (self._ends[p] - self._starts[p], p), default=None)
 
-    def __init__(self, catalog: Catalog, vectors: Vectors) -> None:
-        self._catalog = catalog
-        self._vectors = vectors
-        self._shards: Residents[int, Shard] = Residents(RESIDENT_SHARDS)
+    def gaps(self, position: int) -> Sequence[tuple[int, int]]:
+        """First and last lines of what stands inside the chunk's lines with chunks of its own."""
+        return self._gaps[position]
 
-    async def get(self, repository: Repository) -> Shard:
-        """The shard of the repository's generation, or of a newer one."""
+    def is_kind(self, position: int, kind: str | None) -> bool:
+        """Whether the chunk is of the kind, where one is asked for."""
+        return kind is None or self._symbols[self._symbol_of[position]].kind == kind
 
-        async def load() -> tuple[int, Shard]:
-            async with self._catalog.snapshot() as connection:
-                current = await reread(connection, repository)
-                chunks = await connection.fetch(_sql.read_chunks, repository.id)
-                vectors = await connection.fetch(
-                    _sql.read_chunk_vectors, repository.id, self._vectors.model
-                )
-                files = await connection.fetch(_sql.read_file_digests, repository.id)
-            shard = await asyncio.to_thread(_build, current, chunks, vectors, files)
-            return current.generation, shard
+    def match_score(self, position: int, n_lines: int) -> float:
+        """How good a chunk with so many matching lines is: above 0, tests below 1."""
+        share = n_lines / (n_lines + 1)
+        return round(share if self._is_test[self._file_of[position]] else 1 + share, 4)
 
-        return await self._shards.get(repository.id, repository.generation, load)
+    def chosen(self, files: NDArray[np.bool_], kind: str | None) -> NDArray[np.bool_]:
+        """Which chunks lie in the chosen files and are of the kind."""
+        chosen: NDArray[np.bool_] = files[self._file_of]
+        if kind is not None:
+            of_kind = np.array([symbol.kind == kind for symbol in self._symbols], bool)
+            chosen = chosen & of_kind[self._symbol_of]
+        return chosen
 
+    def score(
+        self, query: str, query_vector: NDArray[np.float32] | None, mode: SearchMode
+    ) -> Scored:
+        """One score per chunk, from the arms that the mode asks for and that are there."""
+        arms: dict[str, Scores] = {}
+        answered: list[ArmName] = []
+        lexical = None
+        if mode != "semantic":
+            arms["bm25f"] = lexical = self._lexical.scores(query)
+            answered.append("keyword")
+        if mode != "keyword" and query_vector is not None:
+            if self._names is not None and self._names.answers(query_vector):
+                arms["name"] = self._names.scores(query_vector)
+                answered.append("names")
+            if self._bodies is not None and self._bodies.answers(query_vector):
+                arms["body"] = self._bodies.scores(query_vector)
+                answered.append("bodies")
+        if not arms:
+            return Scored(np.zeros(len(self), np.float32), (), lexical)
+        fused = fuse(arms, ARM_WEIGHTS) + self._prior
+        if "body" in arms:
+            fused += np.float32(FILE_WEIGHT) * self._best_of_file(arms["body"])
+        if _TEST_WORDS.isdisjoint(query_terms(query)):
+            fused -= np.float32(TEST_PENALTY) * self._is_test[self._file_of]
+        return Scored(fused, tuple(answered), lexical)
 
-def _build(
-    repository: Repository,
-    rows: Sequence[Record],
-    vector_rows: Sequence[Record],
-    file_rows: Sequence[Record],
-) -> Shard:
-    chunks = [
-        CodeChunk(
-            row["path"],
-            row["language"],
-            row["qualified_name"],
-            row["name"],
-            row["kind"],
-            row["start_line"],
-            row["end_line"],
-            row["signature"],
-            row["body"],
-        )
-        for row in rows
-    ]
-    by_digest = {row["digest"]: decode_vector(row["vector"]) for row in vector_rows}
-    vectors = _stacked([row["digest"] for row in rows], by_digest)
-    name_vectors = _stacked([row["name_digest"] for row in rows], by_digest)
-    digests = {row["path"]: row["sha256"] for row in file_rows}
-    by_name: dict[str, list[int]] = defaultdict(list)
-    for position, chunk in enumerate(chunks):
-        by_name[chunk.name].append(position)
-    lexical = Bm25fIndex.build(_fields(chunks))
-    return Shard(repository, chunks, lexical, vectors, name_vectors, digests, dict(by_name))
+    @property
+    def model(self) -> str | None:
+        """The model whose vectors of queries the dense arms compare with."""
+        arms = [arm.model for arm in (self._names, self._bodies) if arm is not None]
+        return next((model for model in arms if model is not None), None)
 
+    @property
+    def progress(self) -> Mapping[str, tuple[int, int]]:
+        """How many of the chunks' vectors each dense arm has, and of how many."""
+        dense = {"names": self._names, "bodies": self._bodies}
+        return {name: (arm.n_filled, arm.n_rows) for name, arm in dense.items() if arm is not None}
 
-def _stacked(digests: Sequence[str], by_digest: Mapping[str, Vector]) -> Vector:
-    """One row per digest; zeros, which resemble nothing, where a vector is missing."""
-    vectors = np.zeros((len(digests), DIMENSIONS), np.float32)
-    for position, digest in enumerate(digests):
-        found = by_digest.get(digest)
-        if found is not None:
-            vectors[position] = found
-    return vectors
+    def _best_of_file(self, scores: Scores) -> Scores:
+        filled = np.flatnonzero(np.diff(self._file_starts))
+        best = np.zeros(len(self.files), np.float32)
+        best[filled] = np.fmax.reduceat(scores, self._file_starts[filled])
+        return standardised(best[self._file_of])
 
-
-def _fields(chunks: Sequence[CodeChunk]) -> list[dict[str, str]]:
-    return [
-        {
-            "name": chunk.name,
-            "class": _enclosing_class(chunk),
-            "path": chunk.path,
-            "signature": chunk.signature,
-            "body": chunk.body,
-        }
-        for chunk in chunks
-    ]
+    def _priors(self) -> Scores:
+        """What speaks for a chunk before any query does."""
+        kinds = [symbol.kind in ("function", "method") for symbol in self._symbols]
+        dunder = [symbol.name.startswith("__") for symbol in self._symbols]
+        prior = LENGTH_BONUS * standardised(np.log(self._ends - self._starts + 1.0))
+        prior -= AROUND_PENALTY * ~np.array(kinds, bool)[self._symbol_of]
+        prior -= DUNDER_PENALTY * np.array(dunder, bool)[self._symbol_of]
+        return prior.astype(np.float32)
 
 
-def _enclosing_class(chunk: CodeChunk) -> str:
-    if chunk.kind in ("class", "interface"):
-        return chunk.name
-    if chunk.kind != "method":
-        return ""
-    owner = chunk.symbol.rpartition(".")[0]
-    return owner.rpartition(":")[2].rpartition(".")[2]
+def counted(part: FileChunks) -> TermCounts:
+    """How often each term occurs in each field of a file's chunks."""
+    tokens, sizes = np.frombuffer(part.tokens, np.uint32), np.frombuffer(part.sizes, np.uint32)
+    return count_tokens(part.identifiers, tokens, sizes, n_fields=len(FIELDS))
+
+
+def _columns(stored: Sequence[FileChunks]) -> _Columns:
+    columns = _Columns()
+    first = 0
+    for number, part in enumerate(stored):
+        columns.files += [number] * len(part.owners)
+        columns.symbols += [first + owner for owner in part.owners]
+        columns.starts += [start for start, _ in part.lines]
+        columns.ends += [end for _, end in part.lines]
+        first += len(part.symbols)
+    return columns

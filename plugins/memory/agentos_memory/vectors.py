@@ -1,104 +1,133 @@
 """Vectors by digest of their text: computed once, kept in PostgreSQL, read in bulk.
 
-Above: the indexer, search over code and over observations. Below: the embedder, which is loaded
-at the first use, and the table `memory.embedding`.
+Above: search over code, observations and references, and the queue, which makes the vectors.
+Below: the models in use with their embedders, and the table `memory.embedding`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from asyncpg import Record
 from numpy.typing import NDArray
 
-from agentos import Database, Queries
-from agentos_memory.embedding import MiniLmEmbedder
+from agentos import (
+    Database,
+    Embedder,
+    EmbeddingRows,
+    PluginError,
+    Queries,
+    UnavailableError,
+    redact_text,
+)
+from agentos_memory.embedding_models import EmbeddingModels, Model
 
-EMBED_BATCH = 256
-# Two batches side by side on one thread each: some 205 texts per CPU-second, where one batch on
-# two threads had 185.
-EMBED_LANES = 2
-DIMENSIONS = 384
-# A third faster than 128 tokens, which rank better for texts of issues and no better for
-# descriptions.
-MAX_TOKENS = 64
 # pgvector's binary form: dimensions and a reserved field, 2 bytes each, then big-endian halves.
 _HEADER_BYTES = 4
 
-Vector = NDArray[np.float32]
-Progress = Callable[[int, int], Awaitable[None]]
+Vector: TypeAlias = NDArray[np.float32]
 
-_sql = Queries("agentos_memory")
+_sql = Queries("agentos_memory", "sql/embedding.sql")
 
 
 class Vectors:
-    """The embedding model with its store."""
+    """Vectors of queries, and the stored ones of texts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, models: EmbeddingModels) -> None:
+        self.models = models
         self._database = database
-        self._embedder = MiniLmEmbedder(threads=1)
 
-    @property
-    def model(self) -> str:
-        """What the vectors were made with; those of different models are never compared."""
-        return f"{self._embedder.model_id}/{MAX_TOKENS}"
+    async def serving(self) -> Model:
+        """The model whose vectors answer; UnavailableError says why there is none."""
+        try:
+            model = (await self.models.current()).serving
+        except PluginError as error:
+            raise _unavailable(error.message) from error
+        if model is None:
+            raise _unavailable("nothing is embedded: setting memory.embedder.kind is 'none'")
+        return model
 
-    async def embed_query(self, text: str) -> Vector:
-        """The unit vector of a query; never stored."""
-        vectors: Vector = (await asyncio.to_thread(self._embed, [text]))[0]
-        return vectors
+    async def embed_query(self, text: str, *, model: str | None = None) -> Vector:
+        """The unit vector of a query by the serving model, or by `model`; never stored.
 
-    async def store(
-        self, texts: Mapping[str, str], *, now: datetime, progress: Progress | None = None
-    ) -> int:
-        """Embed the texts (by digest) that have no vector yet; how many those were.
-
-        Each batch is committed on its own: a digest means one text for ever, so an interrupted
-        run leaves nothing half done and its successor goes on from there.
+        UnavailableError says why there is none: search goes on by keyword.
         """
-        known = await self._known(list(texts))
-        # Texts of like length share a batch, since a batch is padded to its longest.
-        missing = sorted(set(texts) - known, key=lambda digest: (len(texts[digest]), digest))
-        for start in range(0, len(missing), EMBED_BATCH):
-            batch = missing[start : start + EMBED_BATCH]
-            # Interleaved, so that both lanes have texts of the same lengths.
-            lanes = [batch[lane::EMBED_LANES] for lane in range(EMBED_LANES)]
-            await asyncio.gather(*(self._store_lane(lane, texts, now) for lane in lanes if lane))
-            if progress is not None:
-                await progress(start + len(batch), len(missing))
-        return len(missing)
+        if self.models.settings.kind == "none":
+            raise _unavailable("nothing is embedded: setting memory.embedder.kind is 'none'")
+        chosen = await self._find(model) if model is not None else await self.serving()
+        embedder = self.models.embedder(chosen)
+        if embedder is None:
+            raise _unavailable(
+                f"the stored vectors are those of {chosen.model_id}, with which this version "
+                "cannot embed a query; new ones are in the making"
+            )
+        # What a plugin does with a text is not known here.
+        sent = redact_text(text) if chosen.settings.sends_texts else text
+        return await _embed_query(embedder, chosen, sent)
 
-    async def read(self, digests: Sequence[str]) -> dict[str, Vector]:
+    async def read(self, digests: Sequence[str], model_id: str) -> dict[str, Vector]:
         """The stored vectors among `digests`."""
-        rows = await self._database.fetch(_sql.read_vectors, self.model, list(digests))
-        return {row["digest"]: decode_vector(row["vector"]) for row in rows}
+        rows = await self._database.fetch(_sql.read_vectors, model_id, list(digests))
+        return dict(zip((row["digest"] for row in rows), decode_vectors(rows), strict=True))
 
-    async def _store_lane(
-        self, digests: list[str], texts: Mapping[str, str], now: datetime
-    ) -> None:
-        vectors = await asyncio.to_thread(self._embed, [texts[digest] for digest in digests])
-        await self._insert(digests, vectors, now)
+    async def read_since(
+        self, model_id: str, position: int, limit: int
+    ) -> tuple[list[str], Vector, int]:
+        """Digests and vectors that came after `position`, and the position of the last of them."""
+        rows = await self._database.fetch(_sql.read_vectors_since, model_id, position, limit)
+        last = rows[-1]["position"] if rows else position
+        return [row["digest"] for row in rows], decode_vectors(rows), last
 
-    def _embed(self, texts: Sequence[str]) -> Vector:
-        return self._embedder.embed(texts, max_tokens=MAX_TOKENS)
-
-    async def _known(self, digests: list[str]) -> set[str]:
-        rows = await self._database.fetch(_sql.list_known_digests, self.model, digests)
-        return {row["digest"] for row in rows}
-
-    async def _insert(self, digests: list[str], vectors: Vector, now: datetime) -> None:
-        texts = await asyncio.to_thread(lambda: [encode_vector(vector) for vector in vectors])
-        async with self._database.connection() as connection:
-            await connection.execute(_sql.insert_embeddings, self.model, digests, texts, now)
+    async def _find(self, model_id: str) -> Model:
+        serving = await self.serving()
+        current = await self.models.current()
+        known = [*current.active(), *current.retired]
+        return next((model for model in known if model.model_id == model_id), serving)
 
 
-def encode_vector(vector: Vector) -> str:
-    """pgvector's text form, with the precision that a half has."""
-    return "[" + ",".join(f"{x:.4g}" for x in vector.tolist()) + "]"
+async def _embed_query(embedder: Embedder, model: Model, text: str) -> Vector:
+    timeout_s = model.settings.query_timeout_s
+    # The packaged model may have to be loaded first, which a busy machine makes slow.
+    limit = None if model.settings.kind == "minilm" else timeout_s + 1
+    try:
+        async with asyncio.timeout(limit):
+            rows = await embedder.embed([text], purpose="query")
+        vector: Vector = checked_vectors(rows, 1, model.dimension)[0]
+    except PluginError as error:
+        raise _unavailable(error.message) from error
+    except TimeoutError:
+        raise _unavailable(f"{model.model_id} gave no vector within {limit:g} s") from None
+    return vector
 
 
-def decode_vector(binary: bytes) -> Vector:
-    """A vector from pgvector's binary form of `halfvec`."""
-    return np.frombuffer(binary, dtype=">f2", offset=_HEADER_BYTES).astype(np.float32)
+def checked_vectors(rows: EmbeddingRows, n_texts: int, dimension: int) -> Vector:
+    """Unit vectors, float32 [n_texts, dimension]; PluginError for anything else than asked for."""
+    try:
+        vectors = np.asarray(rows, np.float32)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"the embedder answered no rows of numbers: {error}") from error
+    if vectors.shape != (n_texts, dimension):
+        raise PluginError(
+            f"the embedder answered an array of shape {list(vectors.shape)} to {n_texts} texts; "
+            f"its dimension is {dimension}"
+        )
+    if not np.isfinite(vectors).all():
+        raise PluginError("the embedder answered numbers that are not finite")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vector = vectors / np.maximum(lengths, 1e-12)
+    return unit
+
+
+def decode_vectors(rows: Sequence[Record]) -> Vector:
+    """float32 [rows, dimension] from pgvector's binary form of `halfvec` in column `vector`."""
+    if not rows:
+        return np.zeros((0, 0), np.float32)
+    raw = np.frombuffer(b"".join([row["vector"] for row in rows]), ">f2")
+    return raw.reshape(len(rows), -1)[:, _HEADER_BYTES // 2 :].astype(np.float32)
+
+
+def _unavailable(message: str) -> UnavailableError:
+    return UnavailableError(message, remedy="use mode keyword, which needs no vectors")

@@ -1,10 +1,16 @@
-"""Sentence embeddings of code and notes, made in this process without a network.
+"""Sentence embeddings of code and notes: the packaged model, an endpoint, or a plugin's service.
 
-`load_embedder` gives the packaged model; `texts` writes what is embedded.
+`make_embedder` gives what the settings name; `agentos_memory.vector_texts` writes what is embedded.
 """
 
-from agentos_memory.embedding.embedder import Embedder, load_embedder
+from agentos_memory.embedding.embedder import load_embedder, make_embedder
 from agentos_memory.embedding.onnx_embedder import MiniLmEmbedder
-from agentos_memory.embedding.texts import body_text, name_text
+from agentos_memory.embedding.settings import EmbedderSettings, parse_embedder_settings
 
-__all__ = ["Embedder", "MiniLmEmbedder", "body_text", "load_embedder", "name_text"]
+__all__ = [
+    "EmbedderSettings",
+    "MiniLmEmbedder",
+    "load_embedder",
+    "make_embedder",
+    "parse_embedder_settings",
+]

@@ -17,6 +17,7 @@ from agentos_memory.model import (
     FunctionFacts,
     Import,
     Reference,
+    ReferenceRole,
     Symbol,
     SymbolKind,
 )
@@ -130,10 +131,12 @@ class FactCollector:
             receiver = receiver[:MAX_RECEIVER_CHARS]
         self.calls.append(CallSite(scope.qualified_name, callee, receiver, line, function))
 
-    def mention(self, scope: Scope, value: Expression, line: int) -> None:
+    def mention(
+        self, scope: Scope, value: Expression, line: int, role: ReferenceRole = "value"
+    ) -> None:
         """Record `value` as a reference if it is a name or a dotted name."""
         if isinstance(value, Name | Attribute):
-            self.references.append(Reference(scope.qualified_name, value, line))
+            self.references.append(Reference(scope.qualified_name, value, line, role))
 
 
 def last_name(expression: Expression) -> str:

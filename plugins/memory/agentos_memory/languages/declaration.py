@@ -20,7 +20,10 @@ class Language:
 
     `load_grammar` is called once, at the first file. `module_separator` stands between the
     module and a top-level name in qualified names. `dotted_modules` says that modules are named
-    by dotted package paths; otherwise a module is named by its path.
+    by dotted package paths; otherwise a module is named by its path. `imports` names the family
+    in `resolution.modules.RESOLVERS` that follows its imports. Files over `max_bytes` are skipped.
+    A plugin changes `version` when it extracts otherwise, so that stored facts are made again.
+    All of it must be importable by another process: functions at the top level of a module.
     """
 
     name: str
@@ -29,3 +32,6 @@ class Language:
     extract: Extractor
     module_separator: str
     dotted_modules: bool
+    imports: str = "none"
+    max_bytes: int = 1024 * 1024
+    version: str = ""

@@ -29,18 +29,31 @@ from agentos_memory.languages.collector import (
     Span,
 )
 from agentos_memory.languages.declaration import Language
-from agentos_memory.languages.nodes import end_line, header_text, node_text, start_line
+from agentos_memory.languages.nodes import end_line, start_line
 from agentos_memory.languages.python_definitions import (
     Decorators,
     bind_parameters,
     docstring_of,
+    header_text,
     read_bases,
     read_decorators,
     receiver_types,
 )
-from agentos_memory.languages.python_expressions import (
+from agentos_memory.languages.python_expressions import ExpressionReader
+from agentos_memory.languages.python_grammar import (
+    AS_PATTERN,
+    ASSIGNMENT,
+    ATTRIBUTE,
+    BLOCK,
+    CLASS_DEFINITION,
+    COMMENT,
+    ERROR,
+    EXPRESSION_STATEMENT,
+    IDENTIFIER,
     TARGET_PATTERNS,
-    ExpressionReader,
+    SourceText,
+    kind_id,
+    kind_ids,
     load_grammar,
 )
 from agentos_memory.languages.python_imports import record_import, record_import_from
@@ -53,24 +66,29 @@ SELF_TYPE = Name("Self")
 class StatementWalker:
     """Walks the statements of one module into a collector."""
 
-    def __init__(self, facts: FactCollector) -> None:
+    def __init__(self, facts: FactCollector, source: SourceText) -> None:
         self._facts = facts
-        self._reader = ExpressionReader(facts)
+        self._source = source
+        self._reader = ExpressionReader(facts, source)
         self._depth = 0
         self._globals: set[tuple[str, str]] = set()
         self._variables: set[str] = set()
-        self._walkers: MappingType[str, Callable[[Node, Scope], None]] = {
+        self._walkers = {kind_id(name): walk for name, walk in self._walkers_by_name().items()}
+
+    def _walkers_by_name(self) -> MappingType[str, Callable[[Node, Scope], None]]:
+        return {
             "function_definition": self._function,
             "class_definition": self._class,
             "decorated_definition": self._decorated,
-            "import_statement": lambda n, s: record_import(n, s, facts),
-            "import_from_statement": lambda n, s: record_import_from(n, s, facts),
+            "import_statement": lambda n, s: record_import(n, s, self._facts, self._source),
+            "import_from_statement": lambda n, s: record_import_from(
+                n, s, self._facts, self._source
+            ),
             "expression_statement": self._expression_statement,
             "return_statement": self._return,
             "for_statement": self._for,
             "with_item": self._with_item,
             "except_clause": self._except,
-            "except_group_clause": self._except,
             "global_statement": self._global,
             "type_alias_statement": self._type_alias,
             "case_pattern": lambda n, s: None,
@@ -78,26 +96,35 @@ class StatementWalker:
 
     def walk(self, node: Node, scope: Scope) -> None:
         """Record what the statement or block at `node` holds; broken code is walked through."""
+        walker = self._walkers.get(node.kind_id)
+        if walker is not None:
+            walker(node, scope)
+        else:
+            self._walk_children(node, scope)
+
+    def _walk_children(self, node: Node, scope: Scope) -> None:
         if self._depth > MAX_DEPTH:
             return
         self._depth += 1
-        try:
-            walker = self._walkers.get(node.type)
-            if walker is not None:
-                walker(node, scope)
-                return
-            for child in node.named_children:
-                if child.type in BLOCKS or child.type in self._walkers:
-                    self.walk(child, scope)
-                else:
-                    self._reader.read(child, scope)
-        finally:
-            self._depth -= 1
+        walkers, read = self._walkers, self._reader.read
+        for child in node.named_children:
+            kind = child.kind_id
+            if kind == EXPRESSION_STATEMENT:
+                self._expression_statement(child, scope)
+            elif kind in BLOCKS:
+                self._walk_children(child, scope)
+            elif kind in walkers:
+                walkers[kind](child, scope)
+            elif kind != COMMENT:
+                read(child, scope)
+        self._depth -= 1
 
     def _decorated(self, node: Node, scope: Scope) -> None:
         definition = node.child_by_field_name("definition")
-        decorators = read_decorators(node, scope, self._reader)
-        if definition is not None and definition.type == "class_definition":
+        name = definition.child_by_field_name("name") if definition is not None else None
+        decorated = self._facts.qualify(scope, self._source.of(name)) if name is not None else ""
+        decorators = read_decorators(node, scope, decorated, self._reader)
+        if definition is not None and definition.kind_id == CLASS_DEFINITION:
             self._class(definition, scope, node, decorators)
         elif definition is not None:
             self._function(definition, scope, node, decorators)
@@ -114,11 +141,11 @@ class StatementWalker:
             return
         qualified_name = self._facts.define(
             scope,
-            node_text(name_node),
+            self._source.of(name_node),
             "method" if scope.kind == "class" else "function",
             Span(start_line(outer or node), end_line(node), start_line(name_node)),
-            signature=header_text(node, body),
-            docstring=docstring_of(body),
+            signature=header_text(node, body, self._source),
+            docstring=docstring_of(body, self._source),
             decorators=decorators,
         )
         parameters = bind_parameters(node, scope, qualified_name, decorators, self._reader)
@@ -168,11 +195,11 @@ class StatementWalker:
         bases = read_bases(node, scope, self._reader)
         qualified_name = self._facts.define(
             scope,
-            node_text(name_node),
+            self._source.of(name_node),
             "class",
             Span(start_line(outer or node), end_line(node), start_line(name_node)),
-            signature=header_text(node, body),
-            docstring=docstring_of(body),
+            signature=header_text(node, body, self._source),
+            docstring=docstring_of(body, self._source),
             bases=[text for text, _ in bases],
             decorators=decorators,
         )
@@ -183,7 +210,7 @@ class StatementWalker:
 
     def _expression_statement(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
-            if child.type == "assignment":
+            if child.kind_id == ASSIGNMENT:
                 self._assignment(child, scope)
             else:
                 self._reader.read(child, scope)
@@ -192,11 +219,11 @@ class StatementWalker:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         declared = node.child_by_field_name("type")
         value: Expression = UNKNOWN
-        if right is not None and right.type == "assignment":
+        if right is not None and right.kind_id == ASSIGNMENT:
             value = self._assignment(right, scope)
         elif right is not None:
             value = self._reader.read(right, scope)
-            self._facts.mention(scope, value, start_line(right))
+            self._reader.mention(value, right, scope.qualified_name)
         if left is not None and declared is not None:
             annotation = self._reader.annotation(declared, scope)
             self._bind_target(left, annotation, scope, is_annotation=True)
@@ -207,11 +234,11 @@ class StatementWalker:
     def _bind_target(
         self, target: Node, value: Expression, scope: Scope, *, is_annotation: bool = False
     ) -> None:
-        if target.type == "identifier":
+        if target.kind_id == IDENTIFIER:
             self._bind_name(target, value, scope, is_annotation)
-        elif target.type == "attribute":
+        elif target.kind_id == ATTRIBUTE:
             self._bind_attribute(target, value, scope, is_annotation)
-        elif target.type in TARGET_PATTERNS:
+        elif target.kind_id in TARGET_PATTERNS:
             self._bind_pattern(target, value, scope)
         else:
             for child in target.named_children:
@@ -223,7 +250,7 @@ class StatementWalker:
     def _bind_name(
         self, target: Node, value: Expression, scope: Scope, is_annotation: bool
     ) -> None:
-        name, line = node_text(target), start_line(target)
+        name, line = self._source.of(target), start_line(target)
         is_global = (scope.qualified_name, name) in self._globals
         owner = self._facts.module if is_global else scope.qualified_name
         self._facts.bind(
@@ -237,7 +264,7 @@ class StatementWalker:
         if scope.kind == "module" and name not in self._variables:
             self._variables.add(name)
             span = Span(line, end_line(target.parent or target), line)
-            signature = " ".join(node_text(target.parent or target).split())[:200]
+            signature = " ".join(self._source.of(target.parent or target).split())[:200]
             self._facts.define(scope, name, "variable", span, signature=signature)
 
     def _bind_attribute(
@@ -246,11 +273,11 @@ class StatementWalker:
         owner, name = target.child_by_field_name("object"), target.child_by_field_name("attribute")
         if owner is None or name is None:
             return
-        is_self = owner.type == "identifier" and node_text(owner) == scope.self_name
+        is_self = owner.kind_id == IDENTIFIER and self._source.of(owner) == scope.self_name
         if is_self and scope.self_class is not None:
             self._facts.bind(
                 scope.self_class,
-                node_text(name),
+                self._source.of(name),
                 value,
                 start_line(target),
                 evaluated_in=scope.qualified_name,
@@ -271,7 +298,7 @@ class StatementWalker:
     def _return(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
             value = self._reader.read(child, scope)
-            self._facts.mention(scope, value, start_line(child))
+            self._reader.mention(value, child, scope.qualified_name)
             if self._facts.open_functions:
                 self._facts.open_functions[-1].returned.append(value)
 
@@ -287,7 +314,7 @@ class StatementWalker:
         value = node.child_by_field_name("value")
         if value is None:
             return
-        if value.type != "as_pattern":
+        if value.kind_id != AS_PATTERN:
             self._reader.read(value, scope)
             return
         context, *_ = value.named_children
@@ -298,8 +325,8 @@ class StatementWalker:
 
     def _except(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
-            if child.type != "as_pattern":
-                self.walk(child, scope) if child.type == "block" else self._reader.read(
+            if child.kind_id != AS_PATTERN:
+                self.walk(child, scope) if child.kind_id == BLOCK else self._reader.read(
                     child, scope
                 )
                 continue
@@ -310,45 +337,45 @@ class StatementWalker:
                 self._bind_target(name, Choice(types), scope, is_annotation=True)
 
     def _global(self, node: Node, scope: Scope) -> None:
-        self._globals.update((scope.qualified_name, node_text(c)) for c in node.named_children)
+        self._globals.update(
+            (scope.qualified_name, self._source.of(c)) for c in node.named_children
+        )
 
     def _type_alias(self, node: Node, scope: Scope) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is None or right is None:
             return
-        name = node_text(left).split("[")[0]
+        name = self._source.of(left).split("[")[0]
         value = self._reader.annotation(right, scope)
         self._facts.bind(scope.qualified_name, name, value, start_line(node))
         span = Span(start_line(node), end_line(node), start_line(node))
-        self._facts.define(scope, name, "type", span, signature=node_text(node))
+        self._facts.define(scope, name, "type", span, signature=self._source.of(node))
 
 
-BLOCKS = frozenset(
-    {
-        "block",
-        "module",
-        "ERROR",
-        "if_statement",
-        "elif_clause",
-        "else_clause",
-        "while_statement",
-        "try_statement",
-        "finally_clause",
-        "with_statement",
-        "with_clause",
-        "match_statement",
-        "case_clause",
-        "raise_statement",
-        "assert_statement",
-        "delete_statement",
-    }
-)
+BLOCKS = kind_ids(
+    "block",
+    "module",
+    "if_statement",
+    "elif_clause",
+    "else_clause",
+    "while_statement",
+    "try_statement",
+    "finally_clause",
+    "with_statement",
+    "with_clause",
+    "match_statement",
+    "case_clause",
+    "raise_statement",
+    "assert_statement",
+    "delete_statement",
+) | {ERROR}
 
 
 def extract(root: Node, facts: FactCollector) -> None:
     """Fill `facts` from the root node of a Python module."""
-    facts.module_docstring = docstring_of(root)
-    StatementWalker(facts).walk(root, Scope(facts.module, "module"))
+    source = SourceText(root)
+    facts.module_docstring = docstring_of(root, source)
+    StatementWalker(facts, source).walk(root, Scope(facts.module, "module"))
 
 
 PYTHON = Language(
@@ -358,4 +385,5 @@ PYTHON = Language(
     extract=extract,
     module_separator=".",
     dotted_modules=True,
+    imports="python",
 )

@@ -7,39 +7,60 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
-from agentos_memory.expressions import UNKNOWN, Expression, Name, Subscript
+from agentos_memory.expressions import UNKNOWN, Call, Expression, Name, Subscript
 from agentos_memory.languages.collector import Scope
-from agentos_memory.languages.nodes import node_text, start_line
-from agentos_memory.languages.python_expressions import (
-    ExpressionReader,
-    identifiers,
-    string_content,
+from agentos_memory.languages.nodes import start_line
+from agentos_memory.languages.python_annotations import string_content
+from agentos_memory.languages.python_expressions import ExpressionReader
+from agentos_memory.languages.python_grammar import (
+    COMMENT,
+    EXPRESSION_STATEMENT,
+    STRING,
+    SourceText,
 )
+from agentos_memory.languages.python_targets import identifiers
 
 # Dotted names without call arguments, in source order.
 Decorators = Sequence[str]
 
 
-def docstring_of(body: Node | None) -> str:
+def docstring_of(body: Node | None, source: SourceText) -> str:
     """The cleaned docstring that opens a body, "" without one."""
-    first = next((c for c in body.named_children if c.type != "comment"), None) if body else None
-    if first is None or first.type != "expression_statement" or not first.named_children:
-        return ""
-    literal = first.named_children[0]
-    return inspect.cleandoc(string_content(literal)) if literal.type == "string" else ""
+    for statement in body.named_children if body is not None else []:
+        kind = statement.kind_id
+        if kind == COMMENT:
+            continue
+        literal = statement.named_child(0) if kind == EXPRESSION_STATEMENT else None
+        if literal is None or literal.kind_id != STRING:
+            return ""
+        return inspect.cleandoc(string_content(literal, source))
+    return ""
 
 
-def read_decorators(node: Node, scope: Scope, reader: ExpressionReader) -> Decorators:
-    """Names of a definition's decorators; their calls and mentions are recorded in `scope`."""
+def header_text(node: Node, body: Node | None, source: SourceText) -> str:
+    """Text of a definition before its body, on one line, without the closing colon."""
+    end = body.start_byte if body is not None else node.end_byte
+    text = source.between(node.start_byte, end)
+    return " ".join(text.split()).removesuffix(":").rstrip(" {=")
+
+
+def read_decorators(
+    node: Node, scope: Scope, decorated: str, reader: ExpressionReader
+) -> Decorators:
+    """Names of a definition's decorators; their calls are recorded in `scope`.
+
+    Each is mentioned by the definition itself, whose qualified name is `decorated`.
+    """
     names: list[str] = []
     for child in node.named_children:
         if child.type != "decorator" or not child.named_children:
             continue
         expression = child.named_children[0]
         value = reader.read(expression, scope)
-        reader.facts.mention(scope, value, start_line(child))
+        function = value.function if isinstance(value, Call) else value
+        reader.mention(function, child, decorated or scope.qualified_name, "decorator")
         called = expression.child_by_field_name("function") or expression
-        names.append(node_text(called))
+        names.append(reader.source.of(called))
     return tuple(names)
 
 
@@ -52,7 +73,7 @@ def read_bases(
     for argument in arguments.named_children if arguments is not None else []:
         value = reader.read(argument, scope)
         if argument.type not in ("keyword_argument", "list_splat", "comment"):
-            bases.append((node_text(argument), value))
+            bases.append((reader.source.of(argument), value))
     return tuple(bases)
 
 
@@ -75,7 +96,7 @@ def bind_parameters(
     for index, parameter in enumerate(parameters.named_children if parameters is not None else []):
         if parameter.type == "keyword_separator" or "splat" in parameter.type:
             after_star = True
-        name = next(iter(_names_of(parameter)), None)
+        name = next(iter(_names_of(parameter, reader.source)), None)
         if name is None:
             continue
         if not after_star and not _is_splat(parameter):
@@ -109,7 +130,7 @@ def _bind_parameter(
         reader.facts.bind(function, name, annotation, line, evaluated_in=outer, is_annotation=True)
         return
     if value is not None:
-        reader.facts.mention(scope, value, line)
+        reader.mention(value, parameter, scope.qualified_name)
     # A bare parameter is bound too: it hides a global of the same name.
     reader.facts.bind(function, name, value or UNKNOWN, line, evaluated_in=outer)
 
@@ -128,10 +149,10 @@ def _is_splat(parameter: Node) -> bool:
     return any("splat" in child.type for child in (parameter, *parameter.named_children))
 
 
-def _names_of(parameter: Node) -> list[str]:
+def _names_of(parameter: Node, source: SourceText) -> list[str]:
     if parameter.type in ("default_parameter", "typed_default_parameter"):
         name = parameter.child_by_field_name("name")
-        return identifiers(name) if name is not None else []
+        return identifiers(name, source) if name is not None else []
     if parameter.type == "typed_parameter":
-        return identifiers(parameter.named_children[0])
-    return identifiers(parameter)
+        return identifiers(parameter.named_children[0], source)
+    return identifiers(parameter, source)

@@ -1,6 +1,8 @@
 """Python expressions as `agentos_memory.expressions`, recording calls on the way.
 
-The statements of `languages.python` use it; it knows nothing of statements.
+The statements of `languages.python` use it; it knows nothing of statements. Equal names of a
+file are one object, and attributes share their owner: `self.client` is read once, stored once
+and evaluated once for a scope.
 """
 
 from __future__ import annotations
@@ -8,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingType
 from contextlib import contextmanager
+from functools import reduce
 
-import tree_sitter_python
-from tree_sitter import Language as Grammar
-from tree_sitter import Node, Parser
+from tree_sitter import Node
 
 from agentos_memory.expressions import (
     UNKNOWN,
@@ -20,46 +21,66 @@ from agentos_memory.expressions import (
     Choice,
     Element,
     Expression,
-    Item,
-    Literal,
     Mapping,
     Name,
     Sequence,
     Subscript,
     Typed,
 )
-from agentos_memory.languages.collector import MAX_DEPTH, FactCollector, Scope
-from agentos_memory.languages.nodes import node_text, start_line
+from agentos_memory.languages.collector import (
+    MAX_DEPTH,
+    MAX_RECEIVER_CHARS,
+    FactCollector,
+    Scope,
+)
+from agentos_memory.languages.nodes import start_line
+from agentos_memory.languages.python_annotations import TypeReader
+from agentos_memory.languages.python_grammar import (
+    ATTRIBUTE,
+    COMMENT,
+    GENERATOR,
+    IDENTIFIER,
+    KEYWORD_ARGUMENT,
+    STRING,
+    SourceText,
+    kind_id,
+)
+from agentos_memory.languages.python_literals import (
+    BYTES,
+    CONSTANTS,
+    TESTS,
+    TEXT,
+    string_prefix,
+)
+from agentos_memory.languages.python_targets import identifiers, target_parts
+from agentos_memory.model import CallSite, Reference, ReferenceRole
 
 MAX_SAMPLES = 8
-TARGET_PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern", "tuple", "list"})
-CASTS = (Name("cast"), Attribute(Name("typing"), "cast"), Attribute(Name("t"), "cast"))
-LITERALS: MappingType[str, Literal] = {
-    "integer": Literal("int"),
-    "float": Literal("float"),
-    "true": Literal("bool"),
-    "false": Literal("bool"),
-    "none": Literal("None"),
-    "not_operator": Literal("bool"),
-    "comparison_operator": Literal("bool"),
-}
-
-
-def load_grammar() -> Grammar:
-    """The Python grammar of the installed wheel."""
-    return Grammar(tree_sitter_python.language())
+CASTS = frozenset({"cast", "typing.cast", "t.cast"})
+# What these give depends on what they are given; other calls are kept without their arguments.
+ARGUMENTS_MATTER = frozenset({
+    "list", "sorted", "reversed", "tuple", "set", "frozenset", "iter", "next", "enumerate", "zip",
+    "type", "TypeVar", "NewType", "partial", "wraps", "update_wrapper", "getattr", "map", "filter",
+    "max", "min", "deepcopy", "copy", "replace", "property", "cached_property", "classmethod",
+    "staticmethod", "lru_cache", "cache",
+})  # fmt: skip
+Reader = Callable[[Node, Scope], Expression]
 
 
 class ExpressionReader:
     """Turns expression nodes of one file into expressions and records the calls they hold."""
 
-    def __init__(self, facts: FactCollector) -> None:
+    def __init__(self, facts: FactCollector, source: SourceText) -> None:
         self.facts = facts
+        self.source = source
         self._shadows: dict[str, Expression] = {}
         self._depth = 0
-        self._quoted: dict[str, Expression] = {}
-        self._readers: MappingType[str, Callable[[Node, Scope], Expression]] = {
-            "identifier": self._identifier,
+        self._paths: dict[str, Expression | None] = {}
+        self._types = TypeReader(self)
+        self._readers = {kind_id(name): reader for name, reader in self._readers_by_name().items()}
+
+    def _readers_by_name(self) -> MappingType[str, Reader]:
+        return {
             "attribute": self._attribute,
             "call": self._call,
             "await": self._first_child,
@@ -68,7 +89,7 @@ class ExpressionReader:
             "boolean_operator": self._choice_of_children,
             "binary_operator": self._binary,
             "string": self._string,
-            "concatenated_string": self._string,
+            "concatenated_string": self._concatenated,
             "list": self._sequence,
             "tuple": self._sequence,
             "set": self._sequence,
@@ -86,68 +107,62 @@ class ExpressionReader:
 
     def read(self, node: Node, scope: Scope) -> Expression:
         """The expression at `node`, looked up from `scope`."""
+        kind = node.kind_id
+        if kind == IDENTIFIER:
+            return self._path(self.source.of(node)) or UNKNOWN
+        if kind == ATTRIBUTE:
+            path = self._path(self.source.path_at(node))
+            if path is not None:
+                return path
+        elif kind in CONSTANTS:
+            return CONSTANTS[kind]
         if self._depth > MAX_DEPTH:
             return UNKNOWN
         self._depth += 1
-        try:
-            reader = self._readers.get(node.type)
-            if reader is not None:
-                return reader(node, scope)
-            for child in node.named_children:
-                self.read(child, scope)
-            return LITERALS.get(node.type, UNKNOWN)
-        finally:
-            self._depth -= 1
+        reader = self._readers.get(kind)
+        value = reader(node, scope) if reader is not None else self._other(node, kind, scope)
+        self._depth -= 1
+        return value
+
+    def path(self, text: str) -> Expression:
+        """The expression of a dotted name."""
+        return self._path(text) or UNKNOWN
 
     def annotation(self, node: Node, scope: Scope) -> Expression:
         """The type written at `node`; quoted types are parsed."""
-        match node.type:
-            case "type" | "parenthesized_expression":
-                inner = node.named_children
-                return self.annotation(inner[0], scope) if inner else UNKNOWN
-            case "string":
-                return self._quoted_annotation(node, scope)
-            case "binary_operator" | "union_type":
-                return Choice(tuple(self.annotation(c, scope) for c in node.named_children))
-            case "subscript" | "generic_type":
-                return self._generic(node, scope)
-            case "member_type":
-                return _dotted(node_text(node))
-            case "list":
-                return Sequence(tuple(self.annotation(c, scope) for c in node.named_children))
-            case _:
-                return self.read(node, scope)
+        return self._types.read(node, scope)
 
-    def _quoted_annotation(self, node: Node, scope: Scope) -> Expression:
-        text = string_content(node).strip()
-        if text not in self._quoted:
-            root = Parser(load_grammar()).parse(text.encode()).root_node
-            statement = root.named_children[0] if root.named_children else None
-            is_type = statement is not None and statement.type == "expression_statement"
-            if is_type and statement is not None and not root.has_error:
-                self._quoted[text] = self.annotation(statement.named_children[0], scope)
-            else:
-                self._quoted[text] = UNKNOWN
-        return self._quoted[text]
+    def _path(self, text: str) -> Expression | None:
+        """The expression of a dotted name, None for any other text."""
+        if not self._shadows:
+            return self._paths[text] if text in self._paths else self._new_path(text)
+        first, *rest = text.split(".")
+        shadow = self._shadows.get(first)
+        if shadow is None:
+            return self._paths[text] if text in self._paths else self._new_path(text)
+        return reduce(Attribute, rest, shadow) if all(map(str.isidentifier, rest)) else None
 
-    def _generic(self, node: Node, scope: Scope) -> Expression:
-        head, *arguments = node.named_children
-        if len(arguments) == 1 and arguments[0].type == "type_parameter":
-            arguments = arguments[0].named_children
-        if len(arguments) == 1 and arguments[0].type == "tuple":
-            arguments = arguments[0].named_children
-        types = tuple(self.annotation(argument, scope) for argument in arguments)
-        return Subscript(self.annotation(head, scope), types)
-
-    def _identifier(self, node: Node, scope: Scope) -> Expression:
-        name = node_text(node)
-        return self._shadows.get(name) or Name(name)
+    def _new_path(self, text: str) -> Expression | None:
+        owner, _, name = text.rpartition(".")
+        value: Expression | None = None
+        if name.isidentifier():
+            if not owner:
+                value = Name(name)
+            elif (inner := self._path(owner)) is not None:
+                value = Attribute(inner, name)
+        self._paths[text] = value
+        return value
 
     def _attribute(self, node: Node, scope: Scope) -> Expression:
         value, name = node.child_by_field_name("object"), node.child_by_field_name("attribute")
         if value is None or name is None:
             return UNKNOWN
-        return Attribute(self.read(value, scope), node_text(name))
+        return Attribute(self.read(value, scope), self.source.of(name))
+
+    def _other(self, node: Node, kind: int, scope: Scope) -> Expression:
+        for child in node.named_children:
+            self.read(child, scope)
+        return TESTS.get(kind, UNKNOWN)
 
     def _first_child(self, node: Node, scope: Scope) -> Expression:
         children = [self.read(child, scope) for child in node.named_children]
@@ -177,25 +192,31 @@ class ExpressionReader:
         return Choice(tuple(reversed(operands))) if is_union else UNKNOWN
 
     def _string(self, node: Node, scope: Scope) -> Expression:
-        for child in node.named_children:
-            if child.type == "interpolation" or child.type == "string":
-                self.read(child, scope)
-        prefix = (node.text or b"")[:2].lower()
-        return Literal("bytes" if b"b" in prefix.split(b'"')[0].split(b"'")[0] else "str")
+        prefix = string_prefix(node.start_byte, self.source)
+        if not prefix:
+            return TEXT
+        if "f" in prefix or "t" in prefix:
+            self._other(node, 0, scope)
+        return BYTES if "b" in prefix else TEXT
+
+    def _concatenated(self, node: Node, scope: Scope) -> Expression:
+        return next(iter([self.read(child, scope) for child in node.named_children]), TEXT)
 
     def _sequence(self, node: Node, scope: Scope) -> Expression:
-        elements = [self.read(child, scope) for child in node.named_children]
-        for child, element in zip(node.named_children, elements, strict=True):
-            self.facts.mention(scope, element, start_line(child))
+        elements: list[Expression] = []
+        for child in node.named_children:
+            element = self.read(child, scope)
+            elements.append(element)
+            self.mention(element, child, scope.qualified_name, "argument")
         return Sequence(tuple(elements[:MAX_SAMPLES]))
 
     def _dictionary(self, node: Node, scope: Scope) -> Expression:
         pairs: list[tuple[Expression, Expression]] = []
         for entry in node.named_children:
             parts = [self.read(child, scope) for child in entry.named_children]
-            if entry.type == "pair" and len(parts) == 2:
+            if len(parts) == 2 and entry.type == "pair":
                 pairs.append((parts[0], parts[1]))
-                self.facts.mention(scope, parts[1], start_line(entry))
+                self.mention(parts[1], entry, scope.qualified_name, "argument")
         samples = pairs[:MAX_SAMPLES]
         return Mapping(tuple(key for key, _ in samples), tuple(value for _, value in samples))
 
@@ -215,7 +236,7 @@ class ExpressionReader:
             self._first_child(clause, scope)
             return
         element = Element(self.read(iterable, scope))
-        self._shadows.update(target_parts(target, element))
+        self._shadows.update(target_parts(target, element, self.source))
 
     def _lambda(self, node: Node, scope: Scope) -> Expression:
         parameters, body = node.child_by_field_name("parameters"), node.child_by_field_name("body")
@@ -225,7 +246,7 @@ class ExpressionReader:
                 if default is not None:
                     self.read(default, scope)
                 name = parameter.child_by_field_name("name") or parameter
-                self._shadows.update(dict.fromkeys(identifiers(name), UNKNOWN))
+                self._shadows.update(dict.fromkeys(identifiers(name, self.source), UNKNOWN))
             if body is not None:
                 self.read(body, scope)
         return UNKNOWN
@@ -235,7 +256,7 @@ class ExpressionReader:
         if name is None or value is None:
             return UNKNOWN
         expression = self.read(value, scope)
-        self.facts.bind(scope.qualified_name, node_text(name), expression, start_line(node))
+        self.facts.bind(scope.qualified_name, self.source.of(name), expression, start_line(node))
         return expression
 
     def _subscript(self, node: Node, scope: Scope) -> Expression:
@@ -251,58 +272,115 @@ class ExpressionReader:
         return UNKNOWN
 
     def _call(self, node: Node, scope: Scope) -> Expression:
-        function, arguments = (
-            node.child_by_field_name("function"),
-            node.child_by_field_name("arguments"),
-        )
+        children = node.named_children
+        if len(children) != 2:
+            return self._unusual_call(node, scope)
+        function, arguments = children
+        kind = function.kind_id
+        receiver: str | None = None
+        called: Expression | None
+        if kind == IDENTIFIER:
+            callee = self.source.of(function)
+            called = self._path(callee)
+        elif kind == ATTRIBUTE:
+            text = self.source.path_at(function)
+            called = self._path(text)
+            receiver, _, callee = text.rpartition(".")
+        else:
+            called, callee = self.read(function, scope), ""
+        if called is None:
+            return self._call_of_value(function, arguments, scope)
+        line = function.start_point[0] + 1
+        self._record(called, callee, receiver, line, scope)
+        return self._with_arguments(called, callee, function, arguments, scope)
+
+    def _call_of_value(self, function: Node, arguments: Node, scope: Scope) -> Expression:
+        """A call of an attribute of something that is no name: `f(x).method()`."""
+        called = self.read(function, scope)
+        owner, *_, last = function.named_children
+        callee, receiver = self.source.of(last), self.source.of(owner)
+        self._record(called, callee, receiver, last.start_point[0] + 1, scope)
+        return self._with_arguments(called, callee, function, arguments, scope)
+
+    def _unusual_call(self, node: Node, scope: Scope) -> Expression:
+        """A call with a comment inside, or one that the parser recovered."""
+        function = node.child_by_field_name("function")
+        arguments = node.child_by_field_name("arguments")
         if function is None:
             return UNKNOWN
-        called = self.read(function, scope)
+        called, callee = self.read(function, scope), ""
         receiver: str | None = None
-        line = start_line(function)
-        if function.type == "attribute":
-            object_node = function.child_by_field_name("object")
-            receiver = node_text(object_node) if object_node is not None else ""
-            name_node = function.child_by_field_name("attribute")
-            line = start_line(name_node) if name_node is not None else line
-        self.facts.call(scope, called, receiver, line)
-        if called in CASTS and arguments is not None and arguments.named_children:
-            declared, *values = arguments.named_children
-            for value in values:
-                self.read(value, scope)
-            return Typed(self.annotation(declared, scope))
-        return self._with_arguments(called, arguments, scope)
-
-    def _with_arguments(
-        self, called: Expression, arguments: Node | None, scope: Scope
-    ) -> Expression:
+        if function.kind_id == IDENTIFIER:
+            callee = self.source.of(function)
+        elif function.kind_id == ATTRIBUTE:
+            owner, *_, last = function.named_children
+            callee, receiver = self.source.of(last), self.source.of(owner)
+        self._record(called, callee, receiver, function.end_point[0] + 1, scope)
         if arguments is None:
             return Call(called)
-        if arguments.type == "generator_expression":
-            return Call(called, (self.read(arguments, scope),))
+        return self._with_arguments(called, callee, function, arguments, scope)
+
+    def _record(
+        self, called: Expression, callee: str, receiver: str | None, line: int, scope: Scope
+    ) -> None:
+        if receiver is not None:
+            receiver = receiver[:MAX_RECEIVER_CHARS]
+        self.facts.calls.append(CallSite(scope.qualified_name, callee, receiver, line, called))
+
+    def _with_arguments(
+        self, called: Expression, callee: str, function: Node, arguments: Node, scope: Scope
+    ) -> Expression:
+        if callee == "cast" and self.source.of(function) in CASTS and arguments.named_children:
+            return self._cast(arguments, scope)
+        if arguments.kind_id == GENERATOR:
+            value = self.read(arguments, scope)
+            return Call(called, (value,)) if callee in ARGUMENTS_MATTER else Call(called)
         positional: list[Expression] = []
         keywords: list[tuple[str, Expression]] = []
         for argument in arguments.named_children:
-            if argument.type == "comment":
+            kind = argument.kind_id
+            if kind == COMMENT:
                 continue
-            name = argument.child_by_field_name("name")
-            value = argument.child_by_field_name("value")
-            if argument.type == "keyword_argument" and name is not None and value is not None:
-                # `TypeVar("T", bound="Base")` quotes a type.
-                is_type = value.type == "string" and node_text(name) == "bound"
-                expression = (self.annotation if is_type else self.read)(value, scope)
-                keywords.append((node_text(name), expression))
-            else:
-                expression = self.read(argument, scope)
-                positional.append(expression)
-            self.facts.mention(scope, expression, start_line(argument))
-        self._narrow(called, positional, arguments, scope)
-        return Call(called, tuple(positional), tuple(keywords))
+            if kind == KEYWORD_ARGUMENT:
+                keywords.append(self._keyword(argument, scope))
+                continue
+            expression = self.read(argument, scope)
+            positional.append(expression)
+            self.mention(expression, argument, scope.qualified_name, "argument")
+        if callee == "isinstance":
+            self._narrow(called, positional, arguments, scope)
+        if callee in ARGUMENTS_MATTER:
+            return Call(called, tuple(positional), tuple(keywords))
+        return Call(called)
+
+    def _cast(self, arguments: Node, scope: Scope) -> Expression:
+        declared, *values = arguments.named_children
+        for value in values:
+            self.read(value, scope)
+        return Typed(self.annotation(declared, scope))
+
+    def _keyword(self, argument: Node, scope: Scope) -> tuple[str, Expression]:
+        name, *_, value = argument.named_children
+        keyword = self.source.of(name)
+        # `TypeVar("T", bound="Base")` quotes a type.
+        is_type = keyword == "bound" and value.kind_id == STRING
+        expression = (self.annotation if is_type else self.read)(value, scope)
+        self.mention(expression, argument, scope.qualified_name, "argument")
+        return keyword, expression
+
+    def mention(
+        self, value: Expression, node: Node, source: str, role: ReferenceRole = "value"
+    ) -> None:
+        """Record `value`, standing at `node`, as a reference if it is a name or a dotted name."""
+        kind = type(value)
+        if kind is Name or kind is Attribute:
+            line = node.start_point[0] + 1
+            self.facts.references.append(Reference(source, value, line, role))
 
     def _narrow(
         self, called: Expression, positional: list[Expression], arguments: Node, scope: Scope
     ) -> None:
-        if called != Name("isinstance") or len(positional) != 2 or scope.kind != "function":
+        if type(called) is not Name or len(positional) != 2 or scope.kind != "function":
             return
         subject, tested = positional
         if isinstance(subject, Name):
@@ -323,37 +401,3 @@ class ExpressionReader:
             yield
         finally:
             self._shadows = outer
-
-
-def target_parts(target: Node, value: Expression) -> Iterator[tuple[str, Expression]]:
-    """Every name that a target pattern binds, with the part of `value` it gets."""
-    if target.type == "identifier":
-        yield node_text(target), value
-    elif target.type in TARGET_PATTERNS:
-        for index, child in enumerate(target.named_children):
-            yield from target_parts(child, Item(value, index))
-    elif target.type in ("list_splat_pattern", "parenthesized_expression"):
-        for child in target.named_children:
-            yield from target_parts(child, UNKNOWN)
-
-
-def identifiers(pattern: Node) -> list[str]:
-    """Every name that a target pattern binds."""
-    if pattern.type == "identifier":
-        return [node_text(pattern)]
-    if pattern.type in ("attribute", "subscript"):
-        return []
-    return [name for child in pattern.named_children for name in identifiers(child)]
-
-
-def string_content(node: Node) -> str:
-    """Text between the quotes of a string without interpolations, escapes left as written."""
-    return "".join(node_text(c) for c in node.named_children if c.type == "string_content")
-
-
-def _dotted(text: str) -> Expression:
-    first, *rest = text.split(".")
-    expression: Expression = Name(first)
-    for part in rest:
-        expression = Attribute(expression, part)
-    return expression

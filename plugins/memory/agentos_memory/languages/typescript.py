@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
+from dataclasses import replace
 
 import tree_sitter_typescript
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from agentos_memory.expressions import UNKNOWN, Element, Expression, Name, Typed
+from agentos_memory.expressions import UNKNOWN, Call, Element, Expression, Generic, Name, Typed
 from agentos_memory.languages.collector import (
     MAX_DEPTH,
     FactCollector,
@@ -23,6 +24,7 @@ from agentos_memory.languages.collector import (
 from agentos_memory.languages.declaration import Language
 from agentos_memory.languages.nodes import end_line, header_text, node_text, start_line
 from agentos_memory.languages.typescript_definitions import (
+    BLOCKS,
     FUNCTION_VALUES,
     documentation_of,
     heritage,
@@ -30,12 +32,18 @@ from agentos_memory.languages.typescript_definitions import (
     parameter_properties,
 )
 from agentos_memory.languages.typescript_expressions import ExpressionReader
+from agentos_memory.languages.typescript_members import parameter_names
 from agentos_memory.languages.typescript_modules import (
     record_import,
     record_reexport,
     record_require,
 )
-from agentos_memory.languages.typescript_types import read_type
+from agentos_memory.languages.typescript_types import (
+    CALL_SIGNATURE,
+    function_type,
+    read_type,
+    read_type_parameters,
+)
 from agentos_memory.model import ClassFacts, FunctionFacts, SymbolKind
 
 
@@ -44,7 +52,7 @@ class StatementWalker:
 
     def __init__(self, facts: FactCollector) -> None:
         self._facts = facts
-        self._reader = ExpressionReader(facts, self.walk)
+        self._reader = ExpressionReader(facts, self)
         self._depth = 0
         facts.open_functions.append(OpenFunction())
         self._walkers: MappingType[str, Callable[[Node, Scope], None]] = {
@@ -64,6 +72,8 @@ class StatementWalker:
             "abstract_method_signature": self._function,
             "public_field_definition": self._field,
             "property_signature": self._field,
+            "call_signature": self._call_signature,
+            "construct_signature": lambda node, scope: None,
             "field_definition": self._field,
             "type_alias_declaration": self._type_alias,
             "enum_declaration": self._enum,
@@ -104,8 +114,12 @@ class StatementWalker:
         elif value is not None:
             if value.type in FUNCTION_VALUES:
                 self._define_function(value, "default", node, scope)
+            elif value.type == "class":
+                self._define_class(value, "default", scope)
             else:
-                self._bind_default(self._reader.read(value, scope), node, scope)
+                read = self._reader.read(value, scope, label="default")
+                self._facts.mention(scope, read, start_line(value))
+                self._bind_default(read, node, scope)
         else:
             record_reexport(node, scope, self._facts)
 
@@ -119,21 +133,23 @@ class StatementWalker:
                 self._declarator(declarator, name, scope)
 
     def _declarator(self, node: Node, name: Node, scope: Scope) -> None:
-        declared, value = node.child_by_field_name("type"), node.child_by_field_name("value")
+        value = node.child_by_field_name("value")
+        declared = self._declared(node)
         is_plain = name.type == "identifier"
         if value is not None and value.type in FUNCTION_VALUES and is_plain:
-            self._define_function(value, node_text(name), node, scope)
+            self._define_function(value, node_text(name), node, scope, declared)
             return
         if value is not None and value.type == "class" and is_plain:
             self._define_class(value, node_text(name), scope)
             return
         if value is not None and record_require(value, name, scope, self._facts):
             return
-        expression = self._reader.read(value, scope) if value is not None else UNKNOWN
-        if declared is not None:
-            self._reader.bind_target(name, Typed(read_type(declared)), scope)
+        label = node_text(name) if is_plain else None
+        expression: Expression = UNKNOWN
+        if value is not None:
+            expression = self._reader.read(value, scope, declared, label)
         self._facts.mention(scope, expression, start_line(node))
-        self._reader.bind_target(name, expression, scope)
+        self._reader.bind_target(name, declared or expression, scope)
         if scope.kind == "module" and is_plain:
             span = Span(start_line(node), end_line(node), start_line(name))
             signature = " ".join(node_text(node).split())[:200]
@@ -144,45 +160,80 @@ class StatementWalker:
         if name is not None:
             self._define_function(node, node_text(name), node, scope)
 
-    def _define_function(self, node: Node, name: str, whole: Node, scope: Scope) -> None:
+    def define_member(
+        self, node: Node, name: str, whole: Node, scope: Scope, expected: Expression | None
+    ) -> str:
+        """Record a function that an object literal names, and give its qualified name.
+
+        `name` is the way to it from what holds the object; no bare name reaches it.
+        """
+        position = len(self._facts.symbols)
+        qualified_name = self._define_function(node, name, whole, scope, expected)
+        symbol = self._facts.symbols[position]
+        last = name.rpartition(".")[2]
+        self._facts.symbols[position] = replace(symbol, name=last, kind="method")
+        return qualified_name
+
+    def _declared(self, node: Node) -> Expression | None:
+        declared = node.child_by_field_name("type")
+        if declared is None:
+            return None
+        return Typed(self._reader.context.bounded(read_type(declared)))
+
+    def _define_function(
+        self,
+        node: Node,
+        name: str,
+        whole: Node,
+        scope: Scope,
+        expected: Expression | None = None,
+    ) -> str:
         body = node.child_by_field_name("body")
         marks = modifiers(whole)
+        named = whole.child_by_field_name("name") or whole
         qualified_name = self._facts.define(
             scope,
             name,
             "method" if scope.kind == "class" else "function",
-            Span(start_line(whole), end_line(whole), start_line(whole)),
+            Span(start_line(whole), end_line(whole), start_line(named)),
             signature=_without_arrow(header_text(whole, body)),
             docstring=documentation_of(whole),
             decorators=marks,
         )
         owner = scope.qualified_name if scope.kind == "class" else scope.self_class
         inner = Scope(qualified_name, "function", "this", owner)
-        with self._reader.shadowing():
-            parameters = self._reader.parameter_values(node, scope)
-            for parameter, value in parameters:
-                self._facts.bind(
-                    qualified_name,
-                    parameter,
-                    value,
-                    start_line(node),
-                    evaluated_in=scope.qualified_name,
-                )
+        with self._reader.context.function(node, expected):
+            self._bind_parameters(node, qualified_name, scope, expected)
             if name == "constructor":
                 self._bind_parameter_properties(node, scope)
             opened = self._walk_body(body, inner)
-        declared = node.child_by_field_name("return_type")
+            result = node.child_by_field_name("return_type")
+            declared = read_type(result) if result is not None else None
+            if declared is not None:
+                declared = self._reader.context.bounded(declared)
+        if declared is None and expected is not None:
+            opened.returned.append(Call(expected))
         self._facts.functions.append(
             FunctionFacts(
                 qualified_name,
                 start_line(whole),
-                tuple(parameter for parameter, _ in parameters),
+                parameter_names(node),
                 marks,
-                read_type(declared) if declared is not None else None,
+                declared,
                 tuple(opened.returned),
                 (),
             )
         )
+        return qualified_name
+
+    def _bind_parameters(
+        self, node: Node, function: str, scope: Scope, expected: Expression | None
+    ) -> None:
+        for parameter, value in self._reader.parameter_values(node, scope, expected):
+            self._reader.context.uncover(parameter)
+            self._facts.bind(
+                function, parameter, value, start_line(node), evaluated_in=scope.qualified_name
+            )
 
     def _walk_body(self, body: Node | None, scope: Scope) -> OpenFunction:
         opened = OpenFunction()
@@ -190,7 +241,8 @@ class StatementWalker:
         if body is not None and body.type == "statement_block":
             self.walk(body, scope)
         elif body is not None:
-            opened.returned.append(self._reader.read(body, scope))
+            expected = self._reader.context.returned
+            opened.returned.append(self._reader.read(body, scope, expected, ""))
         self._facts.open_functions.pop()
         return opened
 
@@ -199,7 +251,7 @@ class StatementWalker:
             self._facts.bind(
                 scope.qualified_name,
                 name,
-                Typed(read_type(declared)),
+                Typed(self._reader.context.bounded(read_type(declared))),
                 start_line(declared),
                 on_instance=True,
             )
@@ -225,29 +277,31 @@ class StatementWalker:
         values = tuple(value for _, value in bases)
         self._facts.classes.append(ClassFacts(qualified_name, start_line(node), values))
         if body is not None:
-            self.walk(body, Scope(qualified_name, "class", None, qualified_name))
+            with self._reader.context.generic(node):
+                self.walk(body, Scope(qualified_name, "class", None, qualified_name))
 
     def _field(self, node: Node, scope: Scope) -> None:
-        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-        declared = node.child_by_field_name("type")
+        # JavaScript calls the name of a field its property.
+        name = node.child_by_field_name("name") or node.child_by_field_name("property")
+        value = node.child_by_field_name("value")
+        declared = self._declared(node)
         if name is None:
             return
         if value is not None and value.type in FUNCTION_VALUES:
-            self._define_function(value, node_text(name), node, scope)
+            self._define_function(value, node_text(name), node, scope, declared)
             return
-        expressions: list[Expression] = []
-        if declared is not None:
-            expressions.append(Typed(read_type(declared)))
+        read: Expression = UNKNOWN
         if value is not None:
-            expressions.append(self._reader.read(value, scope))
-        for expression in expressions:
-            self._facts.bind(
-                scope.qualified_name,
-                node_text(name),
-                expression,
-                start_line(node),
-                on_instance=True,
-            )
+            read = self._reader.read(value, scope, declared, node_text(name))
+        self._bind_member(node_text(name), declared or read, node, scope)
+
+    def _call_signature(self, node: Node, scope: Scope) -> None:
+        with self._reader.context.generic(node):
+            declared = self._reader.context.bounded(function_type(node))
+        self._bind_member(CALL_SIGNATURE, Typed(declared), node, scope)
+
+    def _bind_member(self, name: str, value: Expression, node: Node, scope: Scope) -> None:
+        self._facts.bind(scope.qualified_name, name, value, start_line(node), on_instance=True)
 
     def _type_alias(self, node: Node, scope: Scope) -> None:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
@@ -263,7 +317,13 @@ class StatementWalker:
             signature=signature,
             docstring=documentation_of(node),
         )
-        self._facts.bind(scope.qualified_name, node_text(name), read_type(value), start_line(node))
+        declared = self._reader.context.bounded(read_type(value))
+        parameters = read_type_parameters(node)
+        if parameters:
+            declared = Generic(tuple(parameters.items()), declared)
+        self._facts.bind(
+            scope.qualified_name, node_text(name), declared, start_line(node), is_annotation=True
+        )
 
     def _enum(self, node: Node, scope: Scope) -> None:
         name = node.child_by_field_name("name")
@@ -274,7 +334,7 @@ class StatementWalker:
 
     def _return(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
-            value = self._reader.read(child, scope)
+            value = self._reader.read(child, scope, self._reader.context.returned, "")
             self._facts.mention(scope, value, start_line(child))
             self._facts.open_functions[-1].returned.append(value)
 
@@ -287,37 +347,6 @@ class StatementWalker:
         body = node.child_by_field_name("body")
         if body is not None:
             self.walk(body, scope)
-
-
-BLOCKS = frozenset(
-    {
-        "program",
-        "ERROR",
-        "statement_block",
-        "class_body",
-        "interface_body",
-        "object_type",
-        "internal_module",
-        "module",
-        "ambient_declaration",
-        "expression_statement",
-        "if_statement",
-        "else_clause",
-        "for_statement",
-        "while_statement",
-        "do_statement",
-        "try_statement",
-        "catch_clause",
-        "finally_clause",
-        "switch_statement",
-        "switch_body",
-        "switch_case",
-        "switch_default",
-        "labeled_statement",
-        "throw_statement",
-        "class_static_block",
-    }
-)
 
 
 def _without_arrow(signature: str) -> str:
@@ -340,4 +369,5 @@ TYPESCRIPT = Language(
     extract=extract,
     module_separator=":",
     dotted_modules=False,
+    imports="typescript",
 )

@@ -12,6 +12,36 @@ from agentos_memory.languages.typescript_types import read_type
 
 FUNCTION_VALUES = frozenset({"arrow_function", "function_expression", "generator_function"})
 HERITAGE_CLAUSES = frozenset({"extends_clause", "implements_clause", "extends_type_clause"})
+# Nodes that hold statements; everything else is read as an expression.
+BLOCKS = frozenset(
+    {
+        "program",
+        "ERROR",
+        "statement_block",
+        "class_body",
+        "interface_body",
+        "object_type",
+        "internal_module",
+        "module",
+        "ambient_declaration",
+        "expression_statement",
+        "if_statement",
+        "else_clause",
+        "for_statement",
+        "while_statement",
+        "do_statement",
+        "try_statement",
+        "catch_clause",
+        "finally_clause",
+        "switch_statement",
+        "switch_body",
+        "switch_case",
+        "switch_default",
+        "labeled_statement",
+        "throw_statement",
+        "class_static_block",
+    }
+)
 MODIFIERS = frozenset({"static", "get", "set", "async", "abstract"})
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tree_sitter import Node
 
-from agentos_memory.expressions import Name
+from agentos_memory.expressions import UNKNOWN, Expression, Name
 from agentos_memory.languages.collector import FactCollector, Scope
 from agentos_memory.languages.nodes import node_text, start_line
 from agentos_memory.model import Import
+
+# What a CommonJS module is when it is required as a whole, beside its members.
+EXPORTED_VALUE = "module.exports"
+# The level of an import that the module exports; a star import of the module passes it on.
+REEXPORTED = 1
 
 
 def record_import(node: Node, scope: Scope, facts: FactCollector) -> None:
     """Record `import D, { a as b } from "./x"` and `import * as ns from "./x"`."""
     module = _specifier(node)
     for clause in node.named_children:
+        if clause.type == "import_require_clause":
+            _record_import_require(clause, scope, facts)
         for part in clause.named_children if clause.type == "import_clause" else []:
             if part.type == "identifier":
                 _add(facts, scope, module, "default", node_text(part), part)
@@ -24,6 +33,13 @@ def record_import(node: Node, scope: Scope, facts: FactCollector) -> None:
                     _add(facts, scope, module, name, bound, specifier)
 
 
+def _record_import_require(clause: Node, scope: Scope, facts: FactCollector) -> None:
+    """`import x = require("./m")`."""
+    name = clause.named_children[0] if clause.named_children else None
+    if name is not None:
+        _add(facts, scope, _specifier(clause), None, node_text(name), name)
+
+
 def record_reexport(node: Node, scope: Scope, facts: FactCollector) -> None:
     """Record `export ... from "./x"`, and bind the names of `export { a as b }`."""
     module = _specifier(node)
@@ -32,12 +48,15 @@ def record_reexport(node: Node, scope: Scope, facts: FactCollector) -> None:
         _add(facts, scope, module, "*", "", node)
     for clause in clauses:
         if clause.type == "namespace_export":
-            _add(facts, scope, module, None, node_text(clause.named_children[0]), clause)
+            name = node_text(clause.named_children[0])
+            _add(facts, scope, module, None, name, clause, level=REEXPORTED)
         for name, bound, specifier in _specifiers(clause) if clause.type == "export_clause" else []:
             if module:
-                _add(facts, scope, module, name, bound, specifier)
+                _add(facts, scope, module, name, bound, specifier, level=REEXPORTED)
             elif bound != name:
                 facts.bind(scope.qualified_name, bound, Name(name), start_line(specifier))
+            else:
+                _mark_exported(facts, name)
 
 
 def record_require(value: Node, target: Node, scope: Scope, facts: FactCollector) -> bool:
@@ -64,6 +83,18 @@ def record_require(value: Node, target: Node, scope: Scope, facts: FactCollector
     return True
 
 
+def record_dynamic_import(node: Node, scope: Scope, facts: FactCollector) -> Expression:
+    """Record `import("./m")` and give an expression for the module; unknown when computed."""
+    arguments = node.child_by_field_name("arguments")
+    specifier = next(iter(arguments.named_children), None) if arguments is not None else None
+    if specifier is None or specifier.type != "string":
+        return UNKNOWN
+    # No identifier is written like that.
+    bound = node_text(node)
+    _add(facts, scope, node_text(specifier).strip("\"'"), None, bound, specifier)
+    return Name(bound)
+
+
 def _specifier(node: Node) -> str:
     source = node.child_by_field_name("source")
     return node_text(source).strip("\"'") if source is not None else ""
@@ -79,7 +110,21 @@ def _specifiers(clause: Node) -> list[tuple[str, str, Node]]:
     return found
 
 
+def _mark_exported(facts: FactCollector, name: str) -> None:
+    """`import { a } from "./x"; export { a }` exports what it imports."""
+    for position, statement in enumerate(facts.imports):
+        if statement.bound_name == name and statement.scope == facts.module:
+            facts.imports[position] = replace(statement, level=REEXPORTED)
+
+
 def _add(
-    facts: FactCollector, scope: Scope, module: str, name: str | None, bound: str, node: Node
+    facts: FactCollector,
+    scope: Scope,
+    module: str,
+    name: str | None,
+    bound: str,
+    node: Node,
+    level: int = 0,
 ) -> None:
-    facts.imports.append(Import(scope.qualified_name, module, name, bound, 0, start_line(node)))
+    line = start_line(node)
+    facts.imports.append(Import(scope.qualified_name, module, name, bound, level, line))

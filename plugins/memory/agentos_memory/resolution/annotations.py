@@ -7,12 +7,17 @@ from agentos_memory.expressions import (
     Call,
     Choice,
     Expression,
+    FunctionType,
+    Generic,
     Literal,
     Name,
+    Record,
+    Scoped,
     Subscript,
     Unknown,
 )
 from agentos_memory.languages.collector import last_name
+from agentos_memory.languages.typescript_types import substitute
 from agentos_memory.model import Binding
 from agentos_memory.resolution.names import Names
 from agentos_memory.resolution.program import Entity
@@ -24,7 +29,9 @@ from agentos_memory.resolution.values import (
     Instance,
     MappedValues,
     Parts,
+    RecordValue,
     SelfType,
+    Signature,
     Value,
     Values,
     union,
@@ -33,6 +40,7 @@ from agentos_memory.resolution.values import (
 TRANSPARENT = frozenset({
     "Optional", "Annotated", "ClassVar", "Final", "Awaitable", "Required", "NotRequired",
     "ReadOnly", "Promise", "PromiseLike", "Readonly", "Partial", "NonNullable",
+    "Awaited", "Pick", "Omit", "Exclude", "Extract",
 })  # fmt: skip
 ITERABLES = frozenset({
     "list", "List", "Sequence", "MutableSequence", "Iterable", "Iterator", "Generator",
@@ -56,6 +64,7 @@ class AnnotationReader:
         self._names = names
         self._recursion = recursion
         self._open_aliases: set[int] = set()
+        self._bodies: dict[tuple[int, tuple[int, ...], Entity], Expression] = {}
 
     def read(self, annotation: Expression, scope: Entity) -> Values:
         """The values that a name declared as `annotation` may hold."""
@@ -68,6 +77,17 @@ class AnnotationReader:
                 return self._generic(head, arguments, scope)
             case Name() | Attribute():
                 return self._named(annotation, scope)
+            case FunctionType():
+                return (Signature(annotation, scope),)
+            case Record():
+                return (RecordValue(annotation, scope),)
+            case Generic():
+                return self.read(self._applied(annotation, (), scope), scope)
+            case Scoped(inner, own):
+                return self.read(inner, own)
+            case Call():
+                # What a function gives, as `ReturnType<typeof f>` says.
+                return self._recursion.evaluate(annotation, scope)
             case _:
                 return ()
 
@@ -92,7 +112,48 @@ class AnnotationReader:
         if name in MAPPINGS:
             keys, values = self.read(arguments[0], scope), self.read(arguments[-1], scope)
             return (MappedValues(keys, values),)
-        return self.read(head, scope)
+        applied = self._with_arguments(head, arguments, scope)
+        return applied if applied is not None else self.read(head, scope)
+
+    def _with_arguments(
+        self, head: Expression, arguments: tuple[Expression, ...], scope: Entity
+    ) -> Values | None:
+        """What a generic alias stands for with these arguments; None for anything else."""
+        if scope.analysis.language == "python":
+            return None
+        found = self._names.bindings_of(head, scope)
+        generics = [(b, owner) for b, owner in found if isinstance(b.value, Generic)]
+        if not generics:
+            return None
+        return union(
+            self._applied_alias(binding, owner, arguments, scope) for binding, owner in generics
+        )
+
+    def _applied_alias(
+        self, binding: Binding, owner: Entity, arguments: tuple[Expression, ...], scope: Entity
+    ) -> Values:
+        assert isinstance(binding.value, Generic)
+        if id(binding) in self._open_aliases:
+            return ()
+        self._open_aliases.add(id(binding))
+        try:
+            return self.read(self._applied(binding.value, arguments, scope), owner)
+        finally:
+            self._open_aliases.discard(id(binding))
+
+    def _applied(
+        self, generic: Generic, arguments: tuple[Expression, ...], scope: Entity
+    ) -> Expression:
+        """The body with its parameters replaced; kept, since what is evaluated is known by id."""
+        key = (id(generic), tuple(map(id, arguments)), scope)
+        if key not in self._bodies:
+            given = [Scoped(each, scope) for each in arguments]
+            names = [name for name, _ in generic.parameters]
+            bounds = dict(generic.parameters)
+            self._bodies[key] = substitute(
+                generic.body, {**bounds, **dict(zip(names, given, strict=False))}
+            )
+        return self._bodies[key]
 
     def _tuple(self, arguments: tuple[Expression, ...], scope: Entity) -> Value:
         parts = tuple(self.read(argument, scope) for argument in arguments)

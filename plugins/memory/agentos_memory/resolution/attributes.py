@@ -22,6 +22,7 @@ from agentos_memory.resolution.values import (
     Super,
     Value,
     Values,
+    instance_of,
     union,
 )
 
@@ -43,8 +44,10 @@ class Attributes:
             case ModuleValue(module):
                 return self._names.member(module, name)
             case Namespace(prefix):
-                return self._in_namespace(f"{prefix}.{name}")
-            case Instance(entity) | ClassValue(entity):
+                return self._modules.namespace_member(f"{prefix}.{name}")
+            case Instance():
+                return self._of_instance(value, name)
+            case ClassValue(entity):
                 return self._class_member(entity, name, value, self._hierarchy.order(entity))
             case Super(entity):
                 return self._class_member(entity, name, value, self._hierarchy.order(entity)[1:])
@@ -55,18 +58,12 @@ class Attributes:
             case _:
                 return (External(name),)
 
-    def _in_namespace(self, name: str) -> Values:
-        module = self._modules.of_namespace(name)
-        if module is not None:
-            return (ModuleValue(module),)
-        return (Namespace(name),) if name in self._modules.namespaces else (External(name),)
-
     def _class_member(
         self, entity: Entity, name: str, receiver: ReceiverValue, order: tuple[Entity, ...]
     ) -> Values:
         for each in order:
-            definitions = each.names.get(name, [])
-            attributes = each.attributes.get(name, [])
+            definitions = each.names.get(name, ())
+            attributes = each.attributes.get(name, ())
             if definitions or attributes:
                 groups = [self._class_definition(d, each, receiver) for d in definitions]
                 groups += [self._names.definition(binding, each) for binding in attributes]
@@ -74,6 +71,16 @@ class Attributes:
         if any("__getattr__" in each.names for each in order):
             return ()
         return (External(f"{entity.symbol.qualified_name}.{name}"),)
+
+    def _of_instance(self, receiver: Instance, name: str) -> Values:
+        """The member, kept where it is a method or missing, which hangs on nothing else."""
+        entity = receiver.entity
+        known = entity.members.get(name)
+        if known is None:
+            known = self._class_member(entity, name, receiver, self._hierarchy.order(entity))
+            if len(known) == 1 and isinstance(known[0], BoundMethod | External):
+                entity.members[name] = known
+        return known
 
     def _class_definition(
         self, definition: Definition, owner: Entity, receiver: ReceiverValue
@@ -83,5 +90,5 @@ class Attributes:
                 return self._returns.of(definition, receiver)
             return (BoundMethod(definition, receiver),)
         if isinstance(receiver, ClassValue) and self._hierarchy.is_enum(receiver.entity):
-            return (Instance(receiver.entity),)
+            return instance_of(receiver.entity)
         return self._names.definition(definition, owner)

@@ -12,6 +12,7 @@ from agentos_memory.resolution.program import Entity
 from agentos_memory.resolution.recursion import Recursion
 from agentos_memory.resolution.returns import Returns
 from agentos_memory.resolution.scopes import find_holder, find_method
+from agentos_memory.resolution.signatures import Signatures
 from agentos_memory.resolution.values import (
     BoundMethod,
     ClassValue,
@@ -21,13 +22,22 @@ from agentos_memory.resolution.values import (
     Instance,
     MappedValues,
     Parts,
+    Signature,
     Super,
     Value,
     Values,
+    instance_of,
     union,
 )
 
 SEQUENCE_COPIES = frozenset({"list", "sorted", "reversed", "tuple", "set", "frozenset", "iter"})
+# What they give may be anything, also something of the repository.
+OPEN_BUILTINS = frozenset({"getattr", "eval", "map", "sum", "vars", "globals", "locals"})
+# They give what they are given first, or a copy or a call of it.
+HANDED_ON = frozenset({
+    "functools.partial", "functools.partialmethod", "copy.copy", "copy.deepcopy",
+    "dataclasses.replace",
+})  # fmt: skip
 ITEM_METHODS = frozenset({"get", "pop", "setdefault", "popleft", "at", "shift"})
 
 
@@ -39,8 +49,10 @@ class Calls:
         hierarchy: Hierarchy,
         containers: Containers,
         returns: Returns,
+        signatures: Signatures,
         recursion: Recursion,
     ) -> None:
+        self._signatures = signatures
         self._hierarchy = hierarchy
         self._containers = containers
         self._returns = returns
@@ -55,21 +67,31 @@ class Calls:
             return builtin
         items = self._of_container_method(call.function, scope)
         called = self._recursion.evaluate(call.function, scope)
+        if call.arguments and any(_hands_on(each) for each in called):
+            return self._recursion.evaluate(call.arguments[0], scope)
         results = (self._of_value(each) for each in called)
         return union((items, *results)) if items else union(results)
 
     def _of_builtin(self, call: Call, scope: Entity) -> Values | None:
-        if not isinstance(call.function, Name) or not call.arguments:
+        if not isinstance(call.function, Name):
             return None
         name = call.function.identifier
-        if find_holder(name, scope) is not None:
+        is_known = name in OPEN_BUILTINS or call.arguments
+        if not is_known or find_holder(name, scope) is not None:
             return None
+        if name in OPEN_BUILTINS:
+            return ()
         evaluate, iterated = self._recursion.evaluate, self._containers.iterated
         argument = evaluate(call.arguments[0], scope)
         if name in SEQUENCE_COPIES:
-            return argument or None
+            return argument or (Elements(()),)
         if name == "next":
             return union(map(iterated, argument))
+        if name in ("max", "min"):
+            given = [evaluate(each, scope) for each in call.arguments]
+            return union(given if len(given) > 1 else map(iterated, argument))
+        if name == "filter" and len(call.arguments) == 2:
+            return (Elements(union(map(iterated, evaluate(call.arguments[1], scope)))),)
         if name == "enumerate":
             counted = Parts(((External("int"),), union(map(iterated, argument))))
             return (Elements((counted,)),)
@@ -101,18 +123,26 @@ class Calls:
     def _of_value(self, called: Value) -> Values:
         match called:
             case ClassValue(entity):
-                return (Instance(entity),)
+                return instance_of(entity)
             case FunctionValue(entity):
                 return self._returns.of(entity, None)
             case BoundMethod(entity, receiver):
                 return self._returns.of(entity, receiver)
             case Instance(entity):
                 method = self._hierarchy.find_method(entity, "__call__")
-                return self._returns.of(method, called) if method is not None else ()
+                if method is None:
+                    return self._signatures.result(called)
+                return self._returns.of(method, called)
+            case Signature():
+                return self._signatures.result(called)
             case External(name):
                 return (External(f"{name}()"),)
             case _:
                 return ()
+
+
+def _hands_on(value: Value) -> bool:
+    return isinstance(value, External) and value.name in HANDED_ON
 
 
 def _python_super(scope: Entity) -> Values:

@@ -7,22 +7,30 @@ names, attributes, calls, containers and annotations; they come back here throug
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from agentos_memory.expressions import (
     Attribute,
     Call,
     Choice,
+    Defined,
     Element,
     Entered,
     Expression,
+    FunctionType,
+    Generic,
     Item,
     Literal,
-    Mapping,
     Name,
+    Parameter,
+    Record,
+    Scoped,
     Sequence,
     Subscript,
     Typed,
     Unknown,
 )
+from agentos_memory.expressions import Mapping as MappingDisplay
 from agentos_memory.model import Binding
 from agentos_memory.resolution.annotations import AnnotationReader
 from agentos_memory.resolution.attributes import Attributes
@@ -34,7 +42,18 @@ from agentos_memory.resolution.modules import ModuleIndex
 from agentos_memory.resolution.names import Names
 from agentos_memory.resolution.program import Entity, Program
 from agentos_memory.resolution.returns import Returns
-from agentos_memory.resolution.values import Elements, External, MappedValues, Values, union
+from agentos_memory.resolution.signatures import Signatures
+from agentos_memory.resolution.surroundings import Surroundings
+from agentos_memory.resolution.values import (
+    Elements,
+    External,
+    MappedValues,
+    RecordValue,
+    Value,
+    Values,
+    entity_itself,
+    union,
+)
 
 # One level costs up to eleven Python frames of the thousand that the interpreter allows.
 MAX_DEPTH = 60
@@ -51,11 +70,37 @@ class Evaluator:
         self._annotations = AnnotationReader(self.names, self)
         self._returns = Returns(self._annotations, self)
         self._attributes = Attributes(self.modules, self.names, self.hierarchy, self._returns)
+        self.names.outside = Surroundings(
+            self.modules.declared, self.modules.declared_imports, self.hierarchy, self._attributes
+        ).find
         self._containers = Containers(self.hierarchy, self._returns)
-        self._calls = Calls(self.hierarchy, self._containers, self._returns, self)
-        self._known: dict[tuple[int, Entity], Values] = {}
+        self._signatures = Signatures(
+            self.names, self.hierarchy, self._annotations, self._containers, self
+        )
+        self._calls = Calls(self.hierarchy, self._containers, self._returns, self._signatures, self)
         self._open: set[tuple[int, Entity]] = set()
         self._depth = 0
+        self._by_type: Mapping[type[Expression], Callable[..., Values]] = {
+            Name: lambda name, scope: self.names.lookup(name.identifier, scope),
+            Attribute: self._attribute,
+            Call: self._calls.result,
+            Literal: lambda literal, scope: (External(literal.type_name),),
+            Choice: lambda choice, scope: self._any_of(choice.options, scope),
+            Sequence: lambda each, scope: (Elements(self._any_of(each.elements, scope)),),
+            MappingDisplay: self._mapping,
+            Item: self._item,
+            Subscript: self._subscript,
+            Element: self._element,
+            Entered: self._entered,
+            Typed: lambda typed, scope: self._annotations.read(typed.annotation, scope),
+            Unknown: lambda unknown, scope: (),
+            FunctionType: self._annotations.read,
+            Record: self._annotations.read,
+            Generic: self._annotations.read,
+            Scoped: self._annotations.read,
+            Defined: self._defined,
+            Parameter: self._signatures.parameter,
+        }
 
     @property
     def is_exhausted(self) -> bool:
@@ -64,17 +109,23 @@ class Evaluator:
 
     def evaluate(self, expression: Expression, scope: Entity) -> Values:
         """What the expression may be, seen from `scope`; empty when nothing is known."""
-        # The expressions live as long as the program, so their ids are stable.
-        key = (id(expression), scope)
-        known = self._known.get(key)
+        key = id(expression)
+        known = scope.evaluated.get(key)
         if known is not None:
             return known
-        if key in self._open or self._depth >= MAX_DEPTH:
+        if self._depth >= MAX_DEPTH:
             return ()
-        self._open.add(key)
+        kind = type(expression)
+        # Names and attributes are shared by all that mention them, so one may come up within
+        # itself (`x = x.next`); what it is bound to is guarded by the binding.
+        guard = None if kind is Name or kind is Attribute else (key, scope)
+        if guard is not None:
+            if guard in self._open:
+                return ()
+            self._open.add(guard)
         self._depth += 1
         try:
-            values = self._evaluate(expression, scope)
+            values = self._by_type[kind](expression, scope)
         except RecursionError:
             # Imports and types nest without `evaluate`; such a question has no answer.
             if self._depth > 1:
@@ -82,8 +133,9 @@ class Evaluator:
             values = ()
         finally:
             self._depth -= 1
-            self._open.discard(key)
-        self._known[key] = values
+            if guard is not None:
+                self._open.discard(guard)
+        scope.evaluated[key] = values
         return values
 
     def named(self, name: str, scope: Entity) -> Values:
@@ -95,42 +147,52 @@ class Evaluator:
 
     def bound(self, binding: Binding, holder: Entity) -> Values:
         """What the name holds that `binding` binds in `holder`."""
-        scope = self.program.entity(holder.symbol.path, binding.evaluated_in)
+        # The parts of one class share what they bind, and may stand in several files.
+        path = binding.evaluated_in.partition(":")[0]
+        path = path if path in self.program.scopes else holder.symbol.path
+        scope = self.program.entity(path, binding.evaluated_in)
         if binding.is_annotation:
             return self._annotations.read(binding.value, scope)
         if isinstance(binding.value, Unknown):
             return self._fixture_value(binding.name, holder)
         return self.evaluate(binding.value, scope)
 
-    def _evaluate(self, expression: Expression, scope: Entity) -> Values:
-        match expression:
-            case Name(identifier):
-                return self.names.lookup(identifier, scope)
-            case Attribute(value, name):
-                return union(self._attributes.of(v, name) for v in self.evaluate(value, scope))
-            case Call():
-                return self._calls.result(expression, scope)
-            case Literal(type_name):
-                return (External(type_name),)
-            case Choice(options):
-                return self._any_of(options, scope)
-            case Sequence(elements):
-                return (Elements(self._any_of(elements, scope)),)
-            case Mapping(keys, values):
-                return (MappedValues(self._any_of(keys, scope), self._any_of(values, scope)),)
-            case Item(value, index):
-                owners = self.evaluate(value, scope)
-                return union(self._containers.part(each, index) for each in owners)
-            case Subscript(value, _):
-                return union(map(self._containers.item, self.evaluate(value, scope)))
-            case Element(iterable):
-                return union(map(self._containers.iterated, self.evaluate(iterable, scope)))
-            case Entered(context):
-                return union(map(self._containers.entered, self.evaluate(context, scope)))
-            case Typed(annotation):
-                return self._annotations.read(annotation, scope)
-            case Unknown():
-                return ()
+    def _attribute(self, expression: Attribute, scope: Entity) -> Values:
+        owners, name = self.evaluate(expression.value, scope), expression.name
+        if len(owners) == 1:
+            return self._member(owners[0], name)
+        return union(self._member(owner, name) for owner in owners)
+
+    def _member(self, owner: Value, name: str) -> Values:
+        if isinstance(owner, RecordValue):
+            return self._signatures.member(owner, name)
+        return self._attributes.of(owner, name)
+
+    def _defined(self, each: Defined, scope: Entity) -> Values:
+        path = scope.symbol.path
+        entity = self.program.scopes[path].get(each.qualified_name)
+        return entity_itself(entity) if entity is not None else ()
+
+    def _mapping(self, each: MappingDisplay, scope: Entity) -> Values:
+        return (MappedValues(self._any_of(each.keys, scope), self._any_of(each.values, scope)),)
+
+    def _item(self, item: Item, scope: Entity) -> Values:
+        owners = self.evaluate(item.value, scope)
+        return union(self._containers.part(each, item.index) for each in owners)
+
+    def _subscript(self, subscript: Subscript, scope: Entity) -> Values:
+        return union(map(self._any_item, self.evaluate(subscript.value, scope)))
+
+    def _any_item(self, owner: Value) -> Values:
+        if isinstance(owner, RecordValue):
+            return self._any_of(owner.record.values, owner.scope)
+        return self._containers.item(owner)
+
+    def _element(self, element: Element, scope: Entity) -> Values:
+        return union(map(self._containers.iterated, self.evaluate(element.iterable, scope)))
+
+    def _entered(self, entered: Entered, scope: Entity) -> Values:
+        return union(map(self._containers.entered, self.evaluate(entered.context, scope)))
 
     def _any_of(self, expressions: tuple[Expression, ...], scope: Entity) -> Values:
         return union(self.evaluate(each, scope) for each in expressions)

@@ -9,11 +9,11 @@ from agentos_memory.resolution.program import Entity, Program
 
 def fixture_function(program: Program, function: Entity, parameter: str) -> Entity | None:
     """The fixture in the same module, else in the nearest conftest.py; None for no test."""
-    if not function.is_function or not _takes_fixtures(function):
+    if not takes_fixtures(function) or parameter == function.receiver_name:
         return None
     if not any(parameter in facts.parameters for facts in function.functions):
         return None
-    own = program.modules[function.symbol.path]
+    own = function.module
     found = _fixture_in(own, parameter, function)
     folder = posixpath.dirname(function.symbol.path)
     while found is None:
@@ -26,8 +26,11 @@ def fixture_function(program: Program, function: Entity, parameter: str) -> Enti
     return found
 
 
-def _takes_fixtures(function: Entity) -> bool:
-    return function.symbol.name.startswith("test") or _is_fixture(function)
+def takes_fixtures(function: Entity) -> bool:
+    """Whether pytest fills the parameters: of tests and of fixtures."""
+    return function.is_function and (
+        function.symbol.name.startswith("test") or _is_fixture(function)
+    )
 
 
 def _is_fixture(function: Entity) -> bool:

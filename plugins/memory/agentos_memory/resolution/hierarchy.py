@@ -1,9 +1,9 @@
-"""Method resolution order, member lookup along it, and overrides."""
+"""Method resolution order and member lookup along it."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from agentos_memory.resolution.program import Entity
@@ -12,19 +12,19 @@ from agentos_memory.resolution.values import ClassValue, External, Values
 # The values of a class's base expressions, in order.
 BaseReader = Callable[[Entity], Values]
 
+ABSTRACT_BASES = frozenset({"Protocol", "ABC", "ABCMeta"})
 # Classes in one linearisation, the class itself included; real code stays below thirty.
 MAX_ORDER = 200
 
 
 class Hierarchy:
-    """Bases, linearisations and subclasses of the repository's classes."""
+    """Bases and linearisations of the repository's classes."""
 
     def __init__(self, read_bases: BaseReader) -> None:
         self._read_bases = read_bases
         self._bases: dict[Entity, tuple[Entity, ...]] = {}
         self._external: dict[Entity, tuple[str, ...]] = {}
         self._orders: dict[Entity, tuple[Entity, ...]] = {}
-        self._subclasses: dict[Entity, list[Entity]] = {}
 
     def bases(self, entity: Entity) -> tuple[Entity, ...]:
         """Direct bases within the repository."""
@@ -92,22 +92,13 @@ class Hierarchy:
                     return definition
         return None
 
-    def index_subclasses(self, classes: Iterable[Entity]) -> None:
-        """Learn who inherits from whom; `overrides` needs it."""
-        subclasses: dict[Entity, list[Entity]] = defaultdict(list)
-        for entity in classes:
-            for base in self.order(entity)[1:]:
-                subclasses[base].append(entity)
-        self._subclasses = subclasses
-
-    def overrides(self, receiver: Entity, name: str) -> list[Entity]:
-        """Methods of that name that subclasses of the receiver's class define themselves."""
-        return [
-            definition
-            for subclass in self._subclasses.get(receiver, [])
-            for definition in subclass.names.get(name, [])
-            if isinstance(definition, Entity) and definition.is_function
-        ]
+    def is_abstract(self, entity: Entity) -> bool:
+        """Whether the class itself is declared a protocol, an abstract base or an interface."""
+        if entity.symbol.kind == "interface":
+            return True
+        self.bases(entity)
+        names = self._external.get(entity, ())
+        return any(name.rsplit(".", 1)[-1] in ABSTRACT_BASES for name in names)
 
 
 def _merge(sequences: list[tuple[Entity, ...]]) -> Iterator[Entity]:

@@ -1,97 +1,122 @@
-"""Finding the module that an import statement names."""
+"""Finding the modules that imports name: one resolver per family of languages.
+
+A language's declaration says by `Language.imports` which resolver serves it; a further family
+is one more class after `ImportResolver` and one more line in `RESOLVERS`. Above: names,
+attributes and edges. Below: the resolvers of the families, and the program.
+"""
 
 from __future__ import annotations
 
-import posixpath
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
+from agentos_memory.languages import IN_USE
 from agentos_memory.model import Import
+from agentos_memory.resolution.declared_imports import DeclaredImports
+from agentos_memory.resolution.declared_names import DeclaredNames
 from agentos_memory.resolution.program import Entity, Program
+from agentos_memory.resolution.python_imports import PythonImports
+from agentos_memory.resolution.typescript_imports import TypeScriptImports
+from agentos_memory.resolution.values import External, Values, union
 
-SCRIPT_SUFFIXES = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mts", ".cts", ".mjs", ".cjs")
-# TypeScript sources name the compiled file.
-COMPILED_SUFFIXES = (".js", ".jsx", ".mjs", ".cjs")
+
+class ImportResolver(Protocol):
+    """How the imports of one family of languages find what they name.
+
+    `importer` is the module in which the statement stands. Made once per program.
+    """
+
+    def modules(self, statement: Import, importer: Entity) -> Sequence[Entity]:
+        """The repository's modules after `from` or `import`, none when they lie outside it.
+
+        Several where one import names several files, as a package of Go does.
+        """
+        ...
+
+    def bound(self, statement: Import, importer: Entity) -> Values:
+        """What the statement binds when it names no member: `import a.b`, `* as ns`."""
+        ...
+
+    def missing(self, statement: Import, importer: Entity) -> Values:
+        """What a named member of a module is for which `modules` found nothing."""
+        ...
+
+    def submodule(self, module: Entity, name: str) -> Values:
+        """What `module.name` is beside the module's own names; empty when there is no such."""
+        ...
+
+    def namespace_member(self, name: str) -> Values:
+        """What the dotted `name` is below a `Namespace` of this family; empty when unknown."""
+        ...
+
+    def passes_on(self, module: Entity, name: str) -> bool:
+        """Whether a star import of the module may give the name, which it may have imported."""
+        ...
+
+
+class NoImports:
+    """The resolver of languages whose imports are not followed."""
+
+    def __init__(self, modules: Mapping[str, Entity]) -> None:
+        """Resolvers are made from the modules by path; this one needs none."""
+
+    def modules(self, statement: Import, importer: Entity) -> Sequence[Entity]:
+        """None."""
+        return ()
+
+    def bound(self, statement: Import, importer: Entity) -> Values:
+        """Something outside."""
+        return (External(statement.module),)
+
+    def missing(self, statement: Import, importer: Entity) -> Values:
+        """Something outside."""
+        return (External(f"{statement.module}.{statement.name}"),)
+
+    def submodule(self, module: Entity, name: str) -> Values:
+        """Nothing."""
+        return ()
+
+    def namespace_member(self, name: str) -> Values:
+        """Nothing."""
+        return ()
+
+    def passes_on(self, module: Entity, name: str) -> bool:
+        """Yes."""
+        return True
+
+
+# By `Language.imports`; each is made from all modules of the program by path.
+RESOLVERS: Mapping[str, Callable[[Mapping[str, Entity]], ImportResolver]] = {
+    "none": NoImports,
+    "python": PythonImports,
+    "typescript": TypeScriptImports,
+}
 
 
 class ModuleIndex:
-    """Modules by dotted name and by path."""
+    """The import resolvers of one program, by the importing module's language."""
 
     def __init__(self, program: Program) -> None:
-        self._by_path = program.modules
-        self._by_name: dict[str, list[Entity]] = defaultdict(list)
-        self.namespaces: set[str] = set()
-        for module in program.modules.values():
-            if module.analysis.language == "python":
-                self._add_name(module)
+        self._families = {name: make(program.modules) for name, make in RESOLVERS.items()}
+        self.declared = DeclaredNames(program)
+        self.declared_imports = DeclaredImports(program, self.declared)
+        self._families["declared"] = self.declared_imports
+        # A family that is not here has a resolver of its own for everything, as Go has.
+        self._by_language = {
+            each.name: self._families[each.imports]
+            for each in IN_USE.all
+            if each.imports in self._families
+        }
 
-    def _add_name(self, module: Entity) -> None:
-        name = module.symbol.qualified_name
-        self._by_name[name].append(module)
-        while "." in name:
-            name = name.rsplit(".", 1)[0]
-            self.namespaces.add(name)
+    def of(self, module: Entity) -> ImportResolver:
+        """The resolver for imports that stand in the module."""
+        return self._by_language.get(module.analysis.language) or self._families["none"]
 
-    def imported(self, statement: Import, importer: Entity) -> Entity | None:
-        """The module after `from` or `import`, None when it lies outside the repository."""
-        if importer.analysis.language != "python":
-            return self._script(statement.module, importer)
-        return self.python(self.absolute_name(statement, importer), importer)
+    def imported(self, statement: Import, importer: Entity) -> Sequence[Entity]:
+        """The repository's modules that the statement names; none when they lie outside it."""
+        return self.of(importer).modules(statement, importer)
 
-    def absolute_name(self, statement: Import, importer: Entity) -> str:
-        """The dotted name of the imported module with its leading dots resolved."""
-        if statement.level == 0:
-            return statement.module
-        parts = importer.symbol.qualified_name.split(".")
-        is_package = posixpath.basename(importer.symbol.path).startswith("__init__.")
-        drop = statement.level - (1 if is_package else 0)
-        base = parts[: len(parts) - drop] if drop else parts
-        return ".".join([*base, *([statement.module] if statement.module else [])])
-
-    def python(self, name: str, importer: Entity) -> Entity | None:
-        """The module of that dotted name; the nearest to the importer when several share it."""
-        candidates = self._by_name.get(name)
-        if candidates:
-            path = importer.symbol.path
-            return max(candidates, key=lambda each: _shared_folders(each.symbol.path, path))
-        return self._sibling(name, importer)
-
-    def of_namespace(self, name: str) -> Entity | None:
-        """The module of that dotted name, seen from no module in particular."""
-        return self.python(name, next(iter(self._by_path.values())))
-
-    def _sibling(self, name: str, importer: Entity) -> Entity | None:
-        # A script's own folder is on sys.path; a package's is not, where `import json` must
-        # stay the library.
-        folder = posixpath.dirname(importer.symbol.path)
-        if self._is_in_package(folder):
-            return None
-        path = posixpath.join(folder, name.replace(".", "/"))
-        return self._by_path.get(f"{path}.py") or self._by_path.get(f"{path}/__init__.py")
-
-    def _is_in_package(self, folder: str) -> bool:
-        while folder:
-            if f"{folder}/__init__.py" in self._by_path:
-                return True
-            folder = posixpath.dirname(folder)
-        return False
-
-    def _script(self, specifier: str, importer: Entity) -> Entity | None:
-        if not specifier.startswith("."):
-            return None
-        folder = posixpath.dirname(importer.symbol.path)
-        base = posixpath.normpath(posixpath.join(folder, specifier))
-        stems = [base]
-        stems.extend(base.removesuffix(s) for s in COMPILED_SUFFIXES if base.endswith(s))
-        names = [base]
-        names.extend(f"{stem}{suffix}" for stem in stems for suffix in SCRIPT_SUFFIXES)
-        names.extend(posixpath.join(base, f"index{suffix}") for suffix in SCRIPT_SUFFIXES)
-        return next((self._by_path[name] for name in names if name in self._by_path), None)
-
-
-def _shared_folders(left: str, right: str) -> int:
-    shared = 0
-    for one, other in zip(left.split("/"), right.split("/"), strict=False):
-        if one != other:
-            break
-        shared += 1
-    return shared
+    def namespace_member(self, name: str) -> Values:
+        """What the dotted `name` is below a namespace: a module, a namespace, or outside."""
+        found = union(family.namespace_member(name) for family in self._families.values())
+        return found or (External(name),)

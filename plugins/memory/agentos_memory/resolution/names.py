@@ -5,24 +5,25 @@ Above: the evaluator, attributes, annotations. Below: scopes and the module inde
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentos_memory.expressions import Attribute, Expression, Name
+from agentos_memory.languages.typescript_modules import EXPORTED_VALUE
 from agentos_memory.model import Binding, Import
 from agentos_memory.resolution.modules import ModuleIndex
 from agentos_memory.resolution.program import Definition, Entity, Receiver
 from agentos_memory.resolution.recursion import Recursion
 from agentos_memory.resolution.scopes import (
-    entity_value,
     find_holder,
     find_method,
-    module_of,
-    receiver_value,
+    receiver_values,
 )
 from agentos_memory.resolution.values import (
     External,
     ModuleValue,
-    Namespace,
     Super,
     Values,
+    entity_itself,
     union,
 )
 
@@ -37,6 +38,8 @@ class Names:
         self._recursion = recursion
         self._known: dict[int, Values] = {}
         self._open: set[int] = set()
+        # What a name means that no scope of its file binds.
+        self.outside: Callable[[str, Entity], Values] = lambda name, scope: (External(name),)
 
     def lookup(self, name: str, scope: Entity) -> Values:
         """What a bare name means in `scope`: local, enclosing, module, star imports, outside."""
@@ -45,8 +48,8 @@ class Names:
             return self._named_in(holder, name)
         if name in ("this", "super"):
             return _script_receiver(name, scope)
-        found = self._from_stars(module_of(scope), name, set())
-        return found if found is not None else (External(name),)
+        found = self._from_stars(scope.module, name, set())
+        return found if found is not None else self.outside(name, scope)
 
     def member(self, module: Entity, name: str) -> Values:
         """What `module.name` is, re-exports and submodules included."""
@@ -54,16 +57,15 @@ class Names:
 
     def definition(self, definition: Definition, holder: Entity) -> Values:
         """What one definition of a name in `holder` gives."""
-        match definition:
-            case Entity():
-                return (entity_value(definition),)
-            case Receiver(method):
-                return (receiver_value(method),)
-            case _:
-                # Definitions live as long as the program, so their ids are stable.
-                key = id(definition)
-        if key in self._known:
-            return self._known[key]
+        if isinstance(definition, Entity):
+            return entity_itself(definition)
+        if isinstance(definition, Receiver):
+            return receiver_values(definition.method)
+        # Definitions live as long as the program, so their ids are stable.
+        key = id(definition)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         if key in self._open:
             return ()
         self._open.add(key)
@@ -97,36 +99,32 @@ class Names:
             if isinstance(definition, Binding):
                 found.append((definition, holder))
             elif isinstance(definition, Import) and definition.name and hops < MAX_IMPORT_HOPS:
-                module = self._modules.imported(definition, module_of(holder))
-                if module is not None:
+                for module in self._modules.imported(definition, holder.module):
                     found.extend(self._bindings_in(module, definition.name, hops + 1))
         return found
 
     def _named_in(self, holder: Entity, name: str) -> Values:
         definitions = holder.names.get(name, [])
+        if len(definitions) == 1:
+            return self.definition(definitions[0], holder)
         return union(self.definition(each, holder) for each in definitions)
 
     def _imported(self, statement: Import, holder: Entity) -> Values:
-        importer = module_of(holder)
-        if importer.analysis.language == "python" and statement.name is None:
-            return self._imported_module(statement, importer)
-        module = self._modules.imported(statement, importer)
-        if module is not None:
-            if statement.name is None:
-                return (ModuleValue(module),)
-            return self.member(module, statement.name)
-        name = self._modules.absolute_name(statement, importer)
-        dotted = f"{name}.{statement.name}"
-        submodule = self._modules.python(dotted, importer)
-        return (ModuleValue(submodule),) if submodule is not None else (External(dotted),)
+        importer = holder.module
+        if statement.name is None:
+            bound = self._modules.of(importer).bound(statement, importer)
+            return union((self._exported_values(bound), bound))
+        modules = self._modules.imported(statement, importer)
+        if modules:
+            return union(self.member(module, statement.name) for module in modules)
+        return self._modules.of(importer).missing(statement, importer)
 
-    def _imported_module(self, statement: Import, importer: Entity) -> Values:
-        first = statement.module.split(".", 1)[0]
-        bound = first if statement.bound_name == first else statement.module
-        module = self._modules.python(bound, importer)
-        if module is not None:
-            return (ModuleValue(module),)
-        return (Namespace(bound),) if bound in self._modules.namespaces else (External(bound),)
+    def _exported_values(self, bound: Values) -> Values:
+        """What CommonJS modules export in place of themselves."""
+        modules = (value.module for value in bound if isinstance(value, ModuleValue))
+        return union(
+            self._named_in(m, EXPORTED_VALUE) for m in modules if EXPORTED_VALUE in m.names
+        )
 
     def _member(self, module: Entity, name: str, seen: set[Entity]) -> Values | None:
         if module in seen:
@@ -136,21 +134,21 @@ class Names:
             values = self._named_in(module, name)
             if values:
                 return values
-        dotted = f"{module.symbol.qualified_name}.{name}"
-        if module.analysis.language == "python":
-            submodule = self._modules.python(dotted, module)
-            if submodule is not None and submodule is not module:
-                return (ModuleValue(submodule),)
+        submodule = self._modules.of(module).submodule(module, name)
+        if submodule:
+            return submodule
         return () if name in module.names else self._from_stars(module, name, seen)
 
     def _from_stars(self, module: Entity, name: str, seen: set[Entity]) -> Values | None:
         for statement in module.names.get("", []):
             if not isinstance(statement, Import):
                 continue
-            source = self._modules.imported(statement, module)
-            found = self._member(source, name, seen) if source is not None else None
-            if found is not None:
-                return found
+            for source in self._modules.imported(statement, module):
+                if not self._modules.of(source).passes_on(source, name):
+                    continue
+                found = self._member(source, name, seen)
+                if found is not None:
+                    return found
         return None
 
 
@@ -159,4 +157,4 @@ def _script_receiver(name: str, scope: Entity) -> Values:
     method = find_method(scope)
     if method is None or method.owner is None:
         return ()
-    return (Super(method.owner),) if name == "super" else (receiver_value(method),)
+    return (Super(method.owner),) if name == "super" else receiver_values(method)

@@ -6,7 +6,7 @@ Above: names, calls, edges. Below: `program`.
 from __future__ import annotations
 
 from agentos_memory.resolution.program import Entity
-from agentos_memory.resolution.values import ClassValue, FunctionValue, Instance, Value
+from agentos_memory.resolution.values import ClassValue, Values, instance_of
 
 
 def find_holder(name: str, scope: Entity) -> Entity | None:
@@ -19,13 +19,6 @@ def find_holder(name: str, scope: Entity) -> Entity | None:
     return None
 
 
-def module_of(scope: Entity) -> Entity:
-    """The module around a scope."""
-    while scope.parent is not None:
-        scope = scope.parent
-    return scope
-
-
 def find_method(scope: Entity) -> Entity | None:
     """The method in which the scope lies, itself included; None outside of classes."""
     method: Entity | None = scope
@@ -34,12 +27,7 @@ def find_method(scope: Entity) -> Entity | None:
     return method
 
 
-def entity_value(entity: Entity) -> Value:
-    """What the name of a class or function holds."""
-    return ClassValue(entity) if entity.is_class else FunctionValue(entity)
-
-
-def receiver_value(method: Entity) -> Value:
+def receiver_values(method: Entity) -> Values:
     """What a method's receiver holds: the class, or an instance of it."""
     owner = method.owner or method
-    return ClassValue(owner) if method.receives_class else Instance(owner)
+    return (ClassValue(owner),) if method.receives_class else instance_of(owner)

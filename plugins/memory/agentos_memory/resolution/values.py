@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from agentos_memory.expressions import FunctionType, Record
 from agentos_memory.resolution.program import Entity
 
 
@@ -96,6 +97,22 @@ class External:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Some function of a declared type, which is read in `scope`."""
+
+    declared: FunctionType
+    scope: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class RecordValue:
+    """An object whose members are evaluated in `scope`."""
+
+    record: Record
+    scope: Entity
+
+
 ReceiverValue = Instance | ClassValue | Super
 Value = (
     ModuleValue
@@ -110,11 +127,33 @@ Value = (
     | MappedValues
     | SelfType
     | External
+    | Signature
+    | RecordValue
 )
 # Tuples and not sets, so that evaluation order never depends on hashes.
 Values = tuple[Value, ...]
 
 
 def union(groups: Iterable[Values]) -> Values:
-    """All values of the groups in order, each once."""
-    return tuple(dict.fromkeys(value for group in groups for value in group))
+    """All values of the groups in order, each once; no group repeats a value."""
+    found: Values = ()
+    for group in groups:
+        if not found:
+            found = group
+        elif group and group is not found:
+            found = tuple(dict.fromkeys((*found, *group)))
+    return found
+
+
+def instance_of(entity: Entity) -> Values:
+    """An instance of the class, as the only value."""
+    if not entity.instance:
+        entity.instance = (Instance(entity),)
+    return entity.instance
+
+
+def entity_itself(entity: Entity) -> Values:
+    """What the name of a class or function holds, as the only value."""
+    if not entity.itself:
+        entity.itself = (ClassValue(entity) if entity.is_class else FunctionValue(entity),)
+    return entity.itself

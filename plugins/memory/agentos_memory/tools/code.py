@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from agentos import InvalidArgumentError, ToolCall, tool
+from agentos_memory.code_hits import CodeHit
 from agentos_memory.indexing import NAME_PATTERN
 from agentos_memory.memory import Memory
-from agentos_memory.search import CodeHit, CodeQuery, IndexState, snippet
-from agentos_memory.shards import SearchMode
+from agentos_memory.ranked import CodeQuery
+from agentos_memory.run_timing import RunTiming
+from agentos_memory.search import IndexState
+from agentos_memory.shards import ArmName, SearchMode
 
 MAX_LISTED_SKIPS = 20
 INDEX_TIMEOUT_S = 1_800.0
@@ -28,6 +31,41 @@ class SkippedFileResult(BaseModel):
     detail: str
 
 
+class StageResult(BaseModel):
+    """One stage of a run; CPU seconds are of the server's process in that time."""
+
+    stage: str
+    wall_s: float
+    cpu_s: float
+
+
+class TimingResult(BaseModel):
+    """How long the run took."""
+
+    keyword_ready_s: float | None = Field(
+        description="When search by keyword had the files; null where nothing was written."
+    )
+    graph_ready_s: float | None = Field(
+        description="When the symbol graph was that of these files; null where it was already."
+    )
+    stages: list[StageResult]
+    analysis_cpu_s: float = Field(description="CPU seconds of the process that analysed.")
+    analysis_peak_bytes: int
+
+    @classmethod
+    def of(cls, timing: RunTiming) -> TimingResult:
+        """The wire form."""
+        return cls(
+            keyword_ready_s=timing.files_ready_s,
+            graph_ready_s=timing.graph_ready_s,
+            stages=[
+                StageResult(stage=s.stage, wall_s=s.wall_s, cpu_s=s.cpu_s) for s in timing.stages
+            ],
+            analysis_cpu_s=round(timing.child_cpu_s, 4),
+            analysis_peak_bytes=timing.child_peak_bytes,
+        )
+
+
 class IndexResult(BaseModel):
     """The index after the run."""
 
@@ -39,14 +77,29 @@ class IndexResult(BaseModel):
     edges: int
     chunks: int
     seconds: float
+    timing: TimingResult
     changed: int = Field(description="Files read anew, because their content changed.")
     unchanged: int
     removed: int
+    analysed: int = Field(
+        description="Files parsed; the other changed ones were known from another branch, work "
+        "tree or repository."
+    )
+    renamed: dict[str, str] = Field(
+        description="New path by old path of files that went on under another name."
+    )
     embedded: int = Field(description="Texts that had no vector yet.")
     skipped: dict[str, int] = Field(description="Files left out, counted by reason.")
     skipped_files: list[SkippedFileResult] = Field(
         description=f"The first {MAX_LISTED_SKIPS} files that are source code but not indexed."
     )
+
+
+class EmbeddedResult(BaseModel):
+    """How many of the chunks have a vector."""
+
+    done: int
+    total: int
 
 
 class IndexStateResult(BaseModel):
@@ -58,6 +111,13 @@ class IndexStateResult(BaseModel):
     stale: bool = Field(
         description="The working tree has another commit checked out, or a hit's file changed."
     )
+    arms: list[ArmName] = Field(
+        default=[],
+        description="What took part in the answer: keyword, vectors of names, vectors of bodies.",
+    )
+    embedded: dict[str, EmbeddedResult] = Field(
+        default={}, description="How far the vectors are; they are made in the background."
+    )
 
     @classmethod
     def of(cls, state: IndexState) -> IndexStateResult:
@@ -68,6 +128,11 @@ class IndexStateResult(BaseModel):
             commit=repository.commit,
             generation=repository.generation,
             stale=state.is_stale,
+            arms=list(state.arms),
+            embedded={
+                arm: EmbeddedResult(done=done, total=total)
+                for arm, (done, total) in (state.embedded or {}).items()
+            },
         )
 
 
@@ -83,7 +148,19 @@ class CodeHitResult(BaseModel):
     language: str
     score: float
     snippet: str
-    stale: bool = Field(description="The file changed since it was indexed; lines may be off.")
+    stale: bool = Field(
+        description="The file changed since it was indexed; the lines were found again in it, "
+        "unless sha256 is null."
+    )
+    line: int | None = Field(
+        description="The line that answers a path:line, a message or a regular expression."
+    )
+    sha256: str | None = Field(
+        description="SHA-256 of the bytes of the lines with their ends, as they are now."
+    )
+    commit: str | None = Field(
+        description="The commit in which these lines stand there; null while uncommitted."
+    )
 
     @classmethod
     def of(cls, hit: CodeHit) -> CodeHitResult:
@@ -92,14 +169,17 @@ class CodeHitResult(BaseModel):
         return cls(
             repo=hit.repository.name,
             path=chunk.path,
-            start_line=chunk.start_line,
-            end_line=chunk.end_line,
+            start_line=hit.start_line,
+            end_line=hit.end_line,
             symbol=chunk.symbol,
             kind=chunk.kind,
             language=chunk.language,
             score=hit.score,
-            snippet=snippet(chunk.body),
+            snippet=hit.snippet,
             stale=hit.is_stale,
+            line=hit.line,
+            sha256=hit.sha256,
+            commit=hit.commit,
         )
 
 
@@ -109,6 +189,10 @@ class SearchCodeResult(BaseModel):
     hits: list[CodeHitResult]
     index: IndexStateResult = Field(description="The index of the best hit's repository.")
     indexes: list[IndexStateResult] = Field(description="Every index that was searched.")
+    arms: list[ArmName] = Field(description="What took part in the answer, over all indexes.")
+    missing: str | None = Field(
+        description="Why vectors did not take part although the mode asks for them."
+    )
     truncated: bool = Field(description="There are more hits than `limit`.")
 
 
@@ -147,12 +231,15 @@ async def index_repository(
         symbols=run.symbols,
         edges=run.edges,
         chunks=run.chunks,
-        seconds=run.seconds,
+        seconds=round(run.timing.elapsed_s, 3),
+        timing=TimingResult.of(run.timing),
         changed=run.changed,
         unchanged=run.unchanged,
         removed=run.removed,
-        embedded=run.embedded,
-        skipped=dict(run.left_out),
+        analysed=run.analysed,
+        renamed=dict(run.renamed),
+        embedded=0,
+        skipped=dict(run.skipped_by_reason),
         skipped_files=[
             SkippedFileResult(path=s.path, reason=s.reason, detail=s.detail)
             for s in run.skipped[:MAX_LISTED_SKIPS]
@@ -168,7 +255,8 @@ async def search_code(
         Field(
             min_length=1,
             max_length=1_000,
-            description="What the code does, an error message, or a symbol's name.",
+            description="What the code does, an error message, a symbol's or file's name, "
+            "path:line, or a regular expression as /.../ or regex:...",
         ),
     ],
     mode: Annotated[
@@ -198,7 +286,8 @@ async def search_code(
     """Find code by what it does or what it is called; returns symbols with file and lines.
 
     Prefer it to grep when you do not know the exact text. A query that is a symbol's name puts
-    its definition first; use trace_symbol_dependencies for who calls it.
+    its definition first; use trace_symbol_dependencies for who calls it. Refuses a regular
+    expression that is not valid or takes too long.
     """
     if not query.strip():
         raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")
@@ -210,5 +299,7 @@ async def search_code(
         hits=[CodeHitResult.of(hit) for hit in found.hits],
         index=next(state for state in states if state.repo == first),
         indexes=states,
+        arms=list(dict.fromkeys(arm for state in found.states for arm in state.arms)),
+        missing=found.missing,
         truncated=found.is_cut,
     )

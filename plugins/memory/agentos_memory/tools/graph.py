@@ -1,28 +1,34 @@
-"""Tools over the symbol graph: what depends on what, and by which way."""
+"""`trace_symbol_dependencies`: what depends on a symbol, and what it depends on.
+
+Above: the plugin's tools. Below: walks over the resident graph, language servers where asked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos import InvalidArgumentError, NotFoundError, ToolCall, tool
+from agentos_memory.adjacency import Relation
+from agentos_memory.blast_radius import BlastRadius, blast_radius
 from agentos_memory.generations import Repository
-from agentos_memory.graph import Definition, Relation, SymbolGraph, TracedKind
+from agentos_memory.graph import Definition, SymbolGraph, TracedKind
 from agentos_memory.memory import Memory
 from agentos_memory.model import UnresolvedSite
-from agentos_memory.search import CodeQuery, IndexState
+from agentos_memory.search import IndexState
 from agentos_memory.tools.code import IndexStateResult, RepositoryName
-from agentos_memory.tracing import Direction, Trace, shortest_path, trace
+from agentos_memory.tracing import Direction, Trace, trace
+from agentos_memory.verified_callers import RULE, VerifiedCallers, verified_callers
 
 MAX_CANDIDATES = 20
 MAX_UNRESOLVED = 20
+MAX_EDGES = 500
+# Tests and entry points named in a summary; all are counted.
+MAX_NAMED = 20
 _CALLS: frozenset[TracedKind] = frozenset({"calls"})
-_CALLS_AND_REFERENCES: frozenset[TracedKind] = frozenset({"calls", "references"})
-# How many answers to a question are tried as the end of a path.
-TRIED_ANSWERS = 20
 
 SymbolName = Annotated[
     str,
@@ -47,7 +53,7 @@ class SymbolResult(BaseModel):
     @classmethod
     def of(cls, repository: Repository, definition: Definition) -> SymbolResult:
         """The wire form."""
-        return cls(repo=repository.name, **_place_of(definition))
+        return cls(repo=repository.name, **place_of(definition))
 
 
 class NodeResult(BaseModel):
@@ -76,6 +82,20 @@ class EdgeResult(BaseModel):
         description="exact (names), typed (inferred type), may_dispatch (an override that may be "
         "reached), name_only (a guess by name)."
     )
+    rule: str | None = Field(
+        default=None, description="lsp: proven by a language server in this call."
+    )
+
+
+class VerificationResult(BaseModel):
+    """What a language server said about the direct callers."""
+
+    server: str | None = Field(description="Null where none is installed for the language.")
+    detail: str
+    n_confirmed: int = Field(description="Calls that the index and the server agree on.")
+    n_added: int = Field(description="Calls that only the server found.")
+    n_removed: int = Field(description="Calls of the index that reach something else.")
+    n_unresolved: int = Field(description="Calls of that name that the server cannot resolve.")
 
 
 class TraceSummary(BaseModel):
@@ -84,6 +104,37 @@ class TraceSummary(BaseModel):
     n_symbols: int
     n_files: int
     n_modules: int
+    n_edges: int = 0
+
+
+class BlastRadiusResult(BaseModel):
+    """What a change of the symbol may break: all that reaches it, at any depth."""
+
+    n_direct: int
+    n_symbols: int
+    n_files: int
+    n_modules: int
+    n_tests: int
+    tests: list[str] = Field(description="The nearest, as `path:line`.")
+    n_entry_points: int
+    entry_points: list[str] = Field(
+        description="Public code that reaches it and that nothing but tests uses; the nearest."
+    )
+
+    @classmethod
+    def of(cls, graph: SymbolGraph, radius: BlastRadius) -> BlastRadiusResult:
+        """The wire form."""
+        definitions = graph.definitions
+        return cls(
+            n_direct=radius.n_direct,
+            n_symbols=radius.n_symbols,
+            n_files=radius.n_files,
+            n_modules=radius.n_modules,
+            n_tests=len(radius.tests),
+            tests=[definitions[p].place for p in radius.tests[:MAX_NAMED]],
+            n_entry_points=len(radius.entry_points),
+            entry_points=[definitions[p].qualified_name for p in radius.entry_points[:MAX_NAMED]],
+        )
 
 
 class UnresolvedResult(BaseModel):
@@ -103,39 +154,22 @@ class TraceResult(BaseModel):
     nodes: list[NodeResult]
     edges: list[EdgeResult]
     summary: TraceSummary
+    blast_radius: BlastRadiusResult | None = Field(
+        default=None, description="Null where only callees were asked for."
+    )
     candidates: list[SymbolResult] = Field(description="Symbols to choose from, by path:line.")
     n_unresolved: int = Field(
         description="Calls of the same name whose target is unknown; 0 callers with a positive "
         "count does not mean that nobody calls it."
     )
     unresolved: list[UnresolvedResult]
+    verification: VerificationResult | None = Field(default=None, description="Only with `verify`.")
     truncated: bool
     index: IndexStateResult
 
 
-class StepResult(BaseModel):
-    """One symbol on the way."""
-
-    symbol: str
-    path: str
-    start_line: int
-    end_line: int
-    why: str
-
-
-class CodePathResult(BaseModel):
-    """A way through the code."""
-
-    steps: list[StepResult]
-    explanation: str
-    model: str | None = Field(description="The model that wrote the explanation; null for none.")
-    citations: list[str] = Field(description="`path:line` of every call on the way.")
-    candidates: list[SymbolResult]
-    index: IndexStateResult
-
-
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """What a symbol's name stands for; more than one definition means it is ambiguous."""
 
     repository: Repository
@@ -157,75 +191,86 @@ async def trace_symbol_dependencies(
     ] = "callers",
     edges: Annotated[
         list[TracedKind] | None,
-        Field(min_length=1, max_length=5, description="Relations to follow; by default calls."),
+        Field(min_length=1, max_length=10, description="Relations to follow; by default calls."),
     ] = None,
     depth: Annotated[int, Field(ge=1, le=6, description="Steps to follow.")] = 1,
     repo: RepositoryName | None = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Symbols to return.")] = 50,
+    verify: Annotated[
+        bool,
+        Field(
+            description="Have the direct callers checked by an installed language server, which "
+            "reads the files as they are now and takes seconds to minutes."
+        ),
+    ] = False,
 ) -> TraceResult:
     """Who calls a symbol, or what it calls, over several steps, each with file, line and confidence.
 
     Prefer it to a text search before you change a signature. An ambiguous name is answered with
-    candidates, never with a guess; guesses by name alone are left out of the graph.
+    candidates, never with a guess; guesses by name alone are left out of the graph. Refuses
+    `verify` for callees, which no language server lists.
     """
-    memory = call.service(Memory)
-    found = await _find(memory, symbol, repo)
-    index = await _index_state(memory, found.repository)
-    if found.is_ambiguous:
-        return _empty_trace(index, found.candidates)
-    kinds: frozenset[TracedKind] = frozenset(edges) if edges else _CALLS
-    traced = trace(found.graph, found.positions, direction=direction, kinds=kinds, depth=depth)
-    name = found.graph.definitions[found.positions[0]].name
-    sites = found.graph.unresolved_calls(name) if direction != "callees" else []
-    return _trace_result(index, found, traced, sites, limit)
-
-
-@tool(reads=["code"])
-async def explain_code_path(
-    call: ToolCall,
-    from_symbol: SymbolName,
-    to_symbol: SymbolName | None = None,
-    question: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=1_000,
-            description="Instead of to_symbol: what the code at the end of the path does.",
-        ),
-    ] = None,
-    repo: RepositoryName | None = None,
-) -> CodePathResult:
-    """How one symbol leads to another: the shortest chain of calls, each with file and line.
-
-    Give to_symbol, or a question that describes where the path should end. Steps are proven by
-    the call graph; no model is asked.
-    """
-    if to_symbol is None and question is None:
+    if verify and direction == "callees":
         raise InvalidArgumentError(
-            "give `to_symbol` or `question`", remedy="name the end of the path, or describe it"
+            "`verify` is about callers", remedy="ask for direction callers or both"
         )
     memory = call.service(Memory)
-    start = await _find(memory, from_symbol, repo)
-    index = await _index_state(memory, start.repository)
-    if start.is_ambiguous:
-        return _no_path(index, f"{from_symbol!r} is ambiguous", start.candidates)
-    if to_symbol is not None:
-        end = await _find(memory, to_symbol, start.repository.name)
-        if end.is_ambiguous:
-            return _no_path(index, f"{to_symbol!r} is ambiguous", end.candidates)
-        goals = [end.positions]
+    found = await find_definitions(memory, symbol, repo)
+    index = await index_state(memory, found.repository)
+    if found.is_ambiguous:
+        return _empty_trace(index, found.candidates)
+    verified = await _verified(memory, found) if verify else None
+    if verified is not None:
+        graph = found.graph.with_callers(found.positions, verified.relations)
+        found = replace(found, graph=graph)
+    kinds: frozenset[TracedKind] = frozenset(edges) if edges else _CALLS
+    traced = trace(found.graph, found.positions, direction=direction, kinds=kinds, depth=depth)
+    result = _trace_result(index, found, traced, limit, verified)
+    if direction != "callees":
+        name = found.graph.definitions[found.positions[0]].name
+        _add_sites(result, found.graph.unresolved_calls(name))
+        radius = blast_radius(found.graph, found.positions, kinds)
+        result.blast_radius = BlastRadiusResult.of(found.graph, radius)
+    return result
+
+
+def _add_sites(result: TraceResult, sites: Sequence[UnresolvedSite]) -> None:
+    result.n_unresolved = len(sites)
+    result.unresolved = [
+        UnresolvedResult(caller=s.caller, path=s.path, line=s.line, receiver=s.receiver)
+        for s in sites[:MAX_UNRESOLVED]
+    ]
+    result.truncated = result.truncated or len(sites) > MAX_UNRESOLVED
+
+
+async def _verified(memory: Memory, found: Found) -> VerifiedCallers:
+    return await verified_callers(
+        found.repository, found.graph, found.positions, programs=memory.language_servers
+    )
+
+
+def _verification_result(verified: VerifiedCallers) -> VerificationResult:
+    if verified.server is None:
+        detail = (
+            f"no language server for {verified.language} is installed; the edges are the index's"
+        )
     else:
-        goals = await _answers(memory, start, question or "")
-    # A function that is handed over (a callback, a thread's target) is reached by a reference.
-    for kinds in (_CALLS, _CALLS_AND_REFERENCES):
-        for goal in goals:
-            steps = shortest_path(start.graph, start.positions, goal, kinds=kinds)
-            if steps is not None:
-                return _path_result(index, start, goal, steps)
-    return _no_path(index, _why_no_path(start, to_symbol or question or ""), [])
+        detail = (
+            f"{verified.server} was asked about every call of that name; edges with rule "
+            f"{RULE!r} are proven, others are calls about which it knows nothing"
+        )
+    return VerificationResult(
+        server=verified.server,
+        detail=detail,
+        n_confirmed=verified.n_confirmed,
+        n_added=verified.n_added,
+        n_removed=verified.n_removed,
+        n_unresolved=verified.n_unresolved,
+    )
 
 
-async def _find(memory: Memory, symbol: str, repo: str | None) -> _Found:
+async def find_definitions(memory: Memory, symbol: str, repo: str | None) -> Found:
+    """What `symbol` names in the indexed repositories; NotFoundError for nothing."""
     founds = []
     for repository in await memory.catalog.select(repo):
         graph = await memory.catalog.graph(repository)
@@ -239,7 +284,7 @@ async def _find(memory: Memory, symbol: str, repo: str | None) -> _Found:
                 SymbolResult.of(repository, graph.definitions[p]) for p in sorted(distinct.values())
             ]
             members = graph.with_members(positions[0])
-            founds.append(_Found(repository, graph, members, candidates))
+            founds.append(Found(repository, graph, members, candidates))
     if not founds:
         raise NotFoundError(
             f"no indexed symbol is called {symbol!r}",
@@ -247,57 +292,46 @@ async def _find(memory: Memory, symbol: str, repo: str | None) -> _Found:
         )
     candidates = [candidate for found in founds for candidate in found.candidates]
     first = founds[0]
-    return _Found(first.repository, first.graph, first.positions, candidates[:MAX_CANDIDATES])
+    return Found(first.repository, first.graph, first.positions, candidates[:MAX_CANDIDATES])
 
 
-async def _index_state(memory: Memory, repository: Repository) -> IndexStateResult:
+async def index_state(memory: Memory, repository: Repository) -> IndexStateResult:
+    """The generation that answers, and whether the repository has moved on since."""
     head = await memory.freshness.head(repository.root)
     return IndexStateResult.of(IndexState(repository, head != repository.commit))
 
 
-async def _answers(memory: Memory, start: _Found, question: str) -> list[list[int]]:
-    """Symbols that answer the question, the best first."""
-    query = CodeQuery(question, repo=start.repository.name, limit=TRIED_ANSWERS)
-    found = await memory.search.run(query)
-    goals = []
-    for hit in found.hits:
-        goal = start.graph.find(f"{hit.chunk.path}:{hit.chunk.start_line}")
-        if goal and goal != start.positions and hit.chunk.kind != "module":
-            goals.append(goal)
-    return goals
-
-
 def _trace_result(
     index: IndexStateResult,
-    found: _Found,
+    found: Found,
     traced: Trace,
-    sites: Sequence[UnresolvedSite],
     limit: int,
+    verified: VerifiedCallers | None,
 ) -> TraceResult:
     definitions = found.graph.definitions
-    shown = list(traced.depths)[:limit]
-    visible = {*shown, *found.positions}
+    shown = traced.first(limit)
+    n_files, n_modules = found.graph.n_files_of(traced.reached)
+    proven = verified.proven if verified is not None else frozenset()
+    relations = traced.relations_among(shown)
     return TraceResult(
         symbol=found.candidates[0].symbol,
         definition=found.candidates[0],
-        nodes=[NodeResult(**_place_of(definitions[p]), depth=traced.depths[p]) for p in shown],
+        nodes=[NodeResult(**place_of(definitions[p]), depth=depth) for p, depth in shown.items()],
         edges=[
-            _edge_result(found.graph, relation)
-            for relation in traced.relations
-            if relation.source in visible and relation.target in visible
+            _edge_result(found.graph, relation, RULE if relation in proven else None)
+            for relation in relations[:MAX_EDGES]
         ],
         summary=TraceSummary(
-            n_symbols=len(traced.depths),
-            n_files=len({definitions[p].path for p in traced.depths}),
-            n_modules=len(traced.modules(found.graph)),
+            n_symbols=len(traced.reached),
+            n_files=n_files,
+            n_modules=n_modules,
+            n_edges=traced.n_edges,
         ),
         candidates=[],
-        n_unresolved=len(sites),
-        unresolved=[
-            UnresolvedResult(caller=s.caller, path=s.path, line=s.line, receiver=s.receiver)
-            for s in sites[:MAX_UNRESOLVED]
-        ],
-        truncated=len(traced.depths) > limit or len(sites) > MAX_UNRESOLVED,
+        n_unresolved=0,
+        unresolved=[],
+        verification=_verification_result(verified) if verified is not None else None,
+        truncated=len(traced.reached) > limit or len(relations) > MAX_EDGES,
         index=index,
     )
 
@@ -317,51 +351,7 @@ def _empty_trace(index: IndexStateResult, candidates: list[SymbolResult]) -> Tra
     )
 
 
-def _path_result(
-    index: IndexStateResult, start: _Found, goal: list[int], relations: list[Relation]
-) -> CodePathResult:
-    definitions = start.graph.definitions
-    first = definitions[start.positions[0]]
-    steps = [_step(first, "the path starts here")]
-    for relation in relations:
-        verb = "called" if relation.kind == "calls" else "handed over"
-        source = definitions[relation.source].name
-        why = f"{verb} by {source} at {relation.path}:{relation.line} ({relation.tier})"
-        steps.append(_step(definitions[relation.target], why))
-    last = definitions[goal[0]]
-    return CodePathResult(
-        steps=steps,
-        explanation=f"{first.qualified_name} reaches {last.qualified_name} in "
-        f"{len(relations)} steps: " + " -> ".join(step.symbol for step in steps),
-        model=None,
-        citations=[f"{relation.path}:{relation.line}" for relation in relations],
-        candidates=[],
-        index=index,
-    )
-
-
-def _no_path(
-    index: IndexStateResult, explanation: str, candidates: list[SymbolResult]
-) -> CodePathResult:
-    return CodePathResult(
-        steps=[],
-        explanation=explanation,
-        model=None,
-        citations=[],
-        candidates=candidates,
-        index=index,
-    )
-
-
-def _why_no_path(start: _Found, end: str) -> str:
-    name = start.graph.definitions[start.positions[0]].qualified_name
-    return (
-        f"no chain of resolved calls leads from {name} to {end!r}; calls on receivers of unknown "
-        "type are not followed, so one may still exist"
-    )
-
-
-def _edge_result(graph: SymbolGraph, relation: Relation) -> EdgeResult:
+def _edge_result(graph: SymbolGraph, relation: Relation, rule: str | None) -> EdgeResult:
     return EdgeResult(
         source=graph.definitions[relation.source].qualified_name,
         target=graph.definitions[relation.target].qualified_name,
@@ -370,16 +360,12 @@ def _edge_result(graph: SymbolGraph, relation: Relation) -> EdgeResult:
         line=relation.line,
         confidence=relation.confidence,
         tier=relation.tier,
+        rule=rule,
     )
 
 
-def _step(definition: Definition, why: str) -> StepResult:
-    place = _place_of(definition)
-    del place["kind"]
-    return StepResult(**place, why=why)
-
-
-def _place_of(definition: Definition) -> dict[str, Any]:
+def place_of(definition: Definition) -> dict[str, Any]:
+    """The fields that say where a definition is."""
     return {
         "symbol": definition.qualified_name,
         "kind": definition.kind,

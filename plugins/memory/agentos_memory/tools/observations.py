@@ -1,91 +1,57 @@
-"""Tools over observations: note what was found out, find what was noted."""
+"""Tools over observations: note what was found out, find what was noted.
+
+Above: the plugin's tools. Below: observations, their search, and references to code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
-from agentos import Event, InvalidArgumentError, ToolCall, format_time, tool
+from agentos import InvalidArgumentError, ToolCall, format_time, tool
 from agentos_memory.anchors import Anchor
 from agentos_memory.memory import Memory
+from agentos_memory.observation_search import ObservationArm, ObservationQuery
 from agentos_memory.observations import (
+    NewObservation,
     Observation,
     ObservationKind,
-    ObservationQuery,
+    Outcome,
+    find_same_text,
+    observation_of,
     record_observation,
+    require_no_secrets,
 )
 from agentos_memory.shards import SearchMode
+from agentos_memory.tools.observation_results import (
+    ObservationId,
+    ObservationResult,
+    Ref,
+    RefResult,
+    Tag,
+    checked_refs,
+    is_stale,
+)
 
 SNIPPET_CHARS = 300
 MAX_REFS = 10
-MAX_CHECKED_REFS = 3
-
-Line = Annotated[int, Field(ge=1, le=10_000_000)]
-Tag = Annotated[str, Field(min_length=1, max_length=50)]
-ObservationId = Annotated[str, Field(min_length=1, max_length=40)]
-
-
-class Ref(BaseModel):
-    """A place in a repository that the observation is about."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    path: Annotated[
-        str, Field(min_length=1, max_length=1_000, description="Relative to the repository root.")
-    ]
-    start_line: Line | None = None
-    end_line: Line | None = None
-    commit: Annotated[
-        str | None,
-        Field(pattern=r"^[0-9a-f]{4,64}$", description="By default the working tree is meant."),
-    ] = None
-    repo: Annotated[
-        str | None,
-        Field(max_length=100, description="Needed where several indexed repositories have it."),
-    ] = None
-
-
-class RefResult(BaseModel):
-    """A reference as it was recorded."""
-
-    path: str
-    start_line: int | None = None
-    end_line: int | None = None
-    commit: str | None = None
-    repo: str | None = None
-    sha256: str | None = Field(
-        default=None,
-        description="Of the lines when they were recorded; null where no indexed repository, or "
-        "more than one, has the file.",
-    )
-    stale: bool | None = Field(
-        default=None,
-        description="The lines have changed since; null where there is no digest, and beyond "
-        f"the first {MAX_CHECKED_REFS} references of a hit.",
-    )
-
-
-class ObservationResult(BaseModel):
-    """One observation."""
-
-    id: str
-    created_at: str
-    actor: str
-    work_order: str | None
-    kind: ObservationKind
-    title: str
-    body: str
-    tags: list[str]
-    refs: list[RefResult]
-    supersedes: str | None
+# How far a stale hit falls: this part of the distance between the best hit and the worst.
+STALE_PENALTY = 0.5
 
 
 class CreateObservationResult(BaseModel):
-    """What was stored; secrets are replaced by `[redacted]`."""
+    """What was stored, or what says the same already."""
 
     observation: ObservationResult
+    duplicate_of: str | None = Field(
+        default=None,
+        description="Nothing was stored: this observation, which `observation` shows, says the "
+        "same. Supersede it where yours says more, or `force` yours.",
+    )
+    similarity: float | None = Field(
+        default=None, description="With duplicate_of: 1 for the same text, else the cosine."
+    )
 
 
 class ObservationHit(BaseModel):
@@ -101,6 +67,10 @@ class ObservationHit(BaseModel):
     tags: list[str]
     work_order: str | None
     actor: str
+    outcome: Outcome | None = None
+    stale: bool = Field(
+        description="Code that it speaks of has changed since, so it ranks lower; see `refs`."
+    )
 
 
 class SearchObservationsResult(BaseModel):
@@ -108,6 +78,12 @@ class SearchObservationsResult(BaseModel):
 
     hits: list[ObservationHit]
     truncated: bool
+    arms: list[ObservationArm] = Field(description="What took part: words, vectors of bodies.")
+    missing: str | None = Field(
+        default=None, description="Why vectors did not take part where they were asked for."
+    )
+    n_observations: int = Field(description="How many there are, superseded ones included.")
+    n_embedded: int = Field(description="How many of them have a vector so far.")
 
 
 @tool(writes=["observations"])
@@ -130,29 +106,57 @@ async def create_observation(
     supersedes: Annotated[
         ObservationId | None, Field(description="The observation that this one replaces.")
     ] = None,
+    outcome: Annotated[
+        Outcome | None, Field(description="How what was tried ended, where it is about trying.")
+    ] = None,
+    force: Annotated[
+        bool, Field(description="Store it although another one says nearly the same.")
+    ] = False,
 ) -> CreateObservationResult:
     """Note something the next worker should know: a decision with its reason, a trap, a fix.
 
     Write what cannot be read from the code or its history. A reference to an indexed file is
-    pinned by digest, so that readers see when it changed. Refuses to replace an observation that
-    is already superseded.
+    pinned by digest, so that readers see when it changed. Answers with the existing observation
+    where one of this work order or repository says the same. Refuses secrets, and to replace an
+    observation that is already superseded.
     """
     if not title.strip():
         raise InvalidArgumentError("argument `title` is blank", remedy="say what was found")
     memory = call.service(Memory)
-    anchors = await memory.anchors.pin(
-        [Anchor(**ref.model_dump()) for ref in refs or []], await memory.catalog.repositories()
+    anchors = [Anchor(**ref.model_dump()) for ref in refs or []]
+    own_tags = list(dict.fromkeys(tags or []))
+    new = NewObservation(title, body, kind, (), own_tags, supersedes, outcome)
+    require_no_secrets(new)
+    pinned = await memory.anchors.pin(anchors, await memory.catalog.repositories())
+    new = NewObservation(
+        title, body, kind, [each.as_data() for each in pinned], own_tags, supersedes, outcome
     )
-    event = await record_observation(
-        call,
-        title=title,
-        body=body,
-        kind=kind,
-        refs=[anchor.as_data() for anchor in anchors],
-        tags=list(dict.fromkeys(tags or [])),
-        supersedes=supersedes,
+    require_no_secrets(new)
+    return await _note(call, memory, new, is_wanted_anyway=force or supersedes is not None)
+
+
+async def _note(
+    call: ToolCall, memory: Memory, new: NewObservation, *, is_wanted_anyway: bool
+) -> CreateObservationResult:
+    if not is_wanted_anyway:
+        near = await memory.observations.near_duplicate(new, call.work_order)
+        if near is not None and near[0].digest != new.digest:
+            return _duplicate(*near)
+    transaction = await call.begin()
+    if not is_wanted_anyway:
+        same = await find_same_text(transaction, new, call.work_order)
+        if same is not None:
+            return _duplicate(same, 1.0)
+    event = await record_observation(call, transaction, new)
+    return CreateObservationResult(observation=ObservationResult.of(observation_of(event)))
+
+
+def _duplicate(existing: Observation, similarity: float) -> CreateObservationResult:
+    return CreateObservationResult(
+        observation=ObservationResult.of(existing),
+        duplicate_of=existing.id,
+        similarity=similarity,
     )
-    return CreateObservationResult(observation=_recorded(event))
 
 
 @tool(reads=["observations"])
@@ -174,33 +178,44 @@ async def search_observations(
     since: Annotated[
         AwareDatetime | None, Field(description="Only those recorded at or after this time.")
     ] = None,
+    until: Annotated[
+        AwareDatetime | None, Field(description="Only those recorded before this time.")
+    ] = None,
     work_order: Annotated[str | None, Field(min_length=1, max_length=200)] = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Hits to return.")] = 10,
 ) -> SearchObservationsResult:
     """Find what was noted before: decisions, discoveries, fixes, outcomes, open questions.
 
-    Ask before you investigate something; somebody may have. A reference marked `stale` speaks of
-    code that has changed since.
+    Ask before you investigate something; somebody may have. A hit marked `stale` speaks of
+    code that has changed since; it ranks lower, and its references say what changed.
     """
     if not query.strip():
         raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")
     memory = call.service(Memory)
-    wanted = ObservationQuery(query, mode, kind, tags or (), since, work_order, limit)
-    found, is_cut = await memory.observations.run(wanted)
-    anchors = {
-        observation.id: [Anchor(**data) for data in observation.refs] for observation, _ in found
-    }
-    stale = await memory.anchors.staleness(
-        (anchor for own in anchors.values() for anchor in own[:MAX_CHECKED_REFS]),
-        await memory.catalog.repositories(),
+    wanted = ObservationQuery(query, mode, kind, tags or (), since, until, work_order, limit)
+    found = await memory.observations.run(wanted)
+    refs = await checked_refs(memory, [observation for observation, _ in found.hits])
+    hits = [_hit(o, score, refs[o.id]) for o, score in found.hits]
+    return SearchObservationsResult(
+        hits=_stale_last(hits),
+        truncated=found.is_cut,
+        arms=list(found.arms),
+        missing=found.missing,
+        n_observations=found.n_observations,
+        n_embedded=found.n_embedded,
     )
-    hits = [_hit(o, score, _checked(anchors[o.id], stale)) for o, score in found]
-    return SearchObservationsResult(hits=hits, truncated=is_cut)
 
 
-def _checked(anchors: list[Anchor], stale: Mapping[Anchor, bool | None]) -> list[RefResult]:
-    checked = {position: stale[a] for position, a in enumerate(anchors[:MAX_CHECKED_REFS])}
-    return [RefResult(**a.as_data(), stale=checked.get(n)) for n, a in enumerate(anchors)]
+def _stale_last(hits: list[ObservationHit]) -> list[ObservationHit]:
+    """The hits with stale ones lowered, in the order of their scores."""
+    if not hits:
+        return hits
+    spread = hits[0].score - hits[-1].score
+    for hit in hits:
+        if hit.stale:
+            hit.score = round(hit.score - STALE_PENALTY * spread, 4)
+    # Of those that score alike a stale one comes last.
+    return sorted(hits, key=lambda hit: (-hit.score, hit.stale))
 
 
 def _hit(observation: Observation, score: float, refs: list[RefResult]) -> ObservationHit:
@@ -215,22 +230,8 @@ def _hit(observation: Observation, score: float, refs: list[RefResult]) -> Obser
         tags=list(observation.tags),
         work_order=observation.work_order,
         actor=observation.actor,
-    )
-
-
-def _recorded(event: Event) -> ObservationResult:
-    data: dict[str, Any] = dict(event.data)
-    return ObservationResult(
-        id=data["observation"],
-        created_at=format_time(event.at),
-        actor=event.actor,
-        work_order=data["work_order"],
-        kind=data["kind"],
-        title=data["title"],
-        body=data["body"],
-        tags=data["tags"],
-        refs=[RefResult(**ref) for ref in data["refs"]],
-        supersedes=data["supersedes"],
+        outcome=observation.outcome,
+        stale=is_stale(refs),
     )
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from agentos_memory.ranking import split_identifiers
+from agentos_memory.words import split_identifiers
 
+# Part of every digest of a text: another format means other vectors.
+TEXT_FORMAT = "words-1"
 # More words than this never reach the model's 128 tokens.
 MAX_WORDS = 256
 

@@ -1,0 +1,1 @@
+"""Accuracy of the symbol graph against language servers: truth, answers, scores."""

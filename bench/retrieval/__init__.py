@@ -1,0 +1,1 @@
+"""How well `search_code` finds functions, measured on real repositories."""

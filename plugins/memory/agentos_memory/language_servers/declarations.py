@@ -1,0 +1,176 @@
+"""The language servers that can be used when they are installed, and where they are found.
+
+A server is a program that somebody installed on this machine: it is looked for where a setting
+says or on PATH, never in the repository that it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+VERSION_TIMEOUT_S = 10.0
+# Node servers keep to it by their own collector; gopls by the Go runtime's.
+MEMORY_LIMIT_MB = 3072
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageServer:
+    """One server program: how it is started and what it is told.
+
+    `languages` are names of `agentos_memory.languages`, each with the protocol's language id.
+    `settings` answer `workspace/configuration` by section. `files` gives, for the names at the
+    repository's root, files that are written beside a mirror of it, never into it; `needs_open`
+    says that it only answers about opened documents.
+    `least_version` guards a program whose older versions know no such mode.
+    """
+
+    name: str
+    program: str
+    arguments: tuple[str, ...]
+    languages: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Callable[[Sequence[str]], Mapping[str, str]] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs_open: bool = False
+    least_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledServer:
+    """A server with the absolute path of its program."""
+
+    server: LanguageServer
+    program: Path
+
+    @property
+    def command(self) -> list[str]:
+        """What is run."""
+        return [str(self.program), *self.server.arguments]
+
+
+_NODE = {"NODE_OPTIONS": f"--max-old-space-size={MEMORY_LIMIT_MB}"}
+_PYTHON = {"python": "python"}
+_SCRIPTS = {"typescript": "typescript"}
+_ANALYSIS = {
+    "diagnosticMode": "openFilesOnly",
+    "typeCheckingMode": "off",
+    "autoSearchPaths": True,
+    "useLibraryCodeForTypes": True,
+}
+
+
+def _pyright_configuration(entries: Sequence[str]) -> Mapping[str, str]:
+    """It wins over [tool.pyright] of the repository, whose `include` often leaves out tests."""
+    configuration = {
+        # Links are followed only where they are named.
+        "include": list(entries),
+        "exclude": ["**/node_modules", "**/__pycache__", "**/.*"],
+        "typeCheckingMode": "off",
+    }
+    return {"pyrightconfig.json": json.dumps(configuration)}
+
+
+SERVERS: tuple[LanguageServer, ...] = (
+    LanguageServer(
+        "pyright",
+        "pyright-langserver",
+        ("--stdio",),
+        _PYTHON,
+        settings={"python.analysis": _ANALYSIS, "python": {"analysis": _ANALYSIS}},
+        files=_pyright_configuration,
+        environment=_NODE,
+        # Before it has listed all files it answers about others with nothing at all.
+        needs_open=True,
+    ),
+    LanguageServer("ty", "ty", ("server",), _PYTHON, needs_open=True),
+    LanguageServer(
+        "tsc",
+        "tsc",
+        ("--lsp", "--stdio"),
+        _SCRIPTS,
+        needs_open=True,
+        # The native compiler; the scripts before it have no such mode.
+        least_version=7,
+    ),
+    LanguageServer(
+        "typescript-language-server",
+        "typescript-language-server",
+        ("--stdio",),
+        _SCRIPTS,
+        options={
+            # It would download declarations.
+            "disableAutomaticTypingAcquisition": True,
+            "tsserver": {"useSyntaxServer": "never"},
+            "maxTsServerMemory": MEMORY_LIMIT_MB,
+            "preferences": {"includeCompletionsForModuleExports": False},
+        },
+        environment=_NODE,
+        needs_open=True,
+    ),
+    LanguageServer(
+        "gopls",
+        "gopls",
+        ("serve",),
+        {"go": "go"},
+        # The module cache is used as it is; nothing is downloaded.
+        environment={
+            "GOPROXY": "off",
+            "GOFLAGS": "-mod=readonly",
+            "GOTOOLCHAIN": "local",
+            "GOMEMLIMIT": f"{MEMORY_LIMIT_MB}MiB",
+        },
+        needs_open=True,
+    ),
+)
+
+
+def find_server(
+    language: str,
+    *,
+    programs: Mapping[str, str] | None = None,
+    servers: Sequence[LanguageServer] = SERVERS,
+) -> InstalledServer | None:
+    """The first server for the language that is installed; None when there is none.
+
+    `programs` maps names of servers to their programs and comes before PATH, in which relative
+    folders are ignored. May run a program to learn its version.
+    """
+    configured = programs or {}
+    candidates = [server for server in servers if language in server.languages]
+    for server in sorted(candidates, key=lambda each: each.name not in configured):
+        program = configured.get(server.name) or shutil.which(server.program, path=_search_path())
+        if program is None or not os.access(program, os.X_OK):
+            continue
+        if server.least_version and _major_version(program) < server.least_version:
+            continue
+        return InstalledServer(server, Path(program).absolute())
+    return None
+
+
+def _search_path() -> str:
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if os.path.isabs(folder))
+
+
+def _major_version(program: str) -> int:
+    try:
+        shown = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_TIMEOUT_S,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"\d+", shown)
+    return int(found.group()) if found else 0

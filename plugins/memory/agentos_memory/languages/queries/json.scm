@@ -1,0 +1,3 @@
+; JSON: the keys of the document.
+(comment) @comment
+(document (object (pair key: (_) @name) @definition.block))

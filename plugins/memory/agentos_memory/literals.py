@@ -1,0 +1,85 @@
+"""Messages in code found by how they look when they are printed.
+
+A string literal matches where its fixed parts stand in the message in order, whatever stands in
+place of `%s`, `{name}` and `${name}`. Above: search, for queries that may be messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MIN_QUOTED_CHARS = 8
+
+_LITERAL = re.compile(
+    r'"""((?:[^"\\]|\\.|"(?!""))*)"""'
+    r"|'''((?:[^'\\]|\\.|'(?!''))*)'''"
+    r'|"((?:[^"\\\n]|\\.)*)"'
+    r"|'((?:[^'\\\n]|\\.)*)'"
+    r"|`((?:[^`\\]|\\.)*)`",
+    re.DOTALL,
+)
+_BETWEEN_PARTS = re.compile(r"[\s+\\]*[rbfuRBFU]{0,2}")
+_PLACEHOLDER = re.compile(r"%(?:\(\w*\))?[-+#0]*\d*(?:\.\d+)?[a-zA-Z]|\$?\{[^{}]*\}|\\[nrt]")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A literal that a message quotes: on which line of the text, and how much of the message."""
+
+    line: int
+    share: float
+
+
+def find_quote(text: str, message: str) -> Quote | None:
+    """The literal in `text` that covers most of `message`; lines count from 0."""
+    wanted = _squeezed(message)
+    if len(wanted) < MIN_QUOTED_CHARS:
+        return None
+    found = (
+        Quote(text.count("\n", 0, start), share)
+        for start, literal in _literals(text)
+        if (share := _share(literal, wanted)) > 0
+    )
+    return max(found, key=lambda quote: quote.share, default=None)
+
+
+def _literals(text: str) -> Iterator[tuple[int, str]]:
+    """Literals with where they start; neighbours that the language joins are one."""
+    start, end, parts = 0, 0, list[str]()
+    for match in _LITERAL.finditer(text):
+        if parts and not _BETWEEN_PARTS.fullmatch(text, end, match.start()):
+            yield start, "".join(parts)
+            parts = []
+        if not parts:
+            start = match.start()
+        parts.append(next((group for group in match.groups() if group is not None), ""))
+        end = match.end()
+    if parts:
+        yield start, "".join(parts)
+
+
+def _share(literal: str, message: str) -> float:
+    """How much of the message the literal's fixed parts are; 0 where they do not all occur."""
+    parts = [part for part in map(_squeezed, _PLACEHOLDER.split(literal)) if part]
+    fixed = sum(map(len, parts))
+    if fixed < MIN_QUOTED_CHARS:
+        return 0.0
+    if message in _squeezed(literal):
+        return min(1.0, len(message) / fixed)
+    return fixed / len(message) if _in_order(parts, message) and fixed * 3 >= len(message) else 0.0
+
+
+def _in_order(parts: Sequence[str], message: str) -> bool:
+    at = 0
+    for part in parts:
+        at = message.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" \"'`.,:;!")

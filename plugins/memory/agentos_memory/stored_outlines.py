@@ -1,0 +1,23 @@
+"""Stored form of a file's outline: which names it mentions, small enough to read for all files.
+
+Above: contents of files, and the graph's refresh, which reads them all. Below: outlines.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import astuple
+
+import orjson
+
+from agentos_memory.resolution.outlines import FileOutline
+
+
+def encode_outline(outline: FileOutline) -> bytes:
+    """The stored form; equal outlines give equal bytes."""
+    return zlib.compress(orjson.dumps(astuple(outline)), 1)
+
+
+def decode_outline(stored: bytes) -> FileOutline:
+    """What `encode_outline` was given."""
+    return FileOutline(*orjson.loads(zlib.decompress(stored)))
