@@ -80,7 +80,9 @@ class FixedRows:
         return self
 
 
-def shard_of(called: Sequence[str], **vectors: FixedRows) -> Shard:
+def shard_of(
+    called: Sequence[str], *, names: FixedRows | None = None, bodies: FixedRows | None = None
+) -> Shard:
     """A shard of one file with functions that have nothing but names."""
     chunks = [
         Chunk("a.py", n, n, f"a.{name}", name, "function", "", "", (), "")
@@ -88,7 +90,7 @@ def shard_of(called: Sequence[str], **vectors: FixedRows) -> Shard:
     ]
     files = [FileEntry("a.py", "python", "0" * 64)]
     repository = Repository(1, "a", Path("/a"), None, 1)
-    return Shard(repository, files, [file_chunks("a.py", chunks)], **vectors)
+    return Shard(repository, files, [file_chunks("a.py", chunks)], names=names, bodies=bodies)
 
 
 def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> None:
@@ -186,6 +188,27 @@ async def test_a_hit_in_an_edited_file_is_marked(kernel: Kernel, shop: Path) -> 
     found = await call(kernel, "search_code", query="parse_price", limit=20)
     stale = {hit["path"] for hit in found["hits"] if hit["stale"]}
     assert stale == {"shop/prices.py"} and found["index"]["stale"]
+
+
+async def test_a_folder_that_becomes_a_link_leads_no_search_out_of_the_repository(
+    kernel: Kernel, shop: Path, tmp_path: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    found = await call(kernel, "search_code", query="parse_price", mode="keyword")
+    assert not found["hits"][0]["stale"]
+    outside = tmp_path / "outside"
+    (shop / "shop").rename(outside)
+    head = "def parse_price(text: str) -> int:\n"
+    source = (outside / "prices.py").read_text()
+    assert head in source
+    (outside / "prices.py").write_text(source.replace(head, f"{head}    # stolen\n"))
+    (shop / "shop").symlink_to(outside)
+    for query in ("parse_price", "/parse_price/"):
+        found = await call(kernel, "search_code", query=query, mode="keyword")
+        assert "stolen" not in str(found)
+        assert all(
+            hit["sha256"] is None for hit in found["hits"] if hit["path"].startswith("shop/")
+        )
 
 
 async def test_a_new_generation_is_searched_at_once(kernel: Kernel, shop: Path) -> None:
