@@ -32,6 +32,8 @@ _OVERRIDES = (
     "core.sparseCheckout=false",
     "core.quotePath=true",
     "protocol.ext.allow=never",
+    # A signature is checked by a program that the repository's configuration names.
+    "log.showSignature=false",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",

@@ -29,6 +29,8 @@ def program(shop: Path, tmp_path: Path) -> Path:
         "core.pager": str(program),
         "core.askPass": str(program),
         "core.gitProxy": str(program),
+        "log.showSignature": "true",
+        "gpg.program": str(program),
         "core.alternateRefsCommand": str(program),
         "credential.helper": str(program),
         "diff.external": str(program),
@@ -77,6 +79,19 @@ async def test_no_tool_runs_what_a_configuration_names(
     ):
         request = CallRequest(tool, arguments, Credentials(is_local=True), "test")
         await kernel.dispatch(request)
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_no_signature_is_checked_by_a_program_of_the_repository(
+    shop: Path, program: Path, tmp_path: Path
+) -> None:
+    head, _, message = git(shop, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "-----BEGIN PGP SIGNATURE-----\n \n abc\n -----END PGP SIGNATURE-----"
+    (tmp_path / "commit").write_text(f"{head}\ngpgsig {signature}\n\n{message}\n")
+    commit = git(shop, "hash-object", "-t", "commit", "-w", str(tmp_path / "commit"))
+    git(shop, "update-ref", "HEAD", commit)
+    logged = await Git(shop).run("log", "--format=%H")
+    assert logged.text.split("\n")[0] == commit
     assert not (tmp_path / "ran").exists()
 
 

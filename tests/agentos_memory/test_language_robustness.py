@@ -9,6 +9,7 @@ import pytest
 
 from agentos_memory.analysis import analyse_file
 from agentos_memory.chunks import chunk_file
+from agentos_memory.knowledge.sources import SourceFile
 from agentos_memory.languages import LANGUAGES, Language
 from agentos_memory.model import FileAnalysis, SkippedFile
 from agentos_memory.resolution import resolve
@@ -55,6 +56,34 @@ def test_data_beyond_measure_is_left_out_with_a_reason(language: Language) -> No
     minified = analyse_file(path, SOURCE.replace(b"\n", b" ") * 3_000)
     assert isinstance(minified, SkippedFile)
     assert minified.reason in ("minified", "too_large")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"- " * 300 + b"x\n",
+        b"? " * 300 + b"x\n",
+        b"'q' " + b"- " * 300,
+        b"? a\n: " + b": " * 300,
+        b"".join(b" " * depth + b"a:\n" for depth in range(300)),
+        b"- " * 90 + b"x\r" + b" " * 180 + b"- " * 90 + b"x\r" + b" " * 360 + b"- " * 90 + b"x",
+    ],
+    ids=["lists", "keys", "after text", "values", "mappings", "carriage returns"],
+)
+def test_yaml_that_would_crash_its_grammar_is_left_out(source: bytes) -> None:
+    found = analyse_file("a.yaml", source)
+    assert isinstance(found, SkippedFile)
+    assert found.reason == "too_deeply_nested"
+    with pytest.raises(RecursionError):
+        _ = SourceFile("a.yaml", source).yaml
+
+
+def test_deep_and_wide_yaml_of_people_is_analysed() -> None:
+    deep = b"".join(b"  " * depth + b"a:\n" for depth in range(50))
+    wide = b"k: {" + b'"a": 1, - b - ' * 500 + b"}\n"
+    prose = b"text: |\n" + b"".join(b" " * (n % 60 + 2) + b"a - b: c ? d\n" for n in range(500))
+    for source in (deep, wide, prose):
+        assert isinstance(analyse_file("a.yaml", source), FileAnalysis)
 
 
 def _path(language: Language) -> str:

@@ -14,6 +14,7 @@ from agentos import Settings, UnavailableError, load_settings, open_kernel
 from agentos.errors import ConfigurationError
 from agentos.testing import AllowEverything
 from agentos_memory.language_servers import (
+    SERVERS,
     CallPlace,
     InstalledServer,
     Place,
@@ -160,6 +161,47 @@ def test_a_server_is_found_by_setting_or_on_absolute_folders_of_path(
     assert find_server("python", programs={"pyright": str(tmp_path / "missing")}) is None
 
 
+async def test_a_server_runs_no_program_of_the_tree_it_is_shown(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    program = tmp_path / "bin" / "env-reading-server"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nwho-is-there; echo $PATH > {ran}\n")
+    program.chmod(0o755)
+    write_files(tree, {"who-is-there": f"#!/bin/sh\ntouch {tmp_path}/evil\n"})
+    (tree / "who-is-there").chmod(0o755)
+    monkeypatch.setenv("PATH", f".::{os.environ['PATH']}")
+    found = find_server("python", programs={"ty": str(program)})
+    assert found is not None
+    with pytest.raises(UnavailableError):
+        async with open_client(found, tree):
+            pass
+    assert ran.exists()
+    assert not (tmp_path / "evil").exists()
+
+
+def test_the_server_of_typescript_is_told_of_its_own_compiler_or_left_alone(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "lib/node_modules/typescript-language-server/lib/cli.mjs"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/usr/bin/env node\n")
+    program.chmod(0o755)
+    link = tmp_path / "cli"
+    link.symlink_to(program)
+    programs = {"typescript-language-server": str(link)}
+    servers = [each for each in SERVERS if each.name in programs]
+    assert find_server("typescript", programs=programs, servers=servers) is None
+
+    write_files(tmp_path, {"lib/node_modules/typescript/lib/tsserver.js": ""})
+    found = find_server("typescript", programs=programs, servers=servers)
+    assert found is not None
+    compiler = str(tmp_path / "lib/node_modules/typescript/lib/tsserver.js")
+    assert found.options["tsserver"]["path"] == compiler
+    assert found.options["disableAutomaticTypingAcquisition"]
+
+
 def test_a_configuration_found_by_chance_starts_no_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +231,9 @@ async def test_verify_adds_removes_and_marks_callers_by_what_the_server_says(
         known = await call(kernel, "trace_symbol_dependencies", symbol="start", verify=True)
         assert known["verification"]["n_confirmed"] == 1
         assert [e["rule"] for e in known["edges"]] == ["lsp"]
+        write_files(repository, {"lib/use.py": SOURCES["lib/use.py"] + "\n\n\nstart()\n"})
+        grown = await call(kernel, "trace_symbol_dependencies", symbol="start", verify=True)
+        assert ("lib.use", 10) in [(e["from"], e["line"]) for e in grown["edges"]]
         error = await refusal(
             kernel, "trace_symbol_dependencies", symbol="start", direction="callees", verify=True
         )

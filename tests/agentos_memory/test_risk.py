@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from agentos import Kernel, RiskQuestion
 from agentos_memory.risk import CoverageCache, reached_by_tests
@@ -74,6 +75,33 @@ async def test_another_generation_is_read_in_the_background_once_somebody_asks(
     commit_all(repo, "Test it")
     await call(kernel, "index_repository", path=str(repo))
     await until(0.0)
+
+
+async def test_rows_that_cannot_be_read_end_neither_the_reading_nor_the_server(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos_memory.risk.REREAD_AFTER_S", 0.0)
+    repo = make_repository(tmp_path / "repo", FILES)
+    await call(kernel, "index_repository", path=str(repo))
+    cache = kernel.service(CoverageCache)
+    async with kernel.database.connection() as connection:
+        await connection.execute("create table kept as select * from memory.graph_file")
+        await connection.execute("update memory.graph_file set relations = 'x'")
+    with structlog.testing.capture_logs() as logs:
+        async with asyncio.timeout(30):
+            while len(logs) < 2:
+                assert cache.assess(_asked(repo, "pkg/alone.py")) is None
+                await kernel.database.fetch_value("select 1")
+    assert {each["event"] for each in logs} == {"coverage_failed"}
+
+    async with kernel.database.connection() as connection:
+        await connection.execute(
+            "update memory.graph_file f set relations = k.relations from kept k "
+            "where k.repository_id = f.repository_id and k.path = f.path"
+        )
+    async with asyncio.timeout(30):
+        while cache.assess(_asked(repo, "pkg/alone.py")) != 1.0:
+            await kernel.database.fetch_value("select 1")
 
 
 async def test_asking_costs_a_call_less_than_five_microseconds(

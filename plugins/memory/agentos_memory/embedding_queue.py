@@ -163,6 +163,7 @@ class EmbeddingQueue:
         try:
             has_worked = await self._step()
         except (AgentOSError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            # Its own connection and endpoints fail with errors of theirs.
             return await self._fail(error)
         except Exception as error:  # noqa: BLE001 - the owner of a background task
             _log.error("embedding_failed", exc_info=error)

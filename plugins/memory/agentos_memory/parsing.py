@@ -11,7 +11,12 @@ from agentos_memory.languages import Language
 
 
 def parse(language: Language, source: bytes) -> Node:
-    """Root node of the source's tree; broken code parses into a tree with ERROR nodes."""
+    """Root node of the source's tree; broken code parses into a tree with ERROR nodes.
+
+    Raises RecursionError for what is nested deeper than its grammar can follow.
+    """
+    if language.require_parsable is not None:
+        language.require_parsable(source)
     return Parser(_grammar(language)).parse(source).root_node
 
 

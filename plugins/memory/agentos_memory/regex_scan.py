@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterator
 
 MAX_MEMORY_BYTES = 1 << 30
+# Whoever started it ends it sooner, unless it was killed itself.
+MAX_CPU_S = 10
 
 
 def main() -> int:
     """Search what stdin holds; at most `argv[1]` matching lines in all."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
     texts = read_texts(sys.stdin.buffer.read())
     try:
         pattern = re.compile(next(texts), re.MULTILINE)

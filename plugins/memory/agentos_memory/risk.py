@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 from asyncpg import Record
 
-from agentos import Database, Kernel, Queries, RiskFactor, RiskQuestion, UnavailableError
+from agentos import AgentOSError, Database, Kernel, Queries, RiskFactor, RiskQuestion
 from agentos_memory.languages import find_language
 from agentos_memory.naming_of_tests import is_test_path
 from agentos_memory.relations import target_paths
@@ -65,13 +65,15 @@ class CoverageCache:
         return float(any(known)) if known else None
 
     async def run(self) -> None:
-        """Read what is asked for and not read lately, until cancelled."""
+        """Read what is asked for and not read lately, until cancelled; failures are logged."""
         while True:
             await self._wanted.wait()
             try:
                 await self.refresh()
-            except UnavailableError:
-                _log.warning("coverage_not_read")
+            except AgentOSError as error:
+                _log.warning("coverage_interrupted", code=error.code)
+            except Exception as error:  # noqa: BLE001 - the owner of a background task
+                _log.error("coverage_failed", exc_info=error)
             self._read_at = time.monotonic()
             self._wanted.clear()
 

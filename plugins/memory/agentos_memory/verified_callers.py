@@ -112,5 +112,6 @@ def _laid_over(
 
 
 def _relation(graph: SymbolGraph, target: int, place: CallPlace) -> Relation:
-    source = graph.at_line(place.path, place.line)
+    # The file may have grown since it was indexed; its module begins at line 1.
+    source = graph.at_line(place.path, place.line) or graph.at_line(place.path, 1)
     return Relation(source[0], target, "calls", "exact", place.path, place.line, 1.0)

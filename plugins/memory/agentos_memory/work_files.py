@@ -28,9 +28,10 @@ def read_file(root: Path, path: str, *, max_bytes: int) -> bytes | int | None:
         )
     except OSError:
         return None
-    with open(handle, "rb", buffering=0) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
+    with open(handle, "rb", buffering=0):
+        status = os.fstat(handle)
+        # Its folder may have become a link since it was looked at.
+        if not stat.S_ISREG(status.st_mode) or not _stands_at(handle, f"{root}/{path}"):
             return None
         if status.st_size > max_bytes:
             return status.st_size
@@ -54,6 +55,15 @@ def _read_at_most(handle: int, n_bytes: int) -> bytes:
             break
         content += more
     return content
+
+
+def _stands_at(handle: int, path: str) -> bool:
+    """Whether the open file was reached by exactly `path`, without a symbolic link."""
+    try:
+        return os.readlink(f"/proc/self/fd/{handle}") == path
+    except OSError:
+        # Systems without /proc; here a link that comes and goes in between is not seen.
+        return os.path.realpath(path) == path
 
 
 @lru_cache(maxsize=8192)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import agentos_memory.plugin
 from agentos import Kernel, Settings, hookimpl, open_kernel
 from agentos.testing import AllowEverything
+from agentos_memory.knowledge.extractors import EXTRACTORS
+from agentos_memory.knowledge.extractors.codeowners import pattern_expression
 from agentos_memory.knowledge.model import Extraction, Findings
 from agentos_memory.knowledge.sources import KnowledgeExtractor, SourceFile
 from tests.agentos_memory.knowledge.company import SHOP_MODELS, make_company
@@ -226,3 +229,24 @@ async def test_a_plugin_adds_an_extractor_and_one_that_fails_leaves_its_file_out
         assert await _rows(kernel, "MATCH (s:service) RETURN s.name") == [["mail"]]
         skipped = await kernel.database.fetch_value("select skipped from memory.knowledge")
         assert skipped == {"failed": 1}
+
+
+@pytest.mark.parametrize("path", [".env", "Dockerfile", "settings.py"])
+def test_blank_lines_take_no_time(path: str) -> None:
+    file = SourceFile(path, b"import os\nos.environ\n" + b"\n" * 200_000)
+    began = time.thread_time()
+    for extractor in EXTRACTORS:
+        if extractor.claims(path):
+            extractor.extract(file)
+    assert time.thread_time() - began < 5
+
+
+def test_a_pattern_of_owners_takes_no_time_and_still_matches() -> None:
+    began = time.thread_time()
+    for pattern in ("*a" * 40 + "b", "**/a" * 40, "/" + "*a*/" * 40 + "b"):
+        assert not pattern_expression(pattern).match("a" * 200 + "/a" * 300)
+    assert time.thread_time() - began < 5
+    assert pattern_expression("/src/*_a*b.py").match("src/x_a_a_b.py")
+    assert pattern_expression("*.test.*").match("deep/a.b.test.py")
+    assert not pattern_expression("*.test.*").match("deep/a.tests")
+    assert pattern_expression("/apps/**/x*y?").match("apps/a/b/xayyz")

@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import orjson
 import structlog
 
@@ -131,8 +130,10 @@ class KnowledgeBase:
         while True:
             try:
                 await self._step()
-            except (AgentOSError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                _log.warning("knowledge_interrupted", error=type(error).__name__)
+            except AgentOSError as error:
+                _log.warning("knowledge_interrupted", code=error.code)
+            except Exception as error:  # noqa: BLE001 - the owner of a background task
+                _log.error("knowledge_failed", exc_info=error)
             await self._sleep(POLL_EVERY_S)
 
     async def _sleep(self, seconds: float) -> None:

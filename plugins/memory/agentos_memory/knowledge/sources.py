@@ -18,6 +18,7 @@ import tree_sitter_yaml
 from tree_sitter import Language, Node, Parser
 
 from agentos_memory.knowledge.model import Extraction
+from agentos_memory.yaml_nesting import require_shallow
 
 
 @dataclass
@@ -49,7 +50,8 @@ class SourceFile:
 
     @cached_property
     def yaml(self) -> Node:
-        """Root of the YAML syntax tree."""
+        """Root of the YAML syntax tree; RecursionError for one that must not be parsed."""
+        require_shallow(self.content)
         return _parse("yaml", self.content)
 
     @cached_property

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from agentos import UnavailableError
-from agentos_memory.language_servers.declarations import InstalledServer
+from agentos_memory.analysis import MAX_FILE_BYTES
+from agentos_memory.language_servers.declarations import InstalledServer, search_path
 from agentos_memory.language_servers.framing import encode_message, read_message
 from agentos_memory.language_servers.workspace import Workspace, open_workspace
+from agentos_memory.work_files import read_file
 
 START_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 60.0
@@ -34,7 +36,7 @@ METHOD_NOT_FOUND = -32601
 # The protocol gives no code for it; gopls answers with it at a name that it cannot type.
 NO_OBJECT = 0
 
-_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOROOT")
+_KEPT_VARIABLES = ("HOME", "TMPDIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOROOT")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +59,7 @@ class LanguageServerClient:
         request_timeout_s: float,
     ) -> None:
         self._server = installed.server
+        self._options = installed.options
         self._process = process
         self._workspace = workspace
         self._request_timeout_s = request_timeout_s
@@ -128,15 +131,13 @@ class LanguageServerClient:
                 await self._forget_oldest()
         return uri
 
-    def _read(self, path: str) -> str:
-        content = (self._workspace.repository / path).read_bytes()
-        return content.decode("utf-8", "replace")
-
     async def _open_document(self, path: str, uri: str) -> None:
-        try:
-            text = await asyncio.to_thread(self._read, path)
-        except OSError as error:
-            raise UnavailableError(f"cannot read {path}: {error.strerror}") from error
+        content = await asyncio.to_thread(
+            read_file, self._workspace.repository, path, max_bytes=MAX_FILE_BYTES
+        )
+        if not isinstance(content, bytes):
+            raise UnavailableError(f"cannot read {path}: gone, too large, or no regular file")
+        text = content.decode("utf-8", "replace")
         if self._server.needs_open:
             language = self._language_id(path)
             document = {"uri": uri, "languageId": language, "version": 1, "text": text}
@@ -220,7 +221,7 @@ class LanguageServerClient:
             "clientInfo": {"name": "agentos"},
             "rootUri": uri,
             "workspaceFolders": [{"uri": uri, "name": "repository"}],
-            "initializationOptions": dict(self._server.options),
+            "initializationOptions": dict(self._options),
             "capabilities": {
                 "general": {"positionEncodings": ["utf-16"]},
                 "workspace": {"configuration": True, "workspaceFolders": True},
@@ -333,7 +334,13 @@ async def _start(installed: InstalledServer, folder: Path) -> asyncio.subprocess
         process = await asyncio.create_subprocess_exec(
             *installed.command,
             cwd=folder,
-            env={**kept, "LC_ALL": "C.UTF-8", **installed.server.environment},
+            # A relative folder in it would be one of the repository.
+            env={
+                **kept,
+                "PATH": search_path(),
+                "LC_ALL": "C.UTF-8",
+                **installed.server.environment,
+            },
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

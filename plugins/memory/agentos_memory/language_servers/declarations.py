@@ -29,7 +29,9 @@ class LanguageServer:
     `settings` answer `workspace/configuration` by section. `files` gives, for the names at the
     repository's root, files that are written beside a mirror of it, never into it; `needs_open`
     says that it only answers about opened documents.
-    `least_version` guards a program whose older versions know no such mode.
+    `least_version` guards a program whose older versions know no such mode. `find_own` gives, for
+    the path of the program, further options that keep it from running code of the repository; a
+    program for which it gives None is not used.
     """
 
     name: str
@@ -42,6 +44,7 @@ class LanguageServer:
     environment: Mapping[str, str] = field(default_factory=dict)
     needs_open: bool = False
     least_version: int = 0
+    find_own: Callable[[Path], Mapping[str, Any] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,12 @@ class InstalledServer:
 
     server: LanguageServer
     program: Path
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What it is told when it is initialized."""
+        own = self.server.find_own(self.program) if self.server.find_own is not None else None
+        return {**self.server.options, **(own or {})}
 
     @property
     def command(self) -> list[str]:
@@ -77,6 +86,18 @@ def _pyright_configuration(entries: Sequence[str]) -> Mapping[str, str]:
         "typeCheckingMode": "off",
     }
     return {"pyrightconfig.json": json.dumps(configuration)}
+
+
+def _own_typescript(program: Path) -> Mapping[str, Any] | None:
+    """The compiler that is installed beside the server.
+
+    Unless it is told of one it runs `node_modules/typescript` of the repository that it is shown.
+    """
+    for folder in program.resolve().parents:
+        compiler = folder / "node_modules" / "typescript" / "lib" / "tsserver.js"
+        if compiler.is_file():
+            return {"tsserver": {"useSyntaxServer": "never", "path": str(compiler)}}
+    return None
 
 
 SERVERS: tuple[LanguageServer, ...] = (
@@ -109,12 +130,12 @@ SERVERS: tuple[LanguageServer, ...] = (
         options={
             # It would download declarations.
             "disableAutomaticTypingAcquisition": True,
-            "tsserver": {"useSyntaxServer": "never"},
             "maxTsServerMemory": MEMORY_LIMIT_MB,
             "preferences": {"includeCompletionsForModuleExports": False},
         },
         environment=_NODE,
         needs_open=True,
+        find_own=_own_typescript,
     ),
     LanguageServer(
         "gopls",
@@ -124,7 +145,8 @@ SERVERS: tuple[LanguageServer, ...] = (
         # The module cache is used as it is; nothing is downloaded.
         environment={
             "GOPROXY": "off",
-            "GOFLAGS": "-mod=readonly",
+            # Stamping would run git, with the repository's configuration.
+            "GOFLAGS": "-mod=readonly -buildvcs=false",
             "GOTOOLCHAIN": "local",
             "GOMEMLIMIT": f"{MEMORY_LIMIT_MB}MiB",
         },
@@ -147,16 +169,19 @@ def find_server(
     configured = programs or {}
     candidates = [server for server in servers if language in server.languages]
     for server in sorted(candidates, key=lambda each: each.name not in configured):
-        program = configured.get(server.name) or shutil.which(server.program, path=_search_path())
+        program = configured.get(server.name) or shutil.which(server.program, path=search_path())
         if program is None or not os.access(program, os.X_OK):
             continue
         if server.least_version and _major_version(program) < server.least_version:
+            continue
+        if server.find_own is not None and server.find_own(Path(program)) is None:
             continue
         return InstalledServer(server, Path(program).absolute())
     return None
 
 
-def _search_path() -> str:
+def search_path() -> str:
+    """PATH without relative folders, which would be those of whatever a program runs in."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder))
 

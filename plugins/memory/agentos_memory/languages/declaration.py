@@ -34,4 +34,6 @@ class Language:
     dotted_modules: bool
     imports: str = "none"
     max_bytes: int = 1024 * 1024
+    require_parsable: Callable[[bytes], None] | None = None
+    """Raises RecursionError for a source that the grammar's own code would not survive."""
     version: str = ""

@@ -13,6 +13,7 @@ from agentos_memory.languages.configuration import MAX_DATA_BYTES
 from agentos_memory.languages.declaration import Language
 from agentos_memory.languages.nesting import is_too_deep
 from agentos_memory.languages.nodes import end_line, node_text, start_line
+from agentos_memory.yaml_nesting import require_shallow
 
 MAX_KEYS = 500
 MAX_NAME_CHARS = 200
@@ -92,4 +93,5 @@ YAML = Language(
     module_separator=":",
     dotted_modules=False,
     max_bytes=MAX_DATA_BYTES,
+    require_parsable=require_shallow,
 )

@@ -17,6 +17,7 @@ from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser
 
 from agentos_memory.references.decoding import decode_text
+from agentos_memory.yaml_nesting import require_shallow
 
 MAX_YAML_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 100
@@ -96,8 +97,9 @@ class _Yaml:
         self._text = text
 
     def read(self) -> Structured:
-        parser = Parser(Grammar(tree_sitter_yaml.language()))
-        root = parser.parse(self._text.encode("utf-8", "replace")).root_node
+        source = self._text.encode("utf-8", "replace")
+        require_shallow(source)
+        root = Parser(Grammar(tree_sitter_yaml.language())).parse(source).root_node
         document = next((node for node in root.named_children if node.type == "document"), None)
         if document is None or root.has_error:
             raise ValueError("it is not valid YAML" + _place(root))

@@ -10,6 +10,8 @@ from agentos_memory.knowledge.sources import KnowledgeExtractor, SourceFile
 _PLACES = frozenset({
     "CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS",
 })  # fmt: skip
+MAX_ANY_FOLDERS = 2
+_INNER_STAR = re.compile(r"\\\*((?:(?!\\\*|/).)*)(?=\\\*)")
 _OWNER = re.compile(r"@[\w-]+(?:/[\w.-]+)?|[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
@@ -36,10 +38,18 @@ def _extract(file: SourceFile) -> Extraction:
 
 
 def pattern_expression(pattern: str) -> re.Pattern[str]:
-    """The paths that a pattern of CODEOWNERS matches; gitignore's rules without `!` and `[ ]`."""
+    """The paths that a pattern of CODEOWNERS matches; gitignore's rules without `!` and `[ ]`.
+
+    A pattern with `**` at more than MAX_ANY_FOLDERS places matches nothing: it could take years.
+    """
+    if len(re.findall(r"\*\*+", pattern)) > MAX_ANY_FOLDERS:
+        return re.compile(r"(?!)")
     is_rooted = "/" in pattern.rstrip("/")
     body = re.escape(pattern.strip("/"))
-    body = body.replace(r"\*\*/", "(?:.*/)?").replace(r"/\*\*", "/.*").replace(r"\*\*", ".*")
+    body = body.replace(r"\*\*/", "(?:.*/)?").replace(r"/\*\*", "/.*")
+    body = ".*" if body == r"\*\*" else re.sub(r"(?:\\\*)+", r"\\*", body)
+    # The first place that fits is as good as any, unless the star is the last one of its folder.
+    body = _INNER_STAR.sub(r"(?>[^/]*?\1)", body)
     body = body.replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
     start = "^" if is_rooted else "^(?:.*/)?"
     if pattern.endswith("/"):

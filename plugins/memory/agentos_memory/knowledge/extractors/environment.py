@@ -27,12 +27,16 @@ _READER = re.compile(
     r"|config)\(\s*['\"](?P<name>[A-Z][A-Z0-9_]{1,99})['\"]"
 )
 _READER_IMPORT = re.compile(
-    r"^\s*(?:import environ\b|from environs? import|from decouple import)", re.MULTILINE
+    r"^[ \t]*(?:import environ\b|from environs? import|from decouple import)", re.MULTILINE
 )
 _IMPORTED = re.compile(r"^from os import .*\benviron\b", re.MULTILINE)
 _SETTERS = frozenset({"os.Setenv", "os.putenv"})
-_DECLARED = re.compile(r"^\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})\s*=", re.MULTILINE)
-_DOCKER = re.compile(r"^\s*(?:ENV|ARG)\s+(?P<name>[A-Za-z_]\w*)", re.MULTILINE | re.IGNORECASE)
+_DECLARED = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})[ \t]*=", re.MULTILINE
+)
+_DOCKER = re.compile(
+    r"^[ \t]*(?:ENV|ARG)[ \t]+(?P<name>[A-Za-z_]\w*)", re.MULTILINE | re.IGNORECASE
+)
 _DOTENV = re.compile(r"(?:^|/)\.env(?:\.[\w.-]+)?$|\.env$|(?:^|/)env\.(?:example|sample|template)$")
 # What programs find in every environment says nothing of how this one is configured.
 _USUAL = frozenset({"PATH", "HOME", "USER", "PWD", "SHELL", "LANG", "TERM", "TMPDIR"})
