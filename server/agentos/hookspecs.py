@@ -21,7 +21,9 @@ from agentos.tools import Tool
 if TYPE_CHECKING:
     from agentos.database.migrations import MigrationSet
     from agentos.kernel import Kernel
+    from agentos.prompts import Prompt
     from agentos.registry import Command, PolicyCost, Route, Service
+    from agentos.resources import Resource
 
 PROJECT = "agentos"
 
@@ -37,6 +39,16 @@ def register_hookspecs() -> Sequence[ModuleType]:  # type: ignore[empty-body]
 @hookspec
 def register_tools() -> Sequence[Tool]:  # type: ignore[empty-body]
     """Tools to publish. A name that two plugins claim stops the start."""
+
+
+@hookspec
+def register_resources() -> Sequence[Resource]:  # type: ignore[empty-body]
+    """Resources and resource templates to publish; reading one is a call like any other."""
+
+
+@hookspec
+def register_prompts() -> Sequence[Prompt]:  # type: ignore[empty-body]
+    """Prompts to publish; rendering one is a call like any other."""
 
 
 @hookspec

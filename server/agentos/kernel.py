@@ -23,7 +23,7 @@ from agentos.database.migrations import MigrationSet, migrate, pending_migration
 from agentos.database.opening import open_database
 from agentos.database.pool import Database
 from agentos.database.transaction import Transaction
-from agentos.declarations import collect_tools, flatten, wrappers_of
+from agentos.declarations import collect_functions, flatten, wrappers_of
 from agentos.errors import (
     AgentOSError,
     ConfigurationError,
@@ -76,7 +76,12 @@ class Kernel:
         self.database = database
         self.plugins = plugins
         self.metrics = Metrics()
-        self.tools = collect_tools(plugins)
+        declared = collect_functions(plugins)
+        self.tools = declared.tools
+        self.resources = declared.resources
+        self.prompts = declared.prompts
+        self.functions = declared.functions
+        """What calls run, by name: tools, resources, prompts and completions."""
         self.read_models: list[ReadModel] = flatten(plugins.hook.register_read_models())
         self.routes: list[Route] = flatten(plugins.hook.register_routes())
         self.commands: list[Command] = flatten(plugins.hook.register_commands())
@@ -109,7 +114,7 @@ class Kernel:
         self._services: dict[type[Any], Any] = {}
         self._pipelines = {
             tool.name: Pipeline(tool, wrappers_of(plugins, tool), self.recorder, self.metrics)
-            for tool in self.tools.values()
+            for tool in self.functions.values()
         }
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -194,9 +199,9 @@ class Kernel:
         return result
 
     def _bind(self, request: CallRequest, principal: Principal, call_id: str) -> ToolCall:
-        tool = self.tools.get(request.tool)
-        if tool is None:
-            raise UnknownToolError(f"no tool is named {request.tool[:100]!r}")
+        tool = self.functions.get(request.tool)
+        if tool is None or tool.surface is not request.surface:
+            raise UnknownToolError(f"no {request.surface} is named {request.tool[:100]!r}")
         arguments_json = canonical_json(dict(request.arguments))
         parameters = tool.validate(arguments_json)
         call = ToolCall(
@@ -214,6 +219,8 @@ class Kernel:
             claims=request.claims,
             stream=principal_stream(principal),
             progress_reporter=request.progress,
+            log_reporter=request.log,
+            correspondent=request.correspondent,
         )
         call.guards.append(partial(self.recorder.refuse_second_use, call))
         return call

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,6 +16,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from agentos.asking import Answer
 from agentos.calls import Principal, ToolCall, ToolResult, Verdict
 from agentos.canonical import CanonicalObject, canonical_json
 from agentos.clock import Clock
@@ -155,6 +157,8 @@ class CallRecorder:
             data["error"] = _bounded(result.structured["error"])
         else:
             data["result_sha256"] = _result_digest(result)
+        if call.answers:
+            data["answers"] = {name: _description_of(each) for name, each in call.answers.items()}
         if call.cost_usd is not None:
             data["cost_usd"] = call.cost_usd
         return self._event(call, "call.finished", data)
@@ -268,6 +272,15 @@ def _bounded(error: Mapping[str, Any]) -> dict[str, Any]:
         key: value[:MAX_RECORDED_TEXT_CHARS] if isinstance(value, str) else value
         for key, value in error.items()
     }
+
+
+def _description_of(answer: Answer) -> dict[str, Any]:
+    """That a client answered, and a digest by which what it said can be recognised."""
+    message = answer.message.model_dump(mode="json") if answer.message is not None else None
+    said = [dict(answer.content), message, answer.model, answer.roots]
+    # Unlike orjson, of integers of any size: nothing a client says may keep a record out.
+    encoded = json.dumps(said, sort_keys=True).encode()
+    return {"action": answer.action, "sha256": hashlib.sha256(encoded).hexdigest()}
 
 
 def _result_digest(result: ToolResult) -> str:

@@ -1,4 +1,4 @@
-"""What is not kept for ever: results, for idempotency keys and for replays.
+"""What is not kept for ever: results, for idempotency keys and for replays, and subscriptions.
 
 Above: the kernel, which owns the task. Below: SQL of `sql/retention.sql`. Events are never removed.
 """
@@ -17,6 +17,7 @@ from agentos.database.queries import Queries
 BATCH = 1_000
 SWEEP_EVERY_S = 600.0
 PAUSE_S = 0.1
+SUBSCRIPTION_AGE = timedelta(days=7)
 
 _sql = Queries("agentos", "sql/retention.sql")
 _log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ async def forget_old_results(
             now = clock.now()
             await sweep_idempotency(database, now - timedelta(days=idempotency_days))
             await sweep_call_results(database, now - timedelta(days=call_result_days))
+            await _sweep(database, _sql.forget_subscriptions, now - SUBSCRIPTION_AGE)
         except Exception as error:  # noqa: BLE001 - the owner of a background task; it logs
             _log.warning("results_not_swept", error=type(error).__name__)
 

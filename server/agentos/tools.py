@@ -15,6 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from agentos.errors import InvalidArgumentError, PluginError
+from agentos.surface import Surface
 
 ToolBody = Callable[..., Awaitable[BaseModel]]
 
@@ -24,7 +25,7 @@ MAX_PROBLEMS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tool:
-    """A declared tool; what MCP clients see and what the pipeline runs."""
+    """A declared function: what the pipeline runs, and, on the surface TOOL, what models see."""
 
     name: str
     description: str
@@ -43,6 +44,9 @@ class Tool:
     timeout_s: float
     max_result_bytes: int
     max_cost_usd: Decimal | None
+    surface: Surface = Surface.TOOL
+    converses: bool = False
+    """Whether the body may ask the client or log to it while it runs."""
 
     @property
     def is_read_only(self) -> bool:
@@ -80,52 +84,94 @@ def tool(
     timeout_s: float = 30.0,
     max_result_bytes: int = 1_048_576,
     max_cost_usd: Decimal | None = None,
+    converses: bool = False,
 ) -> Callable[[ToolBody], Tool]:
     """Declare an `async def body(call, ...) -> ResultModel` as a tool named after the function.
 
     `reads` and `writes` are capability names that authorizers judge; a tool that writes nothing is
     read-only. `paths` names the parameters that hold repository paths; `max_cost_usd` is set aside
-    from the work order's budget while the call runs. The docstring is what a model reads;
+    from the work order's budget while the call runs. `converses` lets the body ask the client or
+    log to it (`call.ask`, `call.log`). The docstring is what a model reads;
     parameters are described by `Annotated[..., Field(description=...)]`.
     """
 
     def declare(body: ToolBody) -> Tool:
-        name = body.__name__
-        parameters, result = _models_of(body, name)
-        unknown = set(paths) - set(parameters.model_fields)
-        if unknown:
-            raise PluginError(f"tool {name}: paths names unknown parameters {sorted(unknown)}")
-        return Tool(
-            name=name,
-            description=inspect.getdoc(body) or "",
-            parameters=parameters,
-            reader=TypeAdapter(parameters),
-            result=result,
-            input_schema=_schema(parameters, "validation"),
-            output_schema=_schema(result, "serialization"),
-            body=body,
-            reads=frozenset(reads),
-            writes=frozenset(writes),
-            paths=tuple(paths),
-            is_destructive=destructive,
-            is_idempotent=not writes if idempotent is None else idempotent,
+        return declare_function(
+            body,
+            Surface.TOOL,
+            reads=reads,
+            writes=writes,
+            paths=paths,
+            destructive=destructive,
+            idempotent=idempotent,
             timeout_s=timeout_s,
             max_result_bytes=max_result_bytes,
             max_cost_usd=max_cost_usd,
+            converses=converses,
         )
 
     return declare
 
 
-def _models_of(body: ToolBody, name: str) -> tuple[type[BaseModel], type[BaseModel]]:
+def declare_function(
+    body: ToolBody,
+    surface: Surface,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    reads: Sequence[str] = (),
+    writes: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    destructive: bool = False,
+    idempotent: bool | None = None,
+    timeout_s: float = 30.0,
+    max_result_bytes: int = 1_048_576,
+    max_cost_usd: Decimal | None = None,
+    converses: bool = False,
+) -> Tool:
+    """What `tool`, `resource` and `prompt` make of a function; PluginError says what is wrong.
+
+    `name` and `description` are the function's own name and docstring where they are None.
+    """
+    name = name or body.__name__
+    description = description or inspect.getdoc(body)
+    if not description:
+        raise PluginError(f"{surface} {name}: the docstring is missing; models choose by it")
+    parameters, result = _models_of(body, surface, name)
+    unknown = set(paths) - set(parameters.model_fields)
+    if unknown:
+        raise PluginError(f"{surface} {name}: paths names unknown parameters {sorted(unknown)}")
+    return Tool(
+        name=name,
+        description=description,
+        parameters=parameters,
+        reader=TypeAdapter(parameters),
+        result=result,
+        input_schema=_schema(parameters, "validation"),
+        output_schema=_schema(result, "serialization"),
+        body=body,
+        reads=frozenset(reads),
+        writes=frozenset(writes),
+        paths=tuple(paths),
+        is_destructive=destructive,
+        is_idempotent=not writes if idempotent is None else idempotent,
+        timeout_s=timeout_s,
+        max_result_bytes=max_result_bytes,
+        max_cost_usd=max_cost_usd,
+        surface=surface,
+        converses=converses,
+    )
+
+
+def _models_of(
+    body: ToolBody, surface: Surface, name: str
+) -> tuple[type[BaseModel], type[BaseModel]]:
     if not inspect.iscoroutinefunction(body):
-        raise PluginError(f"tool {name}: the body must be an async function")
-    if not inspect.getdoc(body):
-        raise PluginError(f"tool {name}: the docstring is missing; models choose tools by it")
+        raise PluginError(f"{surface} {name}: the body must be an async function")
     hints = get_type_hints(body, include_extras=True)
     result = hints.pop("return", None)
     if not (isinstance(result, type) and issubclass(result, BaseModel)):
-        raise PluginError(f"tool {name}: the return annotation must be a pydantic model")
+        raise PluginError(f"{surface} {name}: the return annotation must be a pydantic model")
     declared = list(inspect.signature(body).parameters.values())[1:]
     fields: dict[str, Any] = {
         parameter.name: (

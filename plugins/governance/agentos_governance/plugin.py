@@ -245,7 +245,7 @@ def _collect_grounding(kernel: Kernel) -> Grounding:
 def _policies_in_force(kernel: Kernel) -> PoliciesInForce:
     answers = kernel.plugins.hook.register_risk_factors(kernel=kernel)
     factors = [factor for factors in answers for factor in factors]
-    return PoliciesInForce(kernel.settings, kernel.tools, factors)
+    return PoliciesInForce(kernel.settings, kernel.functions, factors)
 
 
 def _merge_price_tables(kernel: Kernel) -> PriceTable:

@@ -141,7 +141,9 @@ class Database:
         deadline = time.monotonic() + self._acquire_timeout_s
         while True:
             try:
-                return await self._pool.acquire(timeout=self._acquire_timeout_s)
+                # Its own timeout would make a task of every acquisition.
+                async with asyncio.timeout(self._acquire_timeout_s):
+                    return await self._pool.acquire()
             except CANNOT_CONNECT as error:
                 if time.monotonic() > deadline:
                     raise UnavailableError(

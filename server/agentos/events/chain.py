@@ -59,6 +59,26 @@ def hash_text(
     return hashlib.sha256(text).hexdigest()
 
 
+def text_around(
+    stream: str, type: str, actor: str, at: datetime, data: bytes
+) -> tuple[bytes, bytes]:
+    """What `hash_text` hashes of an event before its position, and after its sequence number.
+
+    For whoever puts the three fields between them in that only the database knows.
+    """
+    first = {
+        "actor": actor,
+        "at": at if at.tzinfo is UTC and at.microsecond else format_time(at),
+        "data": orjson.Fragment(data),
+    }
+    try:
+        before = orjson.dumps(first, option=_OPTIONS)
+        after = orjson.dumps({"stream": stream, "type": type}, option=_OPTIONS)
+    except TypeError as error:
+        raise InvalidArgumentError(f"not expressible in canonical JSON: {error}") from error
+    return before[:-1] + b',"position":', b"," + after[1:]
+
+
 def data_text(data: Mapping[str, Any]) -> bytes:
     """The canonical JSON of an event's data, as it is hashed."""
     try:

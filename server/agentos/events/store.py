@@ -15,7 +15,7 @@ from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
 from agentos.database.transaction import StatementWriter
 from agentos.errors import ConflictError, InvalidArgumentError, PluginError, UnavailableError
-from agentos.events.chain import data_text, hash_text
+from agentos.events.chain import data_text, hash_text, text_around
 from agentos.events.model import Event, EventType, NewEvent, Row
 from agentos.redaction import redact, redact_object
 
@@ -59,6 +59,39 @@ class EventStore:
         A batch that never waits while it holds heads cannot take part in a deadlock.
         """
         return await self._append(connection, events, wait=False)
+
+    def stands_alone(self, event: NewEvent) -> bool:
+        """Whether `append_alone` may append the event: the record of a call that nothing follows.
+
+        A call leaves one event of a type, so that it is found by them if its commit is not
+        confirmed.
+        """
+        declared = self._types.get(event.type)
+        return (
+            declared is not None
+            and declared.project is None
+            and event.expected_seq is None
+            and type(event.data.get("call")) is str
+        )
+
+    async def append_alone(self, connection: Connection, new: NewEvent) -> Event | None:
+        """Append one event in a transaction of its own; None where its stream is busy."""
+        data, text = _recorded(dict(new.data))
+        before, after = text_around(new.stream, new.type, new.actor, new.at, text)
+        row = await connection.fetchrow(
+            _sql.append_event,
+            *(new.stream, new.type, new.actor, new.at, text.decode()),
+            *(before.decode(), after.decode()),
+        )
+        return None if row is None else _event_at(row, new, data)
+
+    async def find_alone(self, connection: Connection, new: NewEvent) -> Event | None:
+        """What `append_alone` stored of the event, once whoever stored it has ended."""
+        await _wait_for(connection, new.stream)
+        row = await connection.fetchrow(
+            _sql.find_event_of_call, new.data["call"], new.type, new.stream
+        )
+        return None if row is None else _event_at(row, new, _recorded(dict(new.data))[0])
 
     async def _append(
         self, connection: Connection, events: Sequence[NewEvent], *, wait: bool
@@ -148,6 +181,21 @@ def _recorded(data: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return redacted, data_text(redacted)
 
 
+def _event_at(row: Row, new: NewEvent, data: dict[str, Any]) -> Event:
+    """The event as it is stored at a place in its stream."""
+    return Event(
+        row["position"],
+        new.stream,
+        row["seq"],
+        new.type,
+        new.actor,
+        new.at,
+        data,
+        row["prev_hash"],
+        row["hash"],
+    )
+
+
 def event_from_row(row: Row) -> Event:
     """The event that a row of `kernel.event` says."""
     return Event(
@@ -170,8 +218,14 @@ async def was_stored(database: Database, event: Event) -> bool:
     """
     try:
         async with database.connection() as connection, connection.transaction():
-            await connection.execute(_sql.wait_for_stream, event.stream)
+            await _wait_for(connection, event.stream)
             found: str | None = await connection.fetchval(_sql.find_hash, event.position)
     except UnavailableError as error:
         raise OutcomeUnknownError(error.message, remedy=error.remedy) from error
     return found == event.hash
+
+
+async def _wait_for(connection: Connection, stream: str) -> None:
+    """Until whoever was writing to a stream has ended; a new one has no row yet to wait for."""
+    await connection.execute(_sql.wait_for_new_stream, stream)
+    await connection.execute(_sql.wait_for_stream, stream)

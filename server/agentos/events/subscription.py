@@ -103,9 +103,12 @@ class EventReader:
             wake.clear()
             events = await self.read(after, limit)
             if events:
+                is_all = len(events) < limit and events[-1].position == after + len(events)
                 yield events
                 after = events[-1].position
-                continue
+                # What came since has set `wake`.
+                if not is_all:
+                    continue
             try:
                 async with asyncio.timeout(poll_s):
                     await wake.wait()

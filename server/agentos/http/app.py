@@ -33,7 +33,7 @@ def create_app(kernel: Kernel, stopping: asyncio.Event | None = None) -> ASGIApp
     Raises ConfigurationError where plugins claim one page twice.
     """
     ending = stopping or asyncio.Event()
-    endpoint = McpEndpoint(kernel)
+    endpoint = McpEndpoint(kernel, ending)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -15,7 +15,7 @@ from agentos.errors import RequestError, ToolError
 from agentos.http.addresses import is_loopback
 from agentos.http.responses import error_response
 from agentos.kernel import Kernel
-from agentos.mcp.server import CREDENTIALS_KEY
+from agentos.mcp.caller import CREDENTIALS_KEY
 
 PRINCIPAL_KEY = "agentos.principal"
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})

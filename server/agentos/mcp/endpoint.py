@@ -9,14 +9,17 @@ cost memory for every connected client, and end with every restart. What a sessi
   which finds the call through the session id that `initialize` handed out. With several workers
   it finds the call only where it happens to arrive; the protocol calls cancellation a hint.
 
-There is nothing for a client to listen to outside its calls, so GET answers 405, as the protocol
-allows; DELETE does too.
+- questions to the client: requests on the event stream of the call (`agentos.mcp.dialogue`);
+- subscriptions: rows in the database, told on the stream that GET opens. GET answers 405 where no
+  resource can change, as the protocol allows; DELETE always does.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 from mcp.server.streamable_http import check_accept_headers
@@ -27,19 +30,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agentos.calls import Credentials
 from agentos.kernel import Kernel
 from agentos.mcp import session
+from agentos.mcp.caller import (
+    CREDENTIALS_KEY,
+    DIALOGUE_KEY,
+    digest_of_credentials,
+    is_admitted,
+)
+from agentos.mcp.changes import ResourceChanges
+from agentos.mcp.dialogue import Dialogue, Replies, reply_key
 from agentos.mcp.envelope import Envelope, MalformedMessage, read_envelope
+from agentos.mcp.event_stream import send_events
 from agentos.mcp.running import RunningCalls
 from agentos.mcp.server import build_server
+from agentos.mcp.subscriptions import Subscriptions, session_key
+from agentos.tools import Tool
+
+_CONVERSING = frozenset({"tools/call", "prompts/get"})
 
 
 class McpEndpoint:
     """An ASGI application; open it with `run()` before the first request."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, stopping: asyncio.Event) -> None:
+        self._kernel = kernel
+        self._stopping = stopping
         self._running = RunningCalls()
-        server = build_server(kernel, edge="mcp", running=self._running)
+        self._replies = Replies(kernel.database)
+        self._subscriptions = Subscriptions(kernel, ResourceChanges(kernel), stopping)
+        server = build_server(
+            kernel, edge="mcp", running=self._running, subscriptions=self._subscriptions
+        )
         limit = kernel.settings.max_body_bytes
         self._json = StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, max_request_body_size=limit
@@ -52,10 +75,17 @@ class McpEndpoint:
     async def run(self) -> AsyncIterator[None]:
         """Serve for as long as the block lasts."""
         async with self._json.run(), self._stream.run():
-            yield
+            listening = asyncio.create_task(self._replies.listen())
+            try:
+                yield
+            finally:
+                listening.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if request.method == "GET" and self._has_something_to_tell(request):
+            await self._tell(request, receive, send)
+            return
         if request.method != "POST":
             await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
             return
@@ -79,12 +109,61 @@ class McpEndpoint:
             send = _with_session_id(send, session.new_session_id(envelope.params))
         if not is_modern and envelope.method == "notifications/cancelled":
             self._cancel(envelope, request)
-        if envelope.wants_progress and all(check_accept_headers(request)):
+        if envelope.method is None and not is_modern:
+            await self._deliver(envelope, request)
+        converses = self._converses(envelope)
+        if (envelope.wants_stream or converses) and all(check_accept_headers(request)):
+            if converses and not is_modern:
+                send = self._dialogue(request, send)
             await self._stream.handle_request(request.scope, receive, send)
         elif is_modern and envelope.method == "tools/call":
             await _until_disconnect(self._json.handle_request, request.scope, receive, send)
         else:
             await self._json.handle_request(request.scope, receive, send)
+
+    def _has_something_to_tell(self, request: Request) -> bool:
+        """Whether a stream outside of calls can carry anything: changes of resources, so far."""
+        can_change = any(each.changed_by for each in self._kernel.resources.values())
+        has_session = session.HEADER in request.headers and not _is_modern(request)
+        return can_change and has_session and check_accept_headers(request)[1]
+
+    async def _tell(self, request: Request, receive: Receive, send: Send) -> None:
+        credentials = _credentials(request)
+        key = session_key(request.headers[session.HEADER], digest_of_credentials(credentials))
+        await send_events(
+            partial(self._subscriptions.tell, key),
+            receive,
+            send,
+            opening=b": changes of resources\n\n",
+            stopping=self._stopping,
+            is_admitted=partial(is_admitted, self._kernel, credentials),
+        )
+
+    def _converses(self, envelope: Envelope) -> bool:
+        """Whether what is called may talk to its client before it answers."""
+        if envelope.method not in _CONVERSING:
+            return False
+        published: Mapping[str, Tool]
+        if envelope.method == "tools/call":
+            published = self._kernel.tools
+        else:
+            published = {name: each.function for name, each in self._kernel.prompts.items()}
+        function = published.get(str(envelope.params.get("name")))
+        return function is not None and function.converses
+
+    def _dialogue(self, request: Request, send: Send) -> Send:
+        session_id = request.headers.get(session.HEADER)
+        if session_id is None:
+            return send
+        dialogue = Dialogue(self._replies, session_id, _credentials(request), send)
+        request.scope[DIALOGUE_KEY] = dialogue
+        return dialogue
+
+    async def _deliver(self, envelope: Envelope, request: Request) -> None:
+        session_id = request.headers.get(session.HEADER)
+        if session_id is not None and isinstance(envelope.id, str):
+            key = reply_key(session_id, _credentials(request), envelope.id)
+            await self._replies.deliver(key, envelope.params)
 
     def _cancel(self, envelope: Envelope, request: Request) -> None:
         session_id = request.headers.get(session.HEADER)
@@ -105,6 +184,11 @@ class _Replay:
             return await self._receive()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
+
+
+def _credentials(request: Request) -> Credentials:
+    found: Credentials = request.scope.get(CREDENTIALS_KEY) or Credentials()
+    return found
 
 
 def _is_modern(request: Request) -> bool:

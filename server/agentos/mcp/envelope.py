@@ -37,12 +37,16 @@ class Envelope:
     """None for a response, which the protocol lets a client post."""
     id: str | int | None
     params: dict[str, Any]
+    """The whole message, where it is a response."""
 
     @property
-    def wants_progress(self) -> bool:
-        """Whether the caller asked for progress of a tool call."""
+    def wants_stream(self) -> bool:
+        """Whether the answer is several messages: progress of a call, or what is listened to."""
         meta = self.params.get("_meta")
-        return self.method == "tools/call" and isinstance(meta, dict) and "progressToken" in meta
+        wants_progress = isinstance(meta, dict) and "progressToken" in meta
+        return self.method == "subscriptions/listen" or (
+            self.method == "tools/call" and wants_progress
+        )
 
 
 def read_envelope(body: bytes) -> Envelope:
@@ -57,7 +61,7 @@ def read_envelope(body: bytes) -> Envelope:
         raise MalformedMessage(INVALID_REQUEST, 'a message is an object with "jsonrpc": "2.0"')
     method = message.get("method")
     if method is None and ("result" in message or "error" in message):
-        return Envelope(None, None, {})
+        return Envelope(None, _id_of(message), message)
     if not isinstance(method, str):
         raise MalformedMessage(INVALID_REQUEST, "`method` must be a string")
     params = message.get("params", {})

@@ -12,11 +12,23 @@ import structlog
 from mcp import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS
 
-from agentos.errors import AgentOSError, RequestError, ToolError
+from agentos.calls import ToolResult
+from agentos.errors import (
+    AgentOSError,
+    InvalidArgumentError,
+    NotFoundError,
+    RequestError,
+    ToolError,
+)
 from agentos.kernel import UnknownToolError
 
 UNAUTHENTICATED = -32010
 """JSON-RPC code of RequestError, in the band that MCP leaves to implementations."""
+
+REFUSED = -32011
+"""JSON-RPC code of a resource or prompt that was refused; `data` is what a tool would answer."""
+
+_CALLERS_FAULT = frozenset({NotFoundError.code, InvalidArgumentError.code})
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +46,13 @@ def to_wire(error: Exception) -> MCPError:
         return MCPError(INTERNAL_ERROR, error.message, _data(error))
     _log.error("request_failed", exc_info=error)
     return MCPError(INTERNAL_ERROR, "internal error", {"code": AgentOSError.code})
+
+
+def refused(result: ToolResult) -> MCPError:
+    """The protocol error of a result that is an error, where the protocol has no such result."""
+    error = dict(result.structured["error"])
+    code = INVALID_PARAMS if error["code"] in _CALLERS_FAULT else REFUSED
+    return MCPError(code, result.text, error)
 
 
 def _data(error: AgentOSError) -> dict[str, Any]:

@@ -17,6 +17,17 @@ update kernel.stream h
   from unnest($1::text[], $2::bigint[], $3::text[]) as n (stream, seq, hash)
  where h.stream = n.stream;
 
+-- name: append_event
+-- Append one event to stream $1: type $2, actor $3, at $4, data $5, and its canonical text before
+-- the position $6 and after the sequence number $7. No row: another transaction holds the stream.
+select seq, prev_hash, position, hash from kernel.append_event($1, $2, $3, $4, $5, $6, $7);
+
+-- name: find_event_of_call
+-- The event of type $2 in stream $3 that call $1 left.
+select seq, prev_hash, position, hash
+  from kernel.event
+ where data ->> 'call' = $1 and data ? 'call' and type = $2 and stream = $3;
+
 -- name: read_events
 -- Events after position $1, at most $2.
 select position, stream, seq, type, actor, at, data, prev_hash, hash
@@ -36,6 +47,10 @@ select virtualtransaction
 -- name: limit_lock_wait
 -- Give up waiting for a lock soon, in this transaction.
 set local lock_timeout = '250ms';
+
+-- name: wait_for_new_stream
+-- Take the lock that begins stream $1, so that whoever was making it has ended.
+select pg_advisory_xact_lock(hashtextextended('kernel.stream/' || $1, 0));
 
 -- name: wait_for_stream
 -- Lock the head of stream $1, so that whoever was writing to it has ended.

@@ -17,3 +17,13 @@ delete from kernel.call_result
         order by kept_at
         limit $2
           for update skip locked);
+
+-- name: forget_subscriptions
+-- Drop at most $2 subscriptions to resources that are older than $1.
+delete from kernel.resource_subscription
+ where (session_key, uri) in (
+       select session_key, uri from kernel.resource_subscription
+        where subscribed_at < $1
+        order by subscribed_at
+        limit $2
+          for update skip locked);

@@ -1,4 +1,34 @@
 CREATE SCHEMA kernel;
+CREATE FUNCTION kernel.append_event(to_stream text, event_type text, by_actor text, at_time timestamp with time zone, event_data text, before_position text, after_seq text) RETURNS TABLE(seq bigint, prev_hash text, "position" bigint, hash text)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+declare
+    head_seq  bigint;
+    head_hash text;
+    drawn     bigint;
+    hashed    text;
+begin
+    select h.seq, h.hash into head_seq, head_hash
+      from kernel.stream h where h.stream = to_stream for update skip locked;
+    if found then
+        drawn := nextval('kernel.event_position');
+    else
+        select h.seq, h.hash, h.positions[1] into head_seq, head_hash, drawn
+          from kernel.begin_append(array[to_stream], array[1], false) h;
+        if not found then
+            return;
+        end if;
+    end if;
+    hashed := encode(sha256(convert_to(
+        before_position || drawn || ',"prev_hash":"' || head_hash || '","seq":' || head_seq + 1
+        || after_seq, 'UTF8')), 'hex');
+    insert into kernel.event (position, stream, seq, type, actor, at, data, prev_hash, hash)
+    values (drawn, to_stream, head_seq + 1, event_type, by_actor, at_time, event_data::jsonb,
+            head_hash, hashed);
+    update kernel.stream h set seq = head_seq + 1, hash = hashed where h.stream = to_stream;
+    return query select head_seq + 1, head_hash, drawn, hashed;
+end $$;
 CREATE FUNCTION kernel.begin_append(streams text[], counts integer[], wait boolean) RETURNS TABLE(stream text, seq bigint, hash text, positions bigint[])
     LANGUAGE plpgsql
     AS $$
@@ -92,6 +122,13 @@ CREATE TABLE kernel.outbox_cursor (
     CONSTRAINT outbox_cursor_sink_check CHECK (((length(sink) >= 1) AND (length(sink) <= 300)))
 )
 WITH (fillfactor='50');
+CREATE TABLE kernel.resource_subscription (
+    session_key text NOT NULL,
+    uri text NOT NULL,
+    subscribed_at timestamp with time zone NOT NULL,
+    CONSTRAINT resource_subscription_session_key_check CHECK ((length(session_key) = 64)),
+    CONSTRAINT resource_subscription_uri_check CHECK (((length(uri) >= 1) AND (length(uri) <= 2048)))
+);
 CREATE TABLE kernel.signed_head (
     chain text NOT NULL,
     number bigint NOT NULL,
@@ -173,6 +210,8 @@ ALTER TABLE ONLY kernel.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (schema, version);
 ALTER TABLE ONLY kernel.outbox_cursor
     ADD CONSTRAINT outbox_cursor_pkey PRIMARY KEY (sink);
+ALTER TABLE ONLY kernel.resource_subscription
+    ADD CONSTRAINT resource_subscription_pkey PRIMARY KEY (session_key, uri);
 ALTER TABLE ONLY kernel.signed_head
     ADD CONSTRAINT signed_head_pkey PRIMARY KEY (chain, number);
 ALTER TABLE ONLY kernel.stream
@@ -190,6 +229,7 @@ ALTER TABLE ONLY kernel.webhook
 CREATE INDEX call_result_age ON kernel.call_result USING btree (kept_at);
 CREATE INDEX event_call ON kernel.event USING btree (((data ->> 'call'::text))) WHERE (data ? 'call'::text);
 CREATE INDEX idempotency_age ON kernel.idempotency USING btree (created_at);
+CREATE INDEX resource_subscription_age ON kernel.resource_subscription USING btree (subscribed_at);
 CREATE INDEX webhook_delivery_delivered ON kernel.webhook_delivery USING btree (attempted_at) WHERE (state = 'delivered'::text);
 CREATE INDEX webhook_delivery_pending ON kernel.webhook_delivery USING btree (webhook, "position") WHERE (state = 'pending'::text);
 ALTER TABLE ONLY kernel.webhook_delivery

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from agentos import Event, Kernel, Settings, hookimpl, open_kernel
+from agentos import Event, Kernel, NewEvent, Settings, hookimpl, open_kernel, verify_events
 from tests.agentos.plugin_factory import NOTED, Plugin, new_event
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +151,48 @@ async def test_a_follower_sees_every_event_of_many_writers_once_and_in_order(
     for follower in followers:
         assert await follower.until(last.position) == sorted(stored | {last.position})
         await follower.stop()
+
+
+async def test_records_that_many_processes_append_alone_are_followed_in_order(
+    kernel: Kernel,
+) -> None:
+    """Each in a transaction of its own, beside others that stay open or come to nothing."""
+    rng = random.Random(20260302)
+    followers = [Follower(kernel) for _ in range(2)]
+    stored: set[int] = set()
+
+    async def record(number: int) -> None:
+        new = NewEvent(f"s{number % 5}", "noted", "a", kernel.clock.now(), {"call": f"CA-{number}"})
+        found = None
+        while found is None:
+            async with kernel.database.connection() as connection:
+                found = await kernel.events.append_alone(connection, new)
+        stored.add(found.position)
+        kernel.bus.announce()
+
+    async def unit_of_work(number: int) -> None:
+        transaction = await kernel.open_transaction()
+        (event,) = await transaction.append(new_event(f"held{number}"))
+        await asyncio.sleep(rng.random() / 50)
+        if rng.random() < 0.3:
+            await transaction.rollback()
+            return
+        await transaction.commit()
+        stored.add(event.position)
+
+    limit = asyncio.Semaphore(6)
+
+    async def limited(number: int) -> None:
+        async with limit:
+            await (record if rng.random() < 0.7 else unit_of_work)(number)
+
+    await asyncio.gather(*(limited(number) for number in range(300)))
+    (last,) = await kernel.writer.submit(new_event("last"))
+    kernel.bus.announce()
+    for follower in followers:
+        assert await follower.until(last.position) == sorted(stored | {last.position})
+        await follower.stop()
+    assert (await verify_events(kernel.database)).ok
 
 
 async def test_a_commit_of_another_process_wakes_a_follower_through_notify(

@@ -7,13 +7,23 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from agentos import ConflictError, Kernel, NewEvent, PluginError, UnavailableError, verify_events
+from agentos import (
+    ConflictError,
+    Event,
+    Kernel,
+    NewEvent,
+    PluginError,
+    UnavailableError,
+    verify_events,
+)
 from agentos.database.transaction import Transaction
+from agentos.events.chain import hash_event
 from tests.agentos.plugin_factory import new_event
 
 pytestmark = pytest.mark.anyio
 
 N_TRANSACTIONS = "select count(distinct xmin::text) from kernel.event where type = 'noted'"
+N_WAITING = "select count(*) from pg_locks where not granted"
 N_STORED = "select count(*) from kernel.event where type = 'noted'"
 
 
@@ -155,6 +165,133 @@ async def test_an_event_whose_commit_was_not_confirmed_is_stored_once(
     assert lost == 1
     assert await kernel.database.fetch_value(N_STORED) == 1
     assert event.seq == 1
+
+
+def record_of(kernel: Kernel, call: str) -> NewEvent:
+    """What stands alone: the event of a call."""
+    return NewEvent("s", "noted", "a", kernel.clock.now(), {"call": call, "text": "\u00e9 \u2028"})
+
+
+async def test_records_of_calls_that_come_one_by_one_are_chained_like_all_others(
+    kernel: Kernel,
+) -> None:
+    for number in range(3):
+        (alone,) = await kernel.writer.submit(record_of(kernel, f"CA-{number}"))
+        assert alone.seq == 2 * number + 1
+        # Not the record of a call: the way of batches.
+        (other,) = await kernel.writer.submit(new_event("s"))
+        assert (other.seq, other.prev_hash) == (alone.seq + 1, alone.hash)
+    assert (await verify_events(kernel.database)).ok
+    (first, *_) = await kernel.bus.reader.read_stream("s")
+    assert first.data == {"call": "CA-0", "text": "\u00e9 \u2028"}
+
+
+AWKWARD = [
+    {"text": '\u00e9\u2028\U0001f4d6\ud7ff \\ " \x01 </script>', "\u00fc": {"b": [], "a": None}},
+    {"n": [0, -1, 2**53 - 1, 0.1, 1e20, -0.0, 5e-324, True]},
+    {"z": {"y": {"x": [{"w": "v"}] * 50}}, "a": "", "": "empty name"},
+    {"text": "x" * 1_000_000},
+    {"text": "ghp_" + "a1B2" * 9, "password": "hunter2hunter2"},
+]
+
+
+@pytest.mark.parametrize("data", AWKWARD)
+@pytest.mark.parametrize("microsecond", [0, 1, 120_000])
+async def test_whatever_a_record_says_is_hashed_by_the_database_as_it_is_here(
+    kernel: Kernel, data: dict[str, object], microsecond: int
+) -> None:
+    at = kernel.clock.now().replace(microsecond=microsecond)
+    stream, actor = 'a "b" \\ \u00e9\U0001f4d6', "J\u00f6rg \\n"
+    alone = NewEvent(stream, "noted", actor, at, {**data, "call": "CA-1"})
+    (stored,) = await kernel.writer.submit(alone)
+    assert kernel.events.stands_alone(alone)
+    own = hash_event(
+        *(stored.position, stream, 1, "noted", actor, at, stored.data, stored.prev_hash)
+    )
+    assert stored.hash == own
+    assert (await verify_events(kernel.database)).ok
+    (read,) = await kernel.bus.reader.read_stream(stream)
+    assert (read.at, read.data) == (at, stored.data)
+    assert "hunter2" not in str(read.data)
+
+
+async def test_the_record_of_a_call_waits_for_a_stream_that_a_transaction_holds(
+    kernel: Kernel,
+) -> None:
+    holder = await kernel.open_transaction()
+    await holder.append(new_event("s"))
+    waiting = asyncio.ensure_future(kernel.writer.submit(record_of(kernel, "CA-1")))
+    await kernel.writer.submit(new_event("free"))
+    assert not waiting.done()
+    await holder.commit()
+    async with asyncio.timeout(10):
+        (stored,) = await waiting
+    assert stored.seq == 2
+    assert (await verify_events(kernel.database)).ok
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+async def test_the_record_of_a_call_is_stored_once_or_not_at_all_where_its_answer_is_lost(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, is_committed: bool
+) -> None:
+    append_alone = kernel.events.append_alone
+
+    async def append_then_lose_the_answer(connection, event):  # type: ignore[no-untyped-def]
+        if is_committed:
+            await append_alone(connection, event)
+        await terminate(kernel, connection)
+        return await append_alone(connection, event)
+
+    monkeypatch.setattr(kernel.events, "append_alone", append_then_lose_the_answer)
+    if is_committed:
+        (event,) = await kernel.writer.submit(record_of(kernel, "CA-1"))
+        assert (event.seq, event.data["call"]) == (1, "CA-1")
+    else:
+        with pytest.raises(UnavailableError, match="lost"):
+            await kernel.writer.submit(record_of(kernel, "CA-1"))
+    assert await kernel.database.fetch_value(N_STORED) == int(is_committed)
+    assert (await verify_events(kernel.database)).ok
+
+
+async def test_the_search_for_a_record_waits_for_whoever_may_still_store_it(
+    kernel: Kernel,
+) -> None:
+    """The stream is new, so that nothing shows but a lock that somebody is writing to it."""
+    record = record_of(kernel, "CA-1")
+    writing = await kernel.open_transaction()
+    await writing.append(record)
+
+    async def find() -> Event | None:
+        async with kernel.database.connection() as connection, connection.transaction():
+            return await kernel.events.find_alone(connection, record)
+
+    searching = asyncio.create_task(find())
+    await until_somebody_waits_for_a_lock(kernel)
+    await writing.commit()
+    async with asyncio.timeout(10):
+        found = await searching
+    assert found is not None and found.seq == 1
+
+
+async def until_somebody_waits_for_a_lock(kernel: Kernel) -> None:
+    async with asyncio.timeout(10):
+        while not await kernel.database.fetch_value(N_WAITING):  # noqa: ASYNC110 - no signal
+            await asyncio.sleep(0.01)
+
+
+async def test_a_record_that_was_stored_although_its_answer_came_too_late_is_found(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_alone = kernel.events.append_alone
+
+    async def append_without_answer_in_time(connection, event):  # type: ignore[no-untyped-def]
+        await append_alone(connection, event)
+        raise TimeoutError
+
+    monkeypatch.setattr(kernel.events, "append_alone", append_without_answer_in_time)
+    (event,) = await kernel.writer.submit(record_of(kernel, "CA-1"))
+    assert (event.seq, event.data["call"]) == (1, "CA-1")
+    assert await kernel.database.fetch_value(N_STORED) == 1
 
 
 async def test_a_unit_of_work_that_was_lost_while_committing_left_nothing(kernel: Kernel) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agentos import CallRequest, Credentials, Kernel, Role, Settings, open_kernel
-from agentos.http import events
+from agentos.mcp import event_stream
 from agentos.testing import serve_http
 from tests.agentos.mcp import edge_plugin
 
@@ -106,7 +106,7 @@ async def test_only_those_who_oversee_work_read_the_log(
 async def test_an_open_stream_ends_when_its_token_is_revoked(
     http: httpx.AsyncClient, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
     token = await kernel.tokens.create("someone", Role.PLANNER, now=kernel.clock.now())
     headers = {"authorization": f"Bearer {token.secret}"}
     async with asyncio.timeout(20), http.stream("GET", "/events", headers=headers) as answer:
@@ -125,7 +125,7 @@ async def test_a_position_that_is_none_is_refused(http: httpx.AsyncClient, posit
 async def test_a_quiet_stream_beats(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
     async with asyncio.timeout(20), http.stream("GET", "/events") as answer:
         seen = 0
         async for line in answer.aiter_lines():

@@ -65,7 +65,7 @@ async def test_a_body_that_is_no_message_gets_a_json_rpc_error(
 async def test_a_method_nobody_serves_is_not_found(
     http: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
-    for method in ("no/such", "resources/list", "x" * 10_000, "a\u0000b", "notools/call"):
+    for method in ("no/such", "resources/forget", "x" * 10_000, "a\u0000b", "notools/call"):
         body, _ = modern_call("echo", {})
         body["method"] = method
         name = {"mcp-method": "no/such"} if headers is MODERN_HEADERS else {}

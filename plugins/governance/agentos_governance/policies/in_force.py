@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agentos import RiskFactor, Settings, Tool, ToolCall
+from agentos import RiskFactor, Settings, Surface, Tool, ToolCall
 from agentos_governance.contracts.actions import OWN_SERVER, Action, capabilities_of
 from agentos_governance.contracts.model import Contract
 from agentos_governance.orders import sql as order_sql
@@ -60,7 +60,7 @@ class PoliciesInForce:
     def __init__(
         self,
         settings: Settings,
-        tools: Mapping[str, Tool],
+        functions: Mapping[str, Tool],
         risk_factors: Sequence[RiskFactor] = (),
     ) -> None:
         self._risk_factors = RiskFactors(risk_factors)
@@ -71,8 +71,10 @@ class PoliciesInForce:
         self._constraints = ConstraintLayers(schema)
         self._combined: dict[tuple[Layer, ...], Layers] = {}
         self._outcomes: dict[tuple[object, ...], Outcome] = {}
-        self._tools: Mapping[str, Tool] = tools
-        self._tool_facts = {name: tool_facts(tool) for name, tool in tools.items()}
+        # A resource or prompt is judged by what it declares, as a tool is; what clients say that
+        # they do can only be tools.
+        self._tools = {n: f for n, f in functions.items() if f.surface is Surface.TOOL}
+        self._tool_facts = {name: tool_facts(each) for name, each in functions.items()}
 
     def check_contract(self, contract: Contract) -> None:
         """InvalidArgumentError where constraints do not fit this deployment, with the position."""

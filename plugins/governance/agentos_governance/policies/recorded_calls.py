@@ -137,11 +137,16 @@ class PastFacts:
     """Builds the facts of recorded calls."""
 
     def __init__(
-        self, schema: Schema, deployment: Mapping[str, object], tools: Mapping[str, Tool]
+        self,
+        schema: Schema,
+        deployment: Mapping[str, object],
+        tools: Mapping[str, Tool],
+        functions: Mapping[str, Tool],
     ) -> None:
         self._schema = schema
         self._deployment = deployment
         self._tools = tools
+        self._functions = functions
 
     def asked(
         self,
@@ -153,7 +158,7 @@ class PastFacts:
         abstains: bool,
     ) -> list[Asked]:
         """Every subject of the call with its facts."""
-        action = call.action(self._tools)
+        action = call.action(self._tools if call.is_action else self._functions)
         workspace = order.workspace if order is not None else None
         subjects = _subjects(call, action, workspace)
         common: dict[str, object] = {**self._deployment, **self._tool_facts(call, action)}
@@ -173,7 +178,7 @@ class PastFacts:
         ]
 
     def _tool_facts(self, call: RecordedCall, action: Action) -> dict[str, object]:
-        tool = self._tools.get(call.tool) if action.server == OWN_SERVER else None
+        tool = self._functions.get(call.tool) if action.server == OWN_SERVER else None
         if tool is not None:
             return tool_facts(tool)
         return client_tool_facts(call.tool, capabilities_of(action))

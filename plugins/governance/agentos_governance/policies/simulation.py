@@ -117,7 +117,7 @@ class _Replay:
         self._layer = layer
         self._layers = Layers((layer,))
         self._tools: Mapping[str, Tool] = kernel.tools
-        self._facts = PastFacts(schema, deployment, kernel.tools)
+        self._facts = PastFacts(schema, deployment, kernel.tools, kernel.functions)
         self._streams: dict[str, _Happened] = defaultdict(_Happened)
         self._asking: dict[str, Mapping[str, Any]] = {}
         self._orders: dict[str, OrderFacts | None] = {}
@@ -153,7 +153,7 @@ class _Replay:
             self.result.n_other += is_reported
             return
         order = await self._order(call.data.get("work_order"))
-        tool = self._tools.get(call.tool)
+        tool = self._kernel.functions.get(call.tool)
         abstains = tool is not None and not call.is_action and is_protocol(tool)
         worker = call.event["actor"]
         asked = self._facts.asked(

@@ -1,0 +1,235 @@
+"""Turns a request of the protocol into a dispatch, whatever surface it came in by.
+
+Above: the handlers for tools, resources and prompts. Below: `Kernel.dispatch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp import MCPError
+from mcp.server import ServerRequestContext
+from mcp.server.connection import allowed_log_levels
+from mcp.server.streamable_http import REQUEST_CANCELLED
+from mcp.types import (
+    INVALID_REQUEST,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    InputRequiredResult,
+    InputResponseRequestParams,
+    LoggingMessageNotification,
+    LoggingMessageNotificationParams,
+)
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
+
+from agentos.asking import CannotAskError, Correspondent, InputRequiredError
+from agentos.calls import (
+    CallRequest,
+    Credentials,
+    LogLevel,
+    LogReporter,
+    ProgressReporter,
+    ToolResult,
+)
+from agentos.canonical import sha256_hex
+from agentos.errors import RequestError, ToolError
+from agentos.kernel import Kernel, UnknownToolError
+from agentos.mcp import session
+from agentos.mcp.claims import claims_of
+from agentos.mcp.correspondence import DuplexDialogue, Repetition, StreamDialogue
+from agentos.mcp.errors import refused, to_wire
+from agentos.mcp.questions import needed_capability
+from agentos.mcp.running import RunningCalls
+from agentos.mcp.subscriptions import session_key
+from agentos.surface import Surface
+
+CREDENTIALS_KEY = "agentos.credentials"
+"""Where the HTTP edge leaves the caller's Credentials in the ASGI scope."""
+
+DIALOGUE_KEY = "agentos.dialogue"
+"""Where the HTTP edge leaves the `Dialogue` of a call that may ask, in the ASGI scope."""
+
+WORK_ORDER_KEY = "agentos/work_order"
+IDEMPOTENCY_KEY = "agentos/idempotency_key"
+
+Context = ServerRequestContext[dict[str, Any], Any]
+
+
+def digest_of_credentials(credentials: Credentials) -> str:
+    """Names credentials without telling them."""
+    return sha256_hex((credentials.bearer_token or "local").encode())
+
+
+async def is_admitted(kernel: Kernel, credentials: Credentials) -> bool:
+    """Whether credentials are still good: a stream may outlive their expiry or revocation."""
+    try:
+        await kernel.identify(credentials)
+    except RequestError:
+        return False
+    except ToolError:
+        return True  # the database is away, and with it every change
+    return True
+
+
+class Caller:
+    """Who calls through one edge.
+
+    `credentials` are those of the one caller of a stdio server; over HTTP each request carries
+    its own in the ASGI scope, and one without any is nobody.
+    """
+
+    def __init__(
+        self, kernel: Kernel, edge: str, credentials: Credentials | None, running: RunningCalls
+    ) -> None:
+        self._kernel = kernel
+        self._edge = edge
+        self._credentials = credentials
+        self._running = running
+
+    def credentials_digest(self, ctx: Context) -> str:
+        """Names the caller's credentials without telling them."""
+        return digest_of_credentials(self._credentials or _credentials(ctx))
+
+    async def is_admitted(self, ctx: Context) -> bool:
+        """Whether the caller's token is still good."""
+        return await is_admitted(self._kernel, self._credentials or _credentials(ctx))
+
+    def session_key(self, ctx: Context) -> str:
+        """The name of an HTTP client's subscriptions; MCPError for a client without a session id."""
+        session_id = _session_id(ctx)
+        if session_id is None:
+            raise MCPError(INVALID_REQUEST, f"subscribing needs the {session.HEADER} header")
+        return session_key(session_id, self.credentials_digest(ctx))
+
+    async def call(
+        self,
+        ctx: Context,
+        name: str,
+        arguments: Mapping[str, Any],
+        surface: Surface = Surface.TOOL,
+        params: InputResponseRequestParams | None = None,
+    ) -> ToolResult | InputRequiredResult:
+        """The result of a function, be it an error, or what the client has to answer first.
+
+        MCPError where no function of that name is there, and where the client lacks a capability
+        that the function relies on. `params` may bring the answers to earlier questions.
+        """
+        session_id = _session_id(ctx)
+        correspondent = _correspondent(ctx, session_id, params)
+        request = self._request(ctx, name, arguments, surface, session_id, correspondent)
+        if session_id is None:
+            return _unless_asked(await self._dispatch(request), correspondent)
+        with self._running.track((session_id, str(ctx.request_id))):
+            return _unless_asked(await self._dispatch(request), correspondent)
+        raise MCPError(REQUEST_CANCELLED, "the client cancelled the request")
+
+    async def answer(
+        self,
+        ctx: Context,
+        name: str,
+        arguments: Mapping[str, Any],
+        surface: Surface,
+        params: InputResponseRequestParams | None = None,
+    ) -> Mapping[str, Any] | InputRequiredResult:
+        """What a function answered; MCPError for an error too, where results cannot hold one."""
+        result = await self.call(ctx, name, arguments, surface, params)
+        if isinstance(result, InputRequiredResult):
+            return result
+        if result.is_error:
+            raise refused(result)
+        return result.structured
+
+    async def _dispatch(self, request: CallRequest) -> ToolResult:
+        try:
+            return await self._kernel.dispatch(request)
+        except UnknownToolError as error:
+            raise to_wire(error) from error
+        except ToolError as error:
+            return ToolResult.from_error(error)
+        except Exception as error:
+            raise to_wire(error) from error
+
+    def _request(
+        self,
+        ctx: Context,
+        name: str,
+        arguments: Mapping[str, Any],
+        surface: Surface,
+        session_id: str | None,
+        correspondent: Correspondent | None,
+    ) -> CallRequest:
+        meta = _meta(ctx)
+        known = ctx.session.client_params
+        client = known.client_info if known is not None else session.client_of(session_id)
+        return CallRequest(
+            tool=name,
+            arguments=arguments,
+            credentials=self._credentials or _credentials(ctx),
+            edge=self._edge,
+            work_order=meta.get(WORK_ORDER_KEY),
+            idempotency_key=meta.get(IDEMPOTENCY_KEY),
+            claims=claims_of(meta, client),
+            progress=_progress(ctx) if "progressToken" in meta else None,
+            log=_log(ctx, meta),
+            correspondent=correspondent,
+            surface=surface,
+        )
+
+
+def _correspondent(
+    ctx: Context, session_id: str | None, params: InputResponseRequestParams | None
+) -> Correspondent | None:
+    if ctx.session.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        known = ctx.session.client_capabilities
+        return None if params is None else Repetition(known, params)
+    if ctx.request is None:
+        return DuplexDialogue(ctx.session)
+    dialogue = ctx.request.scope.get(DIALOGUE_KEY)
+    return dialogue and StreamDialogue(session.capabilities_of(session_id), dialogue)
+
+
+def _unless_asked(
+    result: ToolResult, correspondent: Correspondent | None
+) -> ToolResult | InputRequiredResult:
+    if isinstance(result.error, InputRequiredError) and isinstance(correspondent, Repetition):
+        return correspondent.result(result.error.questions)
+    if isinstance(result.error, CannotAskError) and isinstance(correspondent, Repetition):
+        needed = {"requiredCapabilities": needed_capability(result.error.capability)}
+        raise MCPError(MISSING_REQUIRED_CLIENT_CAPABILITY, result.error.message, needed)
+    return result
+
+
+def _credentials(ctx: Context) -> Credentials:
+    if ctx.request is None:
+        return Credentials()
+    found: Credentials = ctx.request.scope.get(CREDENTIALS_KEY) or Credentials()
+    return found
+
+
+def _session_id(ctx: Context) -> str | None:
+    return None if ctx.request is None else ctx.request.headers.get(session.HEADER)
+
+
+def _meta(ctx: Context) -> Mapping[str, Any]:
+    meta = ctx.params.get("_meta") if ctx.params else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def _progress(ctx: Context) -> ProgressReporter:
+    async def report(done: float, total: float | None, message: str) -> None:
+        await ctx.session.report_progress(done, total, message or None)
+
+    return report
+
+
+def _log(ctx: Context, meta: Mapping[str, Any]) -> LogReporter:
+    allowed = allowed_log_levels(ctx.session.protocol_version, meta)
+
+    async def report(level: LogLevel, message: str) -> None:
+        if level in allowed:
+            said = LoggingMessageNotificationParams(level=level, data=message)
+            await ctx.session.send_notification(
+                LoggingMessageNotification(params=said), related_request_id=ctx.request_id
+            )
+
+    return report

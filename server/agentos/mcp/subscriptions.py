@@ -1,0 +1,104 @@
+"""`resources/subscribe` of clients before 2026-07-28, and the stream on which they are told.
+
+There are no sessions, so what a client subscribed to is a row under its session id; the process
+that holds the client's event stream asks for it when a resource changes. Over stdio there is one
+client for one process, which is told on its own stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import orjson
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp import MCPError
+from mcp.server.session import ServerSession
+from mcp.types import INVALID_PARAMS
+
+from agentos.database.queries import Queries
+from agentos.kernel import Kernel
+from agentos.mcp.changes import ResourceChanges
+
+MAX_SUBSCRIBED_URIS = 100
+
+_sql = Queries("agentos", "sql/subscriptions.sql")
+
+
+class Subscriptions:
+    """What clients subscribed to, by the digest of session id and credentials."""
+
+    def __init__(self, kernel: Kernel, changes: ResourceChanges, stopping: asyncio.Event) -> None:
+        self._kernel = kernel
+        self.changes = changes
+        self.stopping = stopping
+
+    async def add(self, session_key: str, uri: str) -> None:
+        """Remember a subscription; MCPError where the client has too many."""
+        async with self._kernel.database.connection() as connection:
+            tag = await connection.execute(
+                _sql.subscribe, session_key, uri, self._kernel.clock.now(), MAX_SUBSCRIBED_URIS
+            )
+        if not tag.endswith("1"):
+            raise too_many_subscriptions()
+
+    async def remove(self, session_key: str, uri: str) -> None:
+        """Forget a subscription; one that is not there is no error."""
+        async with self._kernel.database.connection() as connection:
+            await connection.execute(_sql.unsubscribe, session_key, uri)
+
+    async def tell(self, session_key: str, into: MemoryObjectSendStream[bytes]) -> None:
+        """Send what changes of what the client subscribed to, as frames of its event stream."""
+        async with self.changes.uris() as uris:
+            async for uri in uris:
+                if await self._kernel.database.fetch_value(_sql.is_subscribed, session_key, uri):
+                    await into.send(_frame(uri))
+
+
+class DuplexSubscriptions:
+    """The same for the one client of a stdio server, whose session can be told at any time."""
+
+    def __init__(self, changes: ResourceChanges) -> None:
+        self.changes = changes
+        self.stopping = asyncio.Event()
+        self._uris: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
+
+    async def add(self, session: ServerSession, uri: str) -> None:
+        """Remember a subscription; MCPError where the client has too many."""
+        if len(self._uris | {uri}) > MAX_SUBSCRIBED_URIS:
+            raise too_many_subscriptions()
+        self._uris.add(uri)
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell(session))
+
+    async def remove(self, uri: str) -> None:
+        """Forget a subscription; one that is not there is no error."""
+        self._uris.discard(uri)
+
+    async def _tell(self, session: ServerSession) -> None:
+        async with self.changes.uris() as uris:
+            async for uri in uris:
+                if uri in self._uris:
+                    await session.send_resource_updated(uri)
+
+
+def session_key(session_id: str, credentials_digest: str) -> str:
+    """The name of a client's subscriptions; the same session id of another caller is another."""
+    return hashlib.sha256(f"{session_id}\n{credentials_digest}".encode()).hexdigest()
+
+
+def too_many_subscriptions() -> MCPError:
+    """Refuses one subscription more than a client may have."""
+    return MCPError(
+        INVALID_PARAMS, f"a client subscribes to at most {MAX_SUBSCRIBED_URIS} resources"
+    )
+
+
+def _frame(uri: str) -> bytes:
+    message = {
+        "jsonrpc": "2.0",
+        "method": "notifications/resources/updated",
+        "params": {"uri": uri},
+    }
+    return b"event: message\ndata: " + orjson.dumps(message) + b"\n\n"
