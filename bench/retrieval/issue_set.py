@@ -19,8 +19,8 @@ MAX_QUERIES = 150
 MAX_CHANGED_FUNCTIONS = 4
 MAX_COMMITS = 4_000
 
-_IS_FIX = re.compile(r"(?i)^(\W*fix|fixed|\[fix\])|\bfix(es)?\b|\bbug\b|\b(wrong|incorrect)ly\b")
-_IS_CHORE = re.compile(
+IS_FIX = re.compile(r"(?i)^(\W*fix|fixed|\[fix\])|\bfix(es)?\b|\bbug\b|\b(wrong|incorrect)ly\b")
+IS_CHORE = re.compile(
     r"(?i)\b(typo|docs?|documentation|readme|ci|lint|tests?|flaky|type hints?|typing|types?|mypy"
     r"|build|release|bump|changelog|benchmark|revert|merge|deps|workflow|comment|link|warnings?"
     r"|deprecat\w+|style|format(ting)?|example|jsr|deno\.json|coverage)\b"
@@ -49,7 +49,7 @@ def issue_set(
         if (
             1 <= len(answers) <= MAX_CHANGED_FUNCTIONS
             and text not in seen
-            and (written or not _names_an_answer(text, answers))
+            and (written or not names_an_answer(text, answers))
         ):
             seen.add(text)
             queries.append(Query(f"{repository}:{commit[:10]}", text, answers))
@@ -68,13 +68,13 @@ def _subjects(folder: Path) -> Iterator[tuple[str, str]]:
     listed = git(folder, "log", "--no-merges", f"--max-count={MAX_COMMITS}", "--format=%H%x09%s")
     for line in listed.decode("utf-8", "replace").splitlines():
         commit, _, subject = line.partition("\t")
-        if _IS_FIX.search(subject) and not _IS_CHORE.search(subject):
-            text = _report(subject)
+        if IS_FIX.search(subject) and not IS_CHORE.search(subject):
+            text = report_of(subject)
             if 4 <= len(text.split()) <= 30 and text.isascii():
                 yield commit, text
 
 
-def _report(subject: str) -> str:
+def report_of(subject: str) -> str:
     """The subject as a report: what went wrong, without the conventions of the history."""
     text = re.sub(r"\((#|gh-)?\d+\)|#\d+|\b(GH|gh)-\d+", "", subject)
     text = re.sub(r"(?i)^\W*(fix(es|ed)?|bug|bugfix|refs?|closes?)\b(\([^)]*\))?!?:?\s*", "", text)
@@ -83,7 +83,7 @@ def _report(subject: str) -> str:
     return text.replace("`", "").strip(" .,-:[]")
 
 
-def _names_an_answer(text: str, answers: Sequence[Function]) -> bool:
+def names_an_answer(text: str, answers: Sequence[Function]) -> bool:
     """Whether the report says the name of what was changed, as its author may but users do not."""
     words = set(re.findall(r"\w+", text))
     names = {part for answer in answers for part in answer.local_name.split(".")}

@@ -68,7 +68,7 @@ def test_no_texts_give_no_vectors() -> None:
 
 def test_the_model_id_names_the_digest() -> None:
     name, digest = load_embedder().model_id.split("@")
-    assert name == "all-MiniLM-L6-v2-int8"
+    assert name == "all-MiniLM-L6-v2-code-int8"
     assert digest in (MODEL_DIR / "SHA256SUMS").read_text(encoding="ascii")
 
 

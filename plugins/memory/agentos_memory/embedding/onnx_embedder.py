@@ -60,7 +60,9 @@ class MiniLmEmbedder:
     def model_id(self) -> str:
         """Name of the model with the start of its digest; vectors of different ids do not mix."""
         if self._model_id is None:
-            self._model_id = f"all-MiniLM-L6-v2-int8@{_digests(self._model_dir)[MODEL_FILE][:12]}"
+            self._model_id = (
+                f"all-MiniLM-L6-v2-code-int8@{_digests(self._model_dir)[MODEL_FILE][:12]}"
+            )
         return self._model_id
 
     def embed(self, texts: Sequence[str], *, max_tokens: int = 128) -> Vectors:

@@ -93,7 +93,7 @@ class EmbedderSettings(BaseModel):
 
 def parse_embedder_settings(memory: Mapping[str, Any]) -> EmbedderSettings:
     """What `[memory]` says of the embedder; ConfigurationError names the field and the remedy."""
-    unknown = sorted(set(memory) - {"embedder"})
+    unknown = sorted(set(memory) - {"embedder", "language_servers"})
     if unknown:
         raise ConfigurationError(f"setting 'memory.{unknown[0]}' does not exist; remove it")
     try:
