@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from agentos import UnavailableError
 from agentos_memory.language_servers import LanguageServerClient, Place, find_server, open_client
 from agentos_memory.language_servers.call_sites import Mention, find_mentions
 from agentos_memory.languages import find_language
@@ -133,10 +134,19 @@ class TruthBuilder:
         wanted = sorted(place for place in set(places) if place not in self._answers)
         for start in range(0, len(wanted), CONCURRENT_REQUESTS):
             batch = wanted[start : start + CONCURRENT_REQUESTS]
-            answers = await asyncio.gather(*map(self._client.definition, batch))
+            answers = await asyncio.gather(*map(self._ask_at, batch))
             self._answers.update(zip(batch, answers, strict=True))
             if start % 800 == 0:
                 print(f"{start}/{len(wanted)} places", file=sys.stderr, flush=True)
+
+    async def _ask_at(self, place: Place) -> list[Place] | None:
+        try:
+            return await self._client.definition(place)
+        except UnavailableError:
+            # It may refuse a file that it does not build, such as one for another system.
+            if self._client.has_failed:
+                raise
+            return []
 
     async def _find_ancestors(self, method: Definition) -> None:
         """Ids of the classes above the method's class, found by asking at the names of bases."""

@@ -7,7 +7,8 @@ from textwrap import dedent
 
 from agentos_memory.adjacency import Relation
 from agentos_memory.analysis import analyse_file
-from agentos_memory.graph import Definition, SymbolGraph
+from agentos_memory.definition import Definition
+from agentos_memory.graph import SymbolGraph
 from agentos_memory.model import Edge, EdgeKind, FileAnalysis, Resolution
 from agentos_memory.python_modules import package_directories
 from agentos_memory.resolution import resolve
@@ -56,10 +57,7 @@ def graph_of(files: Mapping[str, str]) -> SymbolGraph:
     analyses = analyse_repository(files)
     resolution = resolve(analyses)
     symbols = [s for each in analyses for s in each.symbols]
-    definitions = [
-        Definition(s.path, s.qualified_name, s.name, s.kind, s.start_line, s.end_line, s.signature)
-        for s in symbols
-    ]
+    definitions = list(map(Definition.of, symbols))
     positions = {(s.path, s.qualified_name): n for n, s in enumerate(symbols)}
     relations = [
         Relation(

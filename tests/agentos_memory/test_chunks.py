@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
+from itertools import islice
 from textwrap import dedent
 
-from agentos_memory.chunk_records import chunk_texts, decode_chunks, encode_chunks, file_chunks
+from agentos_memory.chunk_records import chunk_texts, decode_chunks, encode_chunks
 from agentos_memory.chunks import MAX_CHUNK_LINES, Chunk, chunk_file
 from tests.agentos_memory.sources import analyse
 
@@ -104,7 +106,9 @@ def test_a_chunk_says_what_its_file_imports() -> None:
 def test_stored_chunks_are_what_was_stored_and_give_the_same_texts() -> None:
     chunks = chunks_of(SOURCE)
     stored = decode_chunks("store.py", encode_chunks(chunks))
-    assert stored == file_chunks("store.py", chunks)
+    assert stored.digests == [chunk.digest for chunk in chunks]
+    assert stored.gaps == [chunk.gaps for chunk in chunks]
+    assert stored.imports == ["os"]
     assert [stored.symbols[owner].qualified_name for owner in stored.owners] == [
         chunk.qualified_name for chunk in chunks
     ]
@@ -115,6 +119,20 @@ def test_stored_chunks_are_what_was_stored_and_give_the_same_texts() -> None:
         assert texts[chunk.name_digest] == chunk.name_text
 
 
+def test_every_identifier_of_name_class_path_signature_and_body_is_stored_in_order() -> None:
+    chunks = chunks_of(SOURCE.replace("Keeps things.", "Keeps größe_1, naïvely: \u4e2d\u6587 x.y."))
+    stored = decode_chunks("store.py", encode_chunks(chunks))
+    words = iter([stored.identifiers[token] for token in stored.tokens])
+    fields = [list(islice(words, size)) for size in stored.sizes]
+    owners = ["", "Store", "Store", "", ""]
+    assert fields == [
+        re.findall(r"\w+", text)
+        for chunk, owner in zip(chunks, owners, strict=True)
+        for text in (chunk.name, owner, chunk.path, chunk.signature, chunk.body)
+    ]
+    assert "größe_1" in stored.identifiers
+
+
 def test_a_file_without_chunks_can_be_stored() -> None:
     assert decode_chunks("a.py", encode_chunks([])).owners == []
 
@@ -122,7 +140,8 @@ def test_a_file_without_chunks_can_be_stored() -> None:
 def test_parts_of_a_long_function_have_one_owner_and_overloads_have_not() -> None:
     body = "".join(f"    call({n})\n" for n in range(200))
     overload = "def over(key):\n    return 1\n"
-    stored = file_chunks("store.py", chunks_of(f"def long():\n{body}{overload}\n{overload}"))
+    chunks = chunks_of(f"def long():\n{body}{overload}\n{overload}")
+    stored = decode_chunks("store.py", encode_chunks(chunks))
     names = [(stored.symbols[owner].name, owner) for owner in stored.owners]
     assert names == [("long", 0), ("long", 0), ("over", 1), ("over", 2)]
 

@@ -10,30 +10,13 @@ from typing import Any
 import pytest
 
 import agentos_memory.plugin
-from agentos import Completer, Kernel, Service, Settings, UnavailableError, hookimpl, open_kernel
+from agentos import Kernel, Settings, UnavailableError, open_kernel
 from agentos.testing import AllowEverything
 from agentos_memory.cited_prose import Span, keep_cited
+from tests.agentos_memory.completers import Writer
 from tests.agentos_memory.repositories import LIBRARY, call, write_files
 
 pytestmark = pytest.mark.anyio
-
-
-class Writer:
-    """A completer that answers what the test says."""
-
-    model_id = "writer-1"
-
-    def __init__(self, answer: Callable[[str], str]) -> None:
-        self.prompts: list[str] = []
-        self._answer = answer
-
-    async def complete(self, prompt: str, *, system: str, max_tokens: int) -> str:
-        self.prompts.append(prompt)
-        return self._answer(prompt)
-
-    @hookimpl
-    def register_services(self) -> list[Service]:
-        return [Service(Completer, lambda kernel: self)]
 
 
 @asynccontextmanager

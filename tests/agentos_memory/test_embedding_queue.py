@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from agentos import Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
 from agentos_memory.chunk_records import decode_chunks
 from agentos_memory.code_texts import code_scope
+from agentos_memory.embedding import EmbedderSettings
 from agentos_memory.embedding.onnx_embedder import MODEL_DIR
 from agentos_memory.embedding_queue import EmbeddingProgress
 from agentos_memory.memory import Memory
+from agentos_memory.text_sources import TextSource, WantedText
 from agentos_memory.vector_matrix import open_matrix
 from agentos_memory.vectors import Vectors
 from tests.agentos_memory.embedders import EmbedderPlugin, LetterEmbedder
@@ -216,6 +218,54 @@ async def test_a_failing_embedder_is_asked_again(settings: Settings, shop: Path)
         queue = kernel.service(Memory).embedding_queue
         async with asyncio.timeout(60):
             while not (await embedded(kernel)).is_complete:
+                await queue.moved()
+
+
+class Notebook:
+    """A source of one short text, which cannot be read while it is torn."""
+
+    scope = "notebook"
+    version = 1
+
+    def __init__(self) -> None:
+        self.is_torn = True
+        self.n_asked = 0
+
+    async def wanted(self) -> list[WantedText]:
+        return [WantedText("0" * 64, "body", "page 1")]
+
+    async def texts(self, wanted: Sequence[WantedText]) -> dict[str, str]:
+        self.n_asked += 1
+        if self.is_torn:
+            raise RuntimeError("a page is missing")
+        return {each.digest: "what was noted" for each in wanted}
+
+
+async def test_a_failing_source_holds_up_no_other_and_is_tried_again(
+    settings: Settings, shop: Path
+) -> None:
+    async with running(settings, EmbedderPlugin(LetterEmbedder()), **SERVICE) as kernel:
+        queue, notebook = kernel.service(Memory).embedding_queue, Notebook()
+
+        async def provide(settings: EmbedderSettings) -> list[TextSource]:
+            return [notebook]
+
+        async def fail(settings: EmbedderSettings) -> list[TextSource]:
+            raise RuntimeError("no sources")
+
+        queue.add_provider(provide)
+        queue.add_provider(fail)
+        torn = await queue.wait("notebook")
+        assert (torn.is_complete, torn.failure) == (False, "RuntimeError")
+        n_asked, began = notebook.n_asked, asyncio.get_running_loop().time()
+        await call(kernel, "index_repository", path=str(shop))
+        assert (await embedded(kernel)).is_complete
+        # Ever less often: 2 s after the first failure, 4 s after the second.
+        elapsed_s = asyncio.get_running_loop().time() - began
+        assert notebook.n_asked - n_asked <= 1 + elapsed_s / 2
+        notebook.is_torn = False
+        async with asyncio.timeout(60):
+            while not (await queue.wait("notebook")).is_complete:
                 await queue.moved()
 
 

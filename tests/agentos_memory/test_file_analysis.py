@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
 
 from agentos_memory.analysis import analyse_file
 from agentos_memory.expressions import Attribute
+from agentos_memory.languages.collector import FactCollector
 from agentos_memory.model import SkippedFile
 from agentos_memory.python_modules import package_directories, python_module_name
 from tests.agentos_memory.sources import analyse
@@ -220,3 +222,25 @@ def test_typescript_symbols_cover_classes_interfaces_types_and_arrow_functions()
     assert found[":Item"].docstring == "What can be bought."
     assert found[":Cart"].bases == ("Base", "Item")
     assert found[":open"].signature == "open = async (id: string): Promise<Cart>"
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("a.py", "def f(x):\n    return [lambda: g(y) for y in x]\n"),
+        ("a.ts", "export const f = (x: T) => x.map((y) => g(y));\n"),
+        ("a.go", "package a\n\nfunc f(x T) { go func() { g(x) }() }\n"),
+        ("a.rb", "def f(x)\n  x.map { |y| g(y) }\nend\n"),
+        ("A.java", "class A { void f(T x) { x.map(y -> g(y)); } }\n"),
+    ],
+)
+def test_an_analysis_leaves_nothing_to_the_cycle_collector_which_rests_in_bulk_work(
+    path: str, source: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        analyse(path, source)
+        assert not [each for each in gc.get_objects() if type(each) is FactCollector]
+    finally:
+        gc.enable()

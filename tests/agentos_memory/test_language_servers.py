@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import shutil
@@ -13,21 +14,22 @@ import agentos_memory.plugin
 from agentos import Settings, UnavailableError, load_settings, open_kernel
 from agentos.errors import ConfigurationError
 from agentos.testing import AllowEverything
+from agentos_memory import verification
 from agentos_memory.language_servers import (
     SERVERS,
-    CallPlace,
     InstalledServer,
     Place,
-    SymbolDefinition,
+    ask_definitions,
+    find_calls,
     find_server,
     open_client,
-    verify_callers,
 )
 from agentos_memory.language_servers.call_sites import find_mentions
 from agentos_memory.language_servers.workspace import open_workspace
 from agentos_memory.languages import find_language
+from agentos_memory.memory import Memory
 from tests.agentos_memory.fake_language_server import write_server
-from tests.agentos_memory.repositories import call, make_repository, refusal, write_files
+from tests.agentos_memory.repositories import call, make_repository, write_files
 
 pytestmark = pytest.mark.anyio
 
@@ -78,9 +80,8 @@ async def test_a_server_that_fails_is_an_error_and_never_an_empty_answer(
         async with open_client(server, tree) as client:
             await client.definition(Place("lib/use.py", 6, 4))
     with pytest.raises(UnavailableError, match=said):
-        await verify_callers(
-            server, tree, list(SOURCES), "start", [SymbolDefinition("lib/jobs.py", 6, 7)]
-        )
+        async with open_client(server, tree) as client:
+            await ask_definitions(client, [Place("lib/use.py", 6, 4)], deadline=in_five_seconds())
 
 
 async def test_a_server_that_stalls_is_given_up_after_the_time_limit(
@@ -126,9 +127,10 @@ async def test_a_server_sees_our_configuration_and_the_tree_stays_as_it_was(
         assert (workspace.folder / "lib/jobs.py").read_text() == SOURCES["lib/jobs.py"]
         assert workspace.path(workspace.uri("lib/jobs.py")) == "lib/jobs.py"
         assert workspace.path("file:///elsewhere/a.py") is None
-    await verify_callers(
-        server, tree, list(SOURCES), "start", [SymbolDefinition("lib/jobs.py", 6, 7)]
-    )
+    async with open_client(server, tree) as client:
+        places = find_calls(tree, list(SOURCES), {"start"})
+        said = await ask_definitions(client, places, deadline=in_five_seconds())
+    assert said.by_place == {Place("lib/use.py", 6, 4): [Place("lib/jobs.py", 6, 4)]}
     assert everything_in(tree) == before
 
 
@@ -234,10 +236,92 @@ async def test_verify_adds_removes_and_marks_callers_by_what_the_server_says(
         write_files(repository, {"lib/use.py": SOURCES["lib/use.py"] + "\n\n\nstart()\n"})
         grown = await call(kernel, "trace_symbol_dependencies", symbol="start", verify=True)
         assert ("lib.use", 10) in [(e["from"], e["line"]) for e in grown["edges"]]
-        error = await refusal(
-            kernel, "trace_symbol_dependencies", symbol="start", direction="callees", verify=True
+
+
+async def test_verify_asks_about_callees_and_constructors_too(
+    settings: Settings, tmp_path: Path
+) -> None:
+    program = str(write_server(tmp_path / "server"))
+    settings = settings.model_copy(update={"language_servers": {"pyright": program}})
+    made = "from lib.jobs import Job\n\n\ndef make(kind):\n    kind.Job()\n    return Job()\n"
+    repository = make_repository(tmp_path / "repository", SOURCES | {"lib/make.py": made})
+    plugins = {"memory": agentos_memory.plugin, "allow": AllowEverything()}
+    async with open_kernel(settings, extra_plugins=plugins) as kernel:
+        await call(kernel, "index_repository", path=str(repository))
+        callees = await call(
+            kernel,
+            "trace_symbol_dependencies",
+            symbol="lib.use.one",
+            direction="callees",
+            verify=True,
         )
-        assert error["code"] == "invalid_argument"
+        assert {(e["to"], e["line"], e["rule"]) for e in callees["edges"]} == {
+            ("lib.jobs.Job.run", 5, "lsp"),
+            ("lib.jobs.start", 6, "lsp"),
+        }
+        assert callees["verification"]["n_added"] == 1
+        assert callees["verification"]["n_confirmed"] == 1
+        both = await call(
+            kernel, "trace_symbol_dependencies", symbol="Job", direction="both", verify=True
+        )
+        assert {(e["from"], e["kind"], e["line"], e["rule"]) for e in both["edges"]} == {
+            ("lib.make.make", "constructs", 5, "lsp"),
+            ("lib.make.make", "constructs", 6, "lsp"),
+        }
+        init = "class Job:\n    def __init__(self):\n        pass\n\n" + SOURCES["lib/jobs.py"][11:]
+        write_files(repository, {"lib/jobs.py": init})
+        await call(kernel, "index_repository", path=str(repository))
+        made_by = await call(
+            kernel, "trace_symbol_dependencies", symbol="Job.__init__", verify=True
+        )
+        assert {(e["from"], e["kind"], e["line"], e["rule"]) for e in made_by["edges"]} == {
+            ("lib.make.make", "calls", 5, "lsp"),
+            ("lib.make.make", "calls", 6, "lsp"),
+        }
+        assert kernel.service(Memory).server_pool.n_started == 1
+
+
+async def test_verify_says_when_and_why_it_gave_up_and_keeps_the_index_there(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = str(write_server(tmp_path / "server"))
+    settings = settings.model_copy(update={"language_servers": {"pyright": program}})
+    twice = SOURCES["lib/use.py"] + "\n\ndef two():\n    start()\n"
+    repository = make_repository(tmp_path / "repository", SOURCES | {"lib/use.py": twice})
+    plugins = {"memory": agentos_memory.plugin, "allow": AllowEverything()}
+    monkeypatch.setattr(verification, "MAX_SITES", 1)
+    async with open_kernel(settings, extra_plugins=plugins) as kernel:
+        await call(kernel, "index_repository", path=str(repository))
+        traced = await call(kernel, "trace_symbol_dependencies", symbol="start", verify=True)
+    assert [(e["from"], e["rule"]) for e in traced["edges"]] == [
+        ("lib.use.one", "lsp"),
+        ("lib.use.two", None),
+    ]
+    assert traced["verification"]["n_unasked"] == 1
+    assert traced["verification"]["gave_up"] == "one call asks about 1 places at most"
+
+
+@pytest.mark.nightly
+async def test_pyright_finds_the_caller_that_the_index_cannot(
+    settings: Settings, tmp_path: Path
+) -> None:
+    server = find_server("python")
+    if server is None or server.server.name != "pyright":
+        pytest.skip("pyright-langserver is not on PATH")
+    settings = settings.model_copy(update={"language_servers": {"pyright": str(server.program)}})
+    typed = "from lib.jobs import Job\n\n\ndef go(jobs: dict[str, Job]):\n    jobs['a'].run()\n"
+    repository = make_repository(tmp_path / "repository", SOURCES | {"lib/typed.py": typed})
+    plugins = {"memory": agentos_memory.plugin, "allow": AllowEverything()}
+    async with open_kernel(settings, extra_plugins=plugins) as kernel:
+        await call(kernel, "index_repository", path=str(repository))
+        traced = await call(kernel, "trace_symbol_dependencies", symbol="Job.run", verify=True)
+        assert [(e["from"], e["rule"]) for e in traced["edges"]] == [("lib.typed.go", "lsp")]
+        assert traced["verification"]["n_unresolved"] == 1
+        # A file that nobody opened has changed, and lines with it.
+        write_files(repository, {"lib/jobs.py": "# New.\n" + SOURCES["lib/jobs.py"]})
+        again = await call(kernel, "trace_symbol_dependencies", symbol="Job.run", verify=True)
+        assert [e["from"] for e in again["edges"]] == ["lib.typed.go"]
+        assert kernel.service(Memory).server_pool.n_started == 1
 
 
 async def test_verify_says_that_no_server_is_installed(
@@ -254,19 +338,9 @@ async def test_verify_says_that_no_server_is_installed(
     assert [node["symbol"] for node in traced["nodes"]] == ["lib.use.one"]
 
 
-@pytest.mark.nightly
-async def test_pyright_finds_the_caller_that_the_index_cannot(tree: Path) -> None:
-    server = find_server("python")
-    if server is None or server.server.name != "pyright":
-        pytest.skip("pyright-langserver is not on PATH")
-    (tree / "lib/typed.py").write_text(
-        "from lib.jobs import Job\n\n\ndef go(jobs: dict[str, Job]):\n    jobs['a'].run()\n"
-    )
-    said = await verify_callers(
-        server, tree, [*SOURCES, "lib/typed.py"], "run", [SymbolDefinition("lib/jobs.py", 2, 3)]
-    )
-    assert said.callers == (CallPlace("lib/typed.py", 5),)
-    assert said.unresolved == (CallPlace("lib/use.py", 5),)
+def in_five_seconds() -> float:
+    """A time of the running loop."""
+    return asyncio.get_running_loop().time() + 5
 
 
 def folder_with_git(folder: Path) -> Path:

@@ -140,17 +140,37 @@ async def test_a_reference_is_pinned_and_goes_stale_with_its_lines(
     assert await staleness() is True
 
 
-async def test_a_reference_to_a_commit_stays_fresh(kernel: Kernel, shop: Path) -> None:
+async def test_a_reference_to_a_commit_is_compared_with_what_the_code_says_now(
+    kernel: Kernel, shop: Path
+) -> None:
     run = await call(kernel, "index_repository", path=str(shop))
-    observation = await _note(
-        kernel, "Then", refs=[{"path": "shop/prices.py", "commit": run["commit"]}]
-    )
+    commit = run["commit"]
+    place = {"path": "shop/prices.py", "commit": commit, "start_line": 4, "end_line": 7}
+    observation = await _note(kernel, "Then", refs=[place])
+    span = "".join(LIBRARY["shop/prices.py"].splitlines(keepends=True)[3:7])
+    assert observation["refs"][0]["sha256"] == hashlib.sha256(span.encode()).hexdigest()
+
+    async def ref() -> dict[str, Any]:
+        found = await call(kernel, "search_observations", query="then")
+        (only,) = found["hits"][0]["refs"]
+        assert only["commit"] == commit
+        return dict(only)
+
+    assert (await ref())["stale"] is False
+    write_files(shop, {"shop/prices.py": "# one\n" + LIBRARY["shop/prices.py"]})
+    moved = await ref()
+    assert moved["stale"] is False and moved["found_at"]["start_line"] == 5
     write_files(shop, {"shop/prices.py": ""})
     commit_all(shop)
-    text = LIBRARY["shop/prices.py"].encode()
-    assert observation["refs"][0]["sha256"] == hashlib.sha256(text).hexdigest()
-    found = await call(kernel, "search_observations", query="then")
-    assert found["hits"][0]["refs"][0]["stale"] is False
+    changed = await ref()
+    assert changed["stale"] is True and changed["why"].startswith(f"since commit {commit[:12]}: ")
+    # From another line of history nobody knows which of them counts.
+    git(shop, "checkout", "--quiet", "--orphan", "other")
+    commit_all(shop)
+    unknown = await ref()
+    assert unknown["stale"] is None and "is not in HEAD's history" in unknown["why"]
+    git(shop, "checkout", "--quiet", commit)
+    assert (await ref())["stale"] is False
 
 
 async def test_references_outside_of_every_index_are_kept_without_a_digest(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ import anyio
 import pytest
 
 from agentos import InvalidArgumentError, Kernel, LimitExceededError, sha256_hex
-from agentos_memory.literals import find_quote
+from agentos_memory.literals import Message, find_quote
 from agentos_memory.recognition import MAX_PATTERN_CHARS, Place, recognise
-from agentos_memory.regex_search import find_lines
+from agentos_memory.regex_search import MAX_MATCHES, find_lines
 from agentos_memory.spans import cut_lines
 from tests.agentos_memory.repositories import (
     LIBRARY,
@@ -120,7 +122,10 @@ async def test_a_printed_message_finds_the_line_that_prints_it(
 def test_a_message_is_quoted_when_the_fixed_parts_are_there_in_order(
     literal: str, message: str, is_quoted: bool
 ) -> None:
-    assert (find_quote(f"x = {literal}", message) is not None) is is_quoted
+    wanted, text = Message(message), f"x = {literal}"
+    assert (find_quote(text, wanted) is not None) is is_quoted
+    # The look that saves the reading must not lose a quote.
+    assert wanted.may_be_in(text.encode()) or not is_quoted
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ async def test_an_expression_that_explodes_is_refused_and_holds_nobody_up(
 
 async def test_a_killed_expression_leaves_no_process_behind() -> None:
     with pytest.raises(LimitExceededError):
-        await find_lines("(a+)+$", [b"a" * 60 + b"b"])
+        await find_lines("(a+)+$", _steps(b"a" * 60 + b"b"))
     command = ["ps", "-eo", "ppid=,args="]
     done = await anyio.run_process(command)
     listed = done.stdout.decode("utf-8", "replace").splitlines()
@@ -188,13 +193,39 @@ async def test_a_killed_expression_leaves_no_process_behind() -> None:
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(?P<n>x)(?P<n>y)", "*"])
 async def test_an_invalid_expression_is_refused_with_its_fault(pattern: str) -> None:
     with pytest.raises(InvalidArgumentError, match="not valid"):
-        await find_lines(pattern, [b"text"])
+        await find_lines(pattern, _steps(b"text"))
 
 
 async def test_lines_of_matches_are_counted_once_and_in_order() -> None:
     texts = [b"one two\nthree\ntwo two\n", b"", b"\xff\xfetwo\n"]
-    assert await find_lines("two", texts) == [(0, 1), (0, 3), (2, 1)]
-    assert await find_lines("\ud800", texts) == []
+    assert await find_lines("two", _steps(*texts)) == [(0, 1), (0, 3), (2, 1)]
+    assert await find_lines("\ud800", _steps(*texts)) == []
+
+
+async def test_more_text_than_may_be_held_at_once_is_searched() -> None:
+    async def many() -> AsyncIterator[list[bytes]]:
+        for number in range(300):
+            yield [b"x" * (1 << 20) + b"\nneedle %d\n" % number]
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = await find_lines("^needle 2[0-9]$", many())
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert found == [(number, 2) for number in range(20, 30)]
+    assert grown * 1024 < 100 << 20
+
+
+async def test_no_more_is_read_when_enough_lines_were_found() -> None:
+    async def endless() -> AsyncIterator[list[bytes]]:
+        while True:
+            yield [b"needle\n" * 1_000]
+
+    async with asyncio.timeout(60):
+        assert len(await find_lines("needle", endless())) == MAX_MATCHES
+
+
+async def _steps(*texts: bytes) -> AsyncIterator[list[bytes]]:
+    for text in texts:
+        yield [text]
 
 
 def test_a_pattern_that_is_too_long_is_refused() -> None:

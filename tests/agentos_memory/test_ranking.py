@@ -12,17 +12,18 @@ from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 
 from agentos_memory.chunk_records import FIELDS
 from agentos_memory.ranking import (
-    ARM_WEIGHTS,
     FIELD_WEIGHTS,
     K1,
     LENGTH_NORMS,
     B,
     Bm25fIndex,
+    arm_weights,
     fuse,
 )
 from agentos_memory.stemming import stem
 from agentos_memory.words import query_terms, split_identifiers, stems_of
 
+ARM_WEIGHTS = arm_weights(0.5)
 DOCUMENTS: list[Mapping[str, str]] = [
     {"name": "parseConfig", "path": "app/config.py", "body": "read the yaml file, parse it"},
     {"name": "load_yaml", "class": "ConfigLoader", "body": "open file parse parse parse"},

@@ -11,12 +11,13 @@ import pytest
 import agentos_memory.plugin
 from agentos import ConfigurationError, Settings, hookimpl, open_kernel
 from agentos.testing import AllowEverything
-from agentos_memory.analysts import ProcessAnalyst
+from agentos_memory.analysts import Analyst
 from agentos_memory.file_contents import FileContent
 from agentos_memory.languages import IN_USE, Language, find_language
 from agentos_memory.memory import Memory
 from agentos_memory.run_timing import RunTiming
 from agentos_memory.versions import analyser_version
+from agentos_memory.workers import Workers
 from tests.agentos_memory.repositories import call, make_repository, write_files
 from tests.agentos_memory.toy_language import RECIPES, RecipesPlugin
 
@@ -47,7 +48,8 @@ async def test_files_of_a_registered_language_are_found_by_their_symbols(
 async def test_a_process_that_analyses_knows_the_registered_languages(tmp_path: Path) -> None:
     IN_USE.use([RECIPES])
     write_files(tmp_path, BREAD)
-    async with ProcessAnalyst(tmp_path, frozenset(), RunTiming()) as analyst:
+    async with Workers().borrow(tmp_path) as worker:
+        analyst = Analyst(worker, tmp_path, frozenset(), RunTiming())
         found = [each async for each in analyst.analyse(["kitchen.recipes"])]
     assert [type(each) for each in found] == [FileContent]
 

@@ -83,6 +83,26 @@ FILES = {
         from shop import make
         @pytest.fixture
         def cart(): return make()
+        @pytest.fixture(name="full")
+        def make_full(cart): return cart
+        """,
+    "tests/cases.py": """
+        import pytest
+        @pytest.mark.usefixtures("full")
+        class Cases:
+            @pytest.fixture
+            def item(self, cart): return cart.last
+        """,
+    "tests/test_cases.py": """
+        import pytest
+        from cases import Cases
+        class TestCart(Cases):
+            def test_item(self, item, request):
+                item.price()
+                request.getfixturevalue("full")
+            @pytest.mark.parametrize("full", [1])
+            def test_full(self, full): full.total()
+        def test_again(full): full.total()
         """,
     "tests/test_cart.py": """
         def test_total(cart):
@@ -208,12 +228,29 @@ def test_a_special_method_reaches_those_that_run_it_without_naming_it() -> None:
     assert paths == {"a.py", "b.py"}
 
 
+def test_another_name_of_a_fixture_reaches_the_tests_that_ask_for_either() -> None:
+    files = {
+        "cases.py": "import pytest\n@pytest.fixture(name='one')\ndef make(): ...\n",
+        "test_a.py": "from cases import *\ndef test_a(one): ...\n",
+        "test_b.py": "from cases import *\ndef test_b(two): ...\n",
+        "test_c.py": "from cases import *\ndef test_c(three): ...\n",
+    }
+    after = files | {"cases.py": files["cases.py"].replace("'one'", "'two'")}
+    resolved = resolved_after(files, after)
+    assert resolved is not None
+    found, expected, paths = resolved
+    assert found == expected
+    assert paths == {"cases.py", "test_a.py", "test_b.py"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"more/__init__.py": ""},
         {"web/app.ts": "export const x = 1;"},
         {"use.py": "from shop.tools import *\nmake()\n"},
+        {"tests/conftest.py": "import pytest\n@pytest.fixture(autouse=True)\ndef clean(): ...\n"},
+        {"tests/conftest.py": "pytest_plugins = ['cases']\n"},
     ],
 )
 def test_what_changes_how_any_name_is_found_is_left_to_resolving_everything(

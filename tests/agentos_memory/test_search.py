@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agentos import Kernel, Settings, open_kernel
+from agentos import CallRequest, Credentials, Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
 from agentos_memory import plugin
-from agentos_memory.chunk_records import file_chunks
+from agentos_memory.chunk_records import decode_chunks, encode_chunks
 from agentos_memory.chunks import Chunk
 from agentos_memory.generations import Repository
 from agentos_memory.path_filters import path_filter
+from agentos_memory.ranked import CodeQuery, rank, rank_all
+from agentos_memory.recognition import recognise
 from agentos_memory.shards import FileEntry, Shard
 from tests.agentos_memory.repositories import (
     LIBRARY,
@@ -90,7 +92,13 @@ def shard_of(
     ]
     files = [FileEntry("a.py", "python", "0" * 64)]
     repository = Repository(1, "a", Path("/a"), None, 1)
-    return Shard(repository, files, [file_chunks("a.py", chunks)], names=names, bodies=bodies)
+    return Shard(
+        repository,
+        files,
+        [decode_chunks("a.py", encode_chunks(chunks))],
+        names=names,
+        bodies=bodies,
+    )
 
 
 def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> None:
@@ -103,6 +111,43 @@ def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> N
         assert scored.arms == ("keyword", "names", "bodies")
 
 
+def test_the_best_of_a_repository_about_something_else_does_not_come_first() -> None:
+    def asked(called: Sequence[str], cosines: Sequence[float]) -> Shard:
+        names = FixedRows(np.zeros((len(called), 8), np.float32), np.ones(len(called), bool))
+        names.rows[:, 0] = cosines
+        return shard_of(called, names=names)
+
+    # Each has one that stands out among its own; on a scale of its own it would be as good.
+    other = asked(["paint", "draw", "fill", "blend"], [0.14, 0.10, 0.10, 0.10])
+    meant = asked(["erase", "drop", "wipe", "clear"], [0.9, 0.6, 0.6, 0.6])
+    query = CodeQuery("remove it", "semantic")
+    vector = np.eye(1, 8, dtype=np.float32)[0]
+    found = rank_all([(other, vector), (meant, vector)], query, recognise(query.text))
+    (of_other, of_meant) = ([each.score for each in hits] for _, hits in found)
+    assert min(of_meant) > max(of_other)
+
+
+async def test_the_first_search_in_a_repository_says_what_takes_so_long(
+    kernel: Kernel, shop: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    for expected in (["loading the index of shop-repo"], []):
+        told: list[tuple[float, str]] = []
+
+        async def report(done: float, total: float | None, message: str) -> None:
+            told.append((done, message))  # noqa: B023 - ends within the round
+
+        request = CallRequest(
+            "search_code",
+            {"query": "parse_price", "mode": "keyword"},
+            Credentials(is_local=True),
+            "test",
+            progress=report,
+        )
+        assert not (await kernel.dispatch(request)).is_error
+        assert [message for _, message in told] == expected
+
+
 def test_an_arm_without_vectors_is_not_among_those_that_answered() -> None:
     names = FixedRows(np.eye(2, 8, dtype=np.float32), np.array([True, False]))
     bodies = FixedRows(np.zeros((2, 8), np.float32), np.zeros(2, bool))
@@ -112,6 +157,30 @@ def test_an_arm_without_vectors_is_not_among_those_that_answered() -> None:
     assert shard.progress == {"names": (1, 2), "bodies": (0, 2)}
     # A function that has no vector yet is found by its words.
     assert scored.scores.argmax() == 1
+
+
+def test_a_hit_almost_as_good_in_another_file_comes_before_a_second_of_one_file() -> None:
+    called = {"a.py": ["erase", "drop", "paint"], "b.py": ["wipe"]}
+    names = FixedRows(np.zeros((4, 8), np.float32), np.ones(4, bool))
+    names.rows[:, 0] = (1.0, 0.99, 0.0, 0.98)
+    stored = [
+        decode_chunks(
+            path,
+            encode_chunks(
+                [
+                    Chunk(path, n, n, f"{path[0]}.{name}", name, "function", "", "", (), "")
+                    for n, name in enumerate(of_file, start=1)
+                ]
+            ),
+        )
+        for path, of_file in called.items()
+    ]
+    files = [FileEntry(path, "python", "0" * 64) for path in called]
+    shard = Shard(Repository(1, "a", Path("/a"), None, 1), files, stored, names=names)
+    vector = np.eye(8, dtype=np.float32)[0]
+    _, found = rank(shard, CodeQuery("remove", "semantic"), recognise("remove"), vector)
+    assert [shard.chunk(each.position).name for each in found] == ["erase", "wipe", "drop", "paint"]
+    assert [each.score for each in found] == sorted((f.score for f in found), reverse=True)
 
 
 async def test_a_hit_says_where_and_what(kernel: Kernel, shop: Path) -> None:

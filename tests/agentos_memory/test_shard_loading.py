@@ -12,6 +12,7 @@ from agentos import Kernel
 from agentos_memory.code_texts import code_scope
 from agentos_memory.generations import Repository
 from agentos_memory.memory import Memory
+from agentos_memory.residents import Residents
 from agentos_memory.shard_loading import Shards
 from agentos_memory.vectors import Vector, Vectors
 from tests.agentos_memory.repositories import call, write_files
@@ -74,3 +75,28 @@ async def test_a_shard_of_a_changed_repository_scores_as_one_that_is_loaded_anew
             expected = other.score(text, query_vector, "hybrid")
             assert found.arms == expected.arms
             np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+async def test_what_is_resident_is_bounded_by_weight_and_the_last_used_stays() -> None:
+    residents: Residents[str, str] = Residents(10, weigh=len, max_weight=8)
+    n_loads = 0
+
+    async def get(key: str, value: str) -> str:
+        async def load() -> tuple[int, str]:
+            nonlocal n_loads
+            n_loads += 1
+            return 1, value
+
+        return await residents.get(key, 1, load)
+
+    await get("a", "xxxx")
+    await get("b", "xxxx")
+    await get("a", "xxxx")
+    assert n_loads == 2
+    # More than all may weigh: it takes the place of both.
+    await get("c", "x" * 20)
+    assert (residents.latest("a"), residents.latest("b")) == (None, None)
+    assert await get("c", "x" * 20) == "x" * 20
+    assert n_loads == 3
+    await get("a", "xxxx")
+    assert residents.latest("c") is None

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 import agentos_memory
 from agentos_memory.analysis import analyse_file
-from agentos_memory.analysts import ProcessAnalyst, ThreadAnalyst
 from agentos_memory.expressions import Expression
 from agentos_memory.facts import decode_facts, encode_facts, encode_symbols
-from agentos_memory.file_contents import FileContent
 from agentos_memory.frames import pack_frame, read_frame
-from agentos_memory.model import FileAnalysis, Resolution, SkippedFile
+from agentos_memory.model import FileAnalysis, Resolution
 from agentos_memory.relations import decode_relations, encode_relations
 from agentos_memory.resolution import resolve
-from agentos_memory.run_timing import RunTiming
-from tests.agentos_memory.repositories import LIBRARY, write_files
+from agentos_memory.resolution.outlines import outline_of
 
 pytestmark = pytest.mark.anyio
 
@@ -38,11 +32,18 @@ def test_facts_come_back_equal_with_equal_expressions_as_one_object() -> None:
     for analysis in _analyses():
         facts = encode_facts(analysis)
         assert facts is not None
-        decoded = decode_facts(facts, encode_symbols(analysis.symbols))
+        decoded = decode_facts(facts.stored, encode_symbols(analysis.symbols))
         assert decoded == analysis
         functions: dict[Expression, Expression] = {}
         for call in decoded.calls:
             assert functions.setdefault(call.function, call.function) is call.function
+
+
+def test_names_met_while_storing_facts_are_those_of_the_outline() -> None:
+    for analysis in _analyses():
+        facts = encode_facts(analysis)
+        assert facts is not None
+        assert outline_of(analysis, facts.mentions) == outline_of(analysis)
 
 
 def test_an_expression_that_nests_deeper_than_json_allows_is_stored() -> None:
@@ -50,7 +51,7 @@ def test_an_expression_that_nests_deeper_than_json_allows_is_stored() -> None:
     assert isinstance(analysis, FileAnalysis)
     facts = encode_facts(analysis)
     assert facts is not None
-    assert decode_facts(facts, encode_symbols(analysis.symbols)) == analysis
+    assert decode_facts(facts.stored, encode_symbols(analysis.symbols)) == analysis
 
 
 def test_relations_come_back_by_file() -> None:
@@ -78,29 +79,3 @@ def test_a_frame_that_ends_early_is_the_end() -> None:
     assert read_frame(io.BytesIO(frame)) == (["content", 1], [b"blob", b""])
     for cut in (0, 3, 7, len(frame) - 1):
         assert read_frame(io.BytesIO(frame[:cut])) is None
-
-
-async def test_a_process_finds_what_a_thread_finds(tmp_path: Path) -> None:
-    write_files(tmp_path, LIBRARY)
-    paths = sorted(LIBRARY)
-    packages = frozenset({"shop"})
-    thread = ThreadAnalyst(tmp_path, packages)
-    here = [found async for found in thread.analyse([*paths, "gone.py"])]
-    async with ProcessAnalyst(tmp_path, packages, RunTiming()) as process:
-        there = [found async for found in process.analyse([*paths, "gone.py"])]
-        assert here == there
-        assert await thread.resolve() == await process.resolve()
-
-
-async def test_a_crash_of_the_process_costs_at_most_one_file(tmp_path: Path) -> None:
-    names = [f"m{n}.py" for n in range(400)]
-    write_files(tmp_path, dict.fromkeys(names, "def f() -> None: ...\n" * 50))
-    found: list[FileContent | SkippedFile] = []
-    async with asyncio.timeout(120), ProcessAnalyst(tmp_path, frozenset(), RunTiming()) as process:
-        async for each in process.analyse(names):
-            found.append(each)
-            if len(found) == 1:
-                os.kill(process.pid, signal.SIGKILL)
-    assert [each.path for each in found] == names
-    crashed = [each for each in found if isinstance(each, SkippedFile)]
-    assert len(crashed) <= 1 and all(each.reason == "crashed" for each in crashed)

@@ -139,6 +139,31 @@ async def test_a_cut_answer_still_counts_everything(kernel: Kernel, tmp_path: Pa
     assert traced["summary"]["n_symbols"] == 8 and traced["truncated"]
 
 
+async def test_tests_are_marked_wherever_a_symbol_is_shown(kernel: Kernel, tmp_path: Path) -> None:
+    root = make_repository(
+        tmp_path / "r",
+        {
+            "shop.py": "def weigh_parcel() -> int:\n    return 1\n",
+            "tests/test_shop.py": "import pytest\nfrom shop import weigh_parcel\n\n\n"
+            "@pytest.fixture\ndef test_parcel():\n    return weigh_parcel()\n\n\n"
+            "def test_weight(test_parcel) -> None:\n    weigh_parcel()\n",
+        },
+    )
+    await call(kernel, "index_repository", path=str(root))
+    traced = await call(kernel, "trace_symbol_dependencies", symbol="weigh_parcel")
+    marks = {n["symbol"].rpartition(".")[2]: n["is_test"] for n in traced["nodes"]}
+    assert marks == {"test_parcel": False, "test_weight": True}
+    assert not traced["definition"]["is_test"]
+    assert traced["blast_radius"]["n_tests"] == 1
+    found = await call(kernel, "search_code", query="weigh parcel", mode="keyword")
+    marks = {hit["symbol"].rpartition(".")[2]: hit["is_test"] for hit in found["hits"]}
+    assert marks["test_weight"] and not marks["test_parcel"] and not marks["weigh_parcel"]
+    path = await call(
+        kernel, "explain_code_path", from_symbol="test_weight", to_symbol="weigh_parcel"
+    )
+    assert [step["is_test"] for step in path["steps"]] == [True, False]
+
+
 async def test_bad_arguments_are_refused(kernel: Kernel, shop: Path) -> None:
     await call(kernel, "index_repository", path=str(shop))
     bad: list[dict[str, Any]] = [{"depth": 0}, {"depth": 7}, {"limit": 101}, {"edges": []}]

@@ -13,6 +13,7 @@ from agentos import GroundingNote, GroundingQuestion, GroundingSource, Kernel, S
 from agentos_governance.grounding import CHARS_PER_TOKEN, MAX_NOTES, MAX_TOKENS
 from tests.agentos_governance.lifecycle import Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
+from tests.agentos_memory.repositories import make_repository, write_files
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +44,39 @@ async def test_a_claim_brings_the_observations_that_matter_and_no_others(
         (event,) = await office.events(f"work_order/{order}", "work_order.claimed")
         assert event["data"]["observations"] == [leak]
         await office.assert_consistent()
+
+
+async def test_stale_notes_come_last_and_superseded_ones_and_secrets_never(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """End to end: the ranking of a claim's notes by whether they still hold."""
+    pool = "def lease():\n    return 1\n"
+    root = make_repository(tmp_path / "pool", {"pool.py": pool, "other.py": pool})
+    async with open_office(settings, **BOTH) as office:
+        await office.call("planner", "index_repository", path=str(root))
+        stale = await _note(
+            office, "The connection pool must not leak after a timeout", "It says so itself.",
+            refs=[{"path": "pool.py", "symbol": "lease"}],
+        )  # fmt: skip
+        fresh = await _note(
+            office, "A timeout keeps connections of the pool", "A cancelled query does.",
+            refs=[{"path": "other.py"}],
+        )  # fmt: skip
+        old = await _note(office, "The connection pool leaks after ten timeouts")
+        new = await _note(office, "The connection pool leaks after one timeout", supersedes=old)
+        # As if it had been recorded before its kind was known to be a secret.
+        secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2"
+        async with office.kernel.database.connection() as connection:
+            await connection.execute(
+                "update memory.observation set body = $2 where id = $1", new, f"See {secret}."
+            )
+        write_files(root, {"pool.py": pool.replace("1", "2")})
+        order = await office.create("The connection pool must not leak after a timeout")
+        notes = (await office.claim("w1", order))["observations"]
+        ids = [note["id"] for note in notes]
+        assert set(ids) == {stale, fresh, new} and ids[-1] == stale
+        assert [note["stale"] for note in notes] == [False, False, True]
+        assert secret not in str(notes) and "[redacted]" in str(notes)
 
 
 async def test_the_resume_packet_stays_the_same_whatever_is_noted_elsewhere(

@@ -7,6 +7,7 @@ number, and an object only when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
@@ -20,6 +21,9 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 KINDS: tuple[EdgeKind, ...] = get_args(EdgeKind)
 TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+_COLUMNS = ("source", "target", "kind", "tier", "rule", "_path", "_line", "_confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,26 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The neighbours of each node in one direction, each named once."""
+    """The neighbours of each node in one direction, each named once; `sizes` counts edges."""
 
-    starts: NDArray[np.int32]
-    nodes: NDArray[np.int32]
+    starts: Ints
+    # As wide as what numpy indexes with: narrower numbers would be widened at every step.
+    nodes: Ints
+    sizes: NDArray[np.int32]
 
-    def of(self, nodes: NDArray[np.integer]) -> NDArray[np.int32]:
+    def of(self, nodes: Ints) -> Ints:
         """The neighbours of all these nodes; one of several is named as often."""
-        first = self.starts[nodes]
-        sizes = self.starts[nodes + 1] - first
-        ends = np.cumsum(sizes, dtype=np.int32)
-        total = int(ends[-1]) if len(ends) else 0
-        at = np.repeat(first - (ends - sizes), sizes)
-        at += np.arange(total, dtype=np.int32)
-        found: NDArray[np.int32] = self.nodes[at]
-        return found
+        return self.nodes[_ranges(self.starts, nodes)]
+
+    def leading_to(self, wanted: Mask, nodes: Ints) -> Ints:
+        """Those of `nodes` that have a wanted neighbour; one with several is named as often."""
+        hits = np.flatnonzero(wanted[self.of(nodes)])
+        ends = np.cumsum(self.starts[nodes + 1] - self.starts[nodes])
+        return nodes[np.searchsorted(ends, hits, side="right")]
+
+    def n_edges(self, nodes: Ints) -> int:
+        """How many edges lead from these nodes to their neighbours."""
+        return int(self.sizes[nodes].sum())
 
 
 class Adjacency:
@@ -76,22 +85,43 @@ class Adjacency:
             for r in relations
         ]  # fmt: skip
         columns = list(zip(*rows, strict=True)) or [()] * 8
-        source = np.array(columns[0], np.int32)
-        order = np.argsort(source, kind="stable")
-        self.source = source[order]
-        self.target = np.array(columns[1], np.int32)[order]
-        self.kind = np.array(columns[2], np.uint8)[order]
-        self.tier = np.array(columns[3], np.uint8)[order]
-        self.rule = np.array(columns[4], np.uint16)[order]
-        self._path = np.array(columns[5], np.int32)[order]
-        self._line = np.array(columns[6], np.int32)[order]
-        self._confidence = np.array(columns[7], np.float64)[order]
+        self.n_nodes = n_nodes
         self.rules: Sequence[str] = tuple(rules)
         self._paths: Sequence[str] = tuple(paths)
-        self._out_starts = _starts(self.source, n_nodes)
+        self.source = np.array(columns[0], np.int32)
+        self.target = np.array(columns[1], np.int32)
+        self.kind = np.array(columns[2], np.uint8)
+        self.tier = np.array(columns[3], np.uint8)
+        self.rule = np.array(columns[4], np.uint16)
+        self._path = np.array(columns[5], np.int32)
+        self._line = np.array(columns[6], np.int32)
+        self._confidence = np.array(columns[7], np.float64)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        order = np.argsort(self.source, kind="stable")
+        for name in _COLUMNS:
+            setattr(self, name, getattr(self, name)[order])
+        self._out_starts = _starts(self.source, self.n_nodes)
         self._by_target = np.argsort(self.target, kind="stable").astype(np.int32)
-        self._in_starts = _starts(self.target[self._by_target], n_nodes)
-        self.n_nodes = n_nodes
+        self._in_starts = _starts(self.target[self._by_target], self.n_nodes)
+
+    def exchanged(self, without: Mask, relations: Iterable[Relation]) -> Adjacency:
+        """These edges except those `without`, and `relations`; in milliseconds."""
+        added = Adjacency(self.n_nodes, relations)
+        rules = {rule: n for n, rule in enumerate(self.rules)}
+        paths = {path: n for n, path in enumerate(self._paths)}
+        rule_code = [rules.setdefault(rule, len(rules)) for rule in added.rules]
+        path_code = [paths.setdefault(path, len(paths)) for path in added._paths]
+        added.rule = np.array(rule_code, np.uint16)[added.rule]
+        added._path = np.array(path_code, np.int32)[added._path]
+        other = copy(self)
+        other.rules, other._paths = tuple(rules), tuple(paths)
+        for name in _COLUMNS:
+            kept = getattr(self, name)[~without]
+            setattr(other, name, np.concatenate([kept, getattr(added, name)]))
+        other._arrange()
+        return other
 
     def __len__(self) -> int:
         return len(self.source)
@@ -137,9 +167,11 @@ class Adjacency:
 
 
 def _rows(of: NDArray[np.int32], to: NDArray[np.int32], n_nodes: int) -> Rows:
-    pairs = np.unique(of.astype(np.int64) * n_nodes + to)
+    pairs = np.sort(of.astype(np.int64) * n_nodes + to)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     starts = _starts((pairs // max(n_nodes, 1)).astype(np.int32), n_nodes)
-    return Rows(starts.astype(np.int32), (pairs % max(n_nodes, 1)).astype(np.int32))
+    sizes = np.bincount(of, minlength=n_nodes).astype(np.int32)
+    return Rows(starts, pairs % max(n_nodes, 1), sizes)
 
 
 def _starts(ordered: NDArray[np.int32], n_nodes: int) -> Ints:
@@ -152,6 +184,6 @@ def _ranges(starts: Ints, nodes: Ints) -> Ints:
     first = starts[nodes]
     sizes = starts[nodes + 1] - first
     ends = np.cumsum(sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    numbers: Ints = np.arange(total, dtype=np.int64) + np.repeat(first - (ends - sizes), sizes)
+    numbers: Ints = np.repeat(first - (ends - sizes), sizes)
+    numbers += np.arange(len(numbers), dtype=np.int64)
     return numbers

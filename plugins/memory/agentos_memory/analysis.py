@@ -81,6 +81,7 @@ def _extract(
         tuple(facts.functions),
         tuple(facts.classes),
         statement_lines(root, symbols),
+        tuple(facts.fixtures),
     )
 
 

@@ -1,7 +1,7 @@
 """One run's analysing and resolving, in memory: files in, stored contents and relations out.
 
-Above: `analysts`, which run a session in a thread, and `analysis_process`, which runs one in a
-process of its own. Below: contents of files, resolution. Knows neither database nor git.
+Above: `analysis_process`, which runs sessions in a process of its own. Below: contents of files,
+resolution. Knows neither database nor git.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos_memory.facts import decode_facts
-from agentos_memory.file_contents import FileContent, read_content
+from agentos_memory.file_contents import FileContent, content_of, read_content
 from agentos_memory.model import FileAnalysis, SkippedFile
 from agentos_memory.relations import FileRelations, encode_relations
 from agentos_memory.resolution import resolve
@@ -45,6 +45,11 @@ class AnalysisSession:
             return read
         content, self._analyses[path] = read
         return content
+
+    def read(self, path: str, source: bytes) -> FileContent | SkippedFile:
+        """The content of a file that holds `source`; takes no part in `resolve`."""
+        read = content_of(path, source, self._package_dirs)
+        return read if isinstance(read, SkippedFile) else read[0]
 
     def recall(self, stored: StoredFacts) -> None:
         """Take part of a file from what an earlier run stored."""

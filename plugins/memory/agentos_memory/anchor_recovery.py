@@ -1,17 +1,15 @@
 """Finding again what a reference spoke of, in a file that has changed since.
 
-Above: anchors. Below: the analysis of single files. The same lines elsewhere are found by their
-digest, changed ones by the symbol they belonged to.
+Above: anchors. Pure. The same lines elsewhere are found by their digest, changed ones by the symbol
+they belonged to.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
 
-from agentos_memory.analysis import analyse_file
-from agentos_memory.model import FileAnalysis, Symbol
+from agentos_memory.model import Symbol
 
 # A long span in a long file is not looked for everywhere: bytes that are hashed at most.
 MAX_HASHED_BYTES = 32 * 1024 * 1024
@@ -32,11 +30,8 @@ def find_span(content: bytes, n_lines: int, sha256: str, near_line: int) -> int 
     return None
 
 
-def find_symbol(
-    root: Path, path: str, content: bytes, name: str, near_line: int = 1
-) -> tuple[int, int] | None:
+def find_symbol(symbols: Sequence[Symbol], name: str, near_line: int = 1) -> tuple[int, int] | None:
     """Lines of the symbol of that qualified name, or of that name's end; the nearest of several."""
-    symbols = _symbols(root, path, content)
     exact = [each for each in symbols if each.qualified_name == name]
     ends = ("." + name, ":" + name)
     found = exact or [each for each in symbols if each.qualified_name.endswith(ends)]
@@ -47,28 +42,11 @@ def find_symbol(
     return None if best is None else (best.start_line, best.end_line)
 
 
-def symbol_around(root: Path, path: str, content: bytes, first: int, last: int) -> str | None:
+def symbol_around(symbols: Sequence[Symbol], first: int, last: int) -> str | None:
     """The qualified name of the innermost symbol that holds these lines; None for a module."""
-    around = [
-        each
-        for each in _symbols(root, path, content)
-        if each.start_line <= first and last <= each.end_line
-    ]
+    around = [each for each in symbols if each.start_line <= first and last <= each.end_line]
     best = min(around, key=lambda each: each.end_line - each.start_line, default=None)
     return None if best is None else best.qualified_name
-
-
-def _symbols(root: Path, path: str, content: bytes) -> list[Symbol]:
-    analysis = analyse_file(path, content, package_dirs=_packages_above(root, path))
-    if not isinstance(analysis, FileAnalysis):
-        return []
-    return [each for each in analysis.symbols if each.kind != "module"]
-
-
-def _packages_above(root: Path, path: str) -> frozenset[str]:
-    """The folders above a file that are Python packages."""
-    folders = [str(each) for each in PurePosixPath(path).parents if str(each) != "."]
-    return frozenset(each for each in folders if (root / each / "__init__.py").is_file())
 
 
 def _outwards(start: int, size: int) -> Iterator[int]:

@@ -1,15 +1,13 @@
 """References of observations to code, pinned by digest so that a reader sees when they moved.
 
 Above: the observation tools. Below: working trees of indexed repositories, read without
-following links out of them, and their commits. Any number of references is read in one pass:
-once per place, in a thread, with a few git processes per repository, and not again while
-nothing changed. What moved within its file, or with it, is found again.
+following links out of them, and their commits. Any number of references is read in one pass, and
+not again while nothing changed. What moved within its file, or with it, is found again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,15 +18,21 @@ from agentos import InvalidArgumentError, sha256_hex
 from agentos_memory.analysis import MAX_FILE_BYTES
 from agentos_memory.anchor_recovery import find_span, find_symbol, symbol_around
 from agentos_memory.generations import Repository
-from agentos_memory.git_objects import read_committed
-from agentos_memory.spans import cut_lines
-from agentos_memory.work_files import forget_folders, read_file
+from agentos_memory.git_objects import find_merged
+from agentos_memory.model import Symbol
+from agentos_memory.place_digests import (
+    MAX_REMEMBERED_PLACES,
+    Digest,
+    Place,
+    PlaceDigests,
+    Signature,
+    signature_of,
+)
+from agentos_memory.rereading import Rereading
+from agentos_memory.work_files import read_file
 
-MAX_REMEMBERED_PLACES = 20_000
+_NOT_THERE = "the commit does not have it"
 
-# The digest of a place, or the number of lines of a file that has fewer than it needs.
-_Digest: TypeAlias = str | int
-_Signature: TypeAlias = tuple[int, int, int]
 Renames: TypeAlias = Callable[[Repository], Awaitable[Mapping[str, str]]]
 """Where the files of a repository are now that once had another path, by the old path."""
 
@@ -48,6 +52,12 @@ class Anchor:
     repo: str | None = None
     sha256: str | None = None
     symbol: str | None = None
+
+    @property
+    def n_lines(self) -> int:
+        """How many lines it spans; 1 for a whole file."""
+        first = self.start_line or 1
+        return (self.end_line or first) - first + 1
 
     def as_data(self) -> dict[str, Any]:
         """The JSON form without absent fields; `Anchor(**data)` gives it back."""
@@ -73,30 +83,13 @@ UNKNOWN = AnchorState(None)
 FRESH = AnchorState(False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What an anchor means in one repository."""
-
-    root: Path
-    commit: str | None
-    path: str
-    start_line: int | None
-    end_line: int | None
-
-    def digest(self, content: bytes) -> _Digest:
-        if self.start_line is None:
-            return sha256_hex(content)
-        span = cut_lines(content, self.start_line, self.end_line or self.start_line)
-        return sha256_hex(span) if isinstance(span, bytes) else span
-
-
 class Anchors:
     """Pins anchors and checks them, remembering digests of commits and of unchanged files."""
 
-    def __init__(self) -> None:
-        self._committed: dict[_Place, _Digest] = {}
-        self._in_tree: dict[_Place, tuple[_Signature, _Digest]] = {}
-        self._recovered: dict[Anchor, tuple[tuple[str, _Signature | None], AnchorState]] = {}
+    def __init__(self, rereading: Rereading) -> None:
+        self._rereading = rereading
+        self._digests = PlaceDigests()
+        self._recovered: dict[Anchor, tuple[tuple[str, Signature | None], AnchorState]] = {}
 
     async def pin(
         self, anchors: Sequence[Anchor], repositories: Sequence[Repository]
@@ -108,15 +101,16 @@ class Anchors:
         """
         for anchor in anchors:
             _check(anchor, repositories)
-        anchors = await asyncio.to_thread(_with_lines, anchors, repositories)
-        digests = await self._read(
+        anchors = [await self._with_lines(anchor, repositories) for anchor in anchors]
+        digests = await self._digests.read(
             _place(anchor, repository)
             for anchor in anchors
             for repository in repositories
             if anchor.repo in (None, repository.name)
         )
         pinned = [_pinned(anchor, repositories, digests) for anchor in anchors]
-        return await asyncio.to_thread(_with_symbols, pinned, repositories)
+        roots = {repository.name: repository.root for repository in repositories}
+        return [await self._with_symbol(anchor, roots) for anchor in pinned]
 
     async def states(
         self,
@@ -124,7 +118,12 @@ class Anchors:
         repositories: Sequence[Repository],
         renames: Renames | None = None,
     ) -> dict[Anchor, AnchorState]:
-        """What has become of each place; unknown for one without digest."""
+        """What has become of each place; unknown for one without digest.
+
+        A place of a commit is compared with the working tree too: what was true then may not be
+        true now. Where the commit is not in HEAD's history and the tree says something else,
+        nobody knows which of them counts here.
+        """
         by_name = {repository.name: repository for repository in repositories}
         states: dict[Anchor, AnchorState] = dict.fromkeys(anchors, UNKNOWN)
         places = {
@@ -132,17 +131,43 @@ class Anchors:
             for anchor in states
             if anchor.sha256 is not None and anchor.repo in by_name
         }
-        digests = await self._read(places.values())
+        current = {anchor: replace(place, commit=None) for anchor, place in places.items()}
+        digests = await self._digests.read([*places.values(), *current.values()])
         for anchor, place in places.items():
-            if digests.get(place) == anchor.sha256:
+            if anchor.commit is not None and digests.get(place) != anchor.sha256:
+                states[anchor] = AnchorState(True, _NOT_THERE)
+            elif digests.get(current[anchor]) == anchor.sha256:
                 states[anchor] = FRESH
-            elif anchor.commit is not None:
-                states[anchor] = AnchorState(True, "the commit does not have it")
             else:
                 states[anchor] = await self._find_again(
-                    anchor, by_name[str(anchor.repo)], place in digests, renames
+                    replace(anchor, commit=None),
+                    by_name[str(anchor.repo)],
+                    current[anchor] in digests,
+                    renames,
                 )
-        return states
+        return states | await self._since_commits(states, places)
+
+    async def _since_commits(
+        self, states: Mapping[Anchor, AnchorState], places: Mapping[Anchor, Place]
+    ) -> dict[Anchor, AnchorState]:
+        """What the tree says otherwise than a commit did, told by whether HEAD comes after it."""
+        changed = [
+            anchor
+            for anchor in places
+            if anchor.commit is not None
+            and states[anchor].is_stale
+            and states[anchor].why != _NOT_THERE
+        ]
+        by_root: defaultdict[Path, set[str]] = defaultdict(set)
+        for anchor in changed:
+            by_root[places[anchor].root].add(str(anchor.commit))
+        merged = {root: await find_merged(root, commits) for root, commits in by_root.items()}
+        return {
+            anchor: _since(
+                anchor, states[anchor], str(anchor.commit) in merged[places[anchor].root]
+            )
+            for anchor in changed
+        }
 
     async def _find_again(
         self, anchor: Anchor, repository: Repository, is_there: bool, renames: Renames | None
@@ -153,71 +178,83 @@ class Anchors:
             path = moved.get(anchor.path)
         if path is None:
             return AnchorState(True, "the file is gone")
-        signature = await asyncio.to_thread(_signature, repository.root / path)
+        signature = await asyncio.to_thread(signature_of, repository.root / path)
         known = self._recovered.get(anchor)
         if known is not None and known[0] == (path, signature):
             return known[1]
-        state = await asyncio.to_thread(_recovered, anchor, repository.root, path)
+        state = await self._recover(anchor, repository.root, path)
+        if len(self._recovered) > MAX_REMEMBERED_PLACES:
+            self._recovered.clear()
         self._recovered[anchor] = (path, signature), state
         return state
 
-    async def _read(self, places: Iterable[_Place]) -> dict[_Place, _Digest]:
-        """Digests of the places that exist."""
-        wanted = dict.fromkeys(places)
-        committed = [place for place in wanted if place.commit is not None]
-        in_tree = [place for place in wanted if place.commit is None]
-        self._forget_if_many()
-        digests = {p: self._committed[p] for p in committed if p in self._committed}
-        digests |= await self._read_commits([p for p in committed if p not in digests])
-        return digests | await asyncio.to_thread(self._read_trees, in_tree)
+    async def _with_lines(self, anchor: Anchor, repositories: Sequence[Repository]) -> Anchor:
+        """One that names a symbol only gets its lines, where one repository has it."""
+        if anchor.symbol is None or anchor.start_line is not None or anchor.commit is not None:
+            return anchor
+        places = {}
+        for repository in repositories:
+            if anchor.repo in (None, repository.name):
+                content = await _content(repository.root, anchor.path)
+                if content is not None:
+                    symbols = await self._rereading.symbols(repository.root, anchor.path, content)
+                    places[repository.name] = find_symbol(symbols, anchor.symbol)
+        if len(places) != 1:
+            return anchor
+        ((name, lines),) = places.items()
+        if lines is None:
+            raise InvalidArgumentError(
+                f"argument `refs`: {anchor.path} in {name} has no symbol {anchor.symbol!r}"
+            )
+        return replace(anchor, start_line=lines[0], end_line=lines[1])
 
-    async def _read_commits(self, places: Sequence[_Place]) -> dict[_Place, _Digest]:
-        by_root: defaultdict[Path, defaultdict[tuple[str, str], list[_Place]]] = defaultdict(
-            lambda: defaultdict(list)
+    async def _with_symbol(self, anchor: Anchor, roots: Mapping[str, Path]) -> Anchor:
+        """Lines of the working tree with the symbol around them."""
+        first = anchor.start_line
+        if anchor.sha256 is None or anchor.commit or anchor.symbol or first is None:
+            return anchor
+        root = roots[str(anchor.repo)]
+        content = await _content(root, anchor.path)
+        if content is None:
+            return anchor
+        symbols = await self._rereading.symbols(root, anchor.path, content)
+        return replace(anchor, symbol=symbol_around(symbols, first, anchor.end_line or first))
+
+    async def _recover(self, anchor: Anchor, root: Path, path: str) -> AnchorState:
+        content = await _content(root, path)
+        if content is None:
+            return AnchorState(True, "the file cannot be read any more")
+        where = f"the file is now {path}" if path != anchor.path else None
+        first = anchor.start_line
+        if first is None:
+            is_same = sha256_hex(content) == anchor.sha256
+            why = where if is_same else _joined(where, "the file has changed")
+            return AnchorState(not is_same, why, path)
+        start = await asyncio.to_thread(
+            find_span, content, anchor.n_lines, str(anchor.sha256), first
         )
-        for place in places:
-            by_root[place.root][str(place.commit), place.path].append(place)
-        digests: dict[_Place, _Digest] = {}
-        for root, files in by_root.items():
-            if await asyncio.to_thread(root.is_dir):
-                async for contents in read_committed(root, files):
-                    digests |= await asyncio.to_thread(_digest_all, files, contents)
-        self._committed |= digests
-        return digests
-
-    def _read_trees(self, places: Sequence[_Place]) -> dict[_Place, _Digest]:
-        forget_folders()
-        digests: dict[_Place, _Digest] = {}
-        for place in places:
-            digest = self._read_tree(place)
-            if digest is not None:
-                digests[place] = digest
-        return digests
-
-    def _read_tree(self, place: _Place) -> _Digest | None:
-        signature = _signature(place.root / place.path)
-        known = self._in_tree.get(place)
-        if known is not None and known[0] == signature:
-            return known[1]
-        content = read_file(place.root, place.path, max_bytes=MAX_FILE_BYTES)
-        if signature is None or not isinstance(content, bytes):
-            return None
-        digest = place.digest(content)
-        self._in_tree[place] = (signature, digest)
-        return digest
-
-    def _forget_if_many(self) -> None:
-        n_places = len(self._committed) + len(self._in_tree) + len(self._recovered)
-        if n_places > MAX_REMEMBERED_PLACES:
-            self._committed, self._in_tree, self._recovered = {}, {}, {}
+        if start == first:
+            return AnchorState(False, where, path, first, first + anchor.n_lines - 1)
+        symbols: Sequence[Symbol] = ()
+        if anchor.symbol is not None:
+            symbols = await self._rereading.symbols(root, path, content)
+        return _moved_or_changed(anchor, path, where, start, symbols)
 
 
-def _place(anchor: Anchor, repository: Repository) -> _Place:
-    return _Place(repository.root, anchor.commit, anchor.path, anchor.start_line, anchor.end_line)
+def _since(anchor: Anchor, state: AnchorState, is_merged: bool) -> AnchorState:
+    commit = str(anchor.commit)[:12]
+    if is_merged:
+        return replace(state, why=f"since commit {commit}: {state.why}")
+    why = f"commit {commit} is not in HEAD's history, where {state.why}"
+    return replace(state, is_stale=None, why=why)
+
+
+def _place(anchor: Anchor, repository: Repository) -> Place:
+    return Place(repository.root, anchor.commit, anchor.path, anchor.start_line, anchor.end_line)
 
 
 def _pinned(
-    anchor: Anchor, repositories: Sequence[Repository], digests: Mapping[_Place, _Digest]
+    anchor: Anchor, repositories: Sequence[Repository], digests: Mapping[Place, Digest]
 ) -> Anchor:
     found = [
         (repository, digests[place])
@@ -236,82 +273,31 @@ def _pinned(
     return replace(anchor, repo=repository.name, sha256=digest)
 
 
-def _with_lines(anchors: Sequence[Anchor], repositories: Sequence[Repository]) -> list[Anchor]:
-    """Those that name a symbol only get its lines, where one repository has it."""
-    return [
-        _lines_of_symbol(anchor, repositories)
-        if anchor.symbol is not None and anchor.start_line is None and anchor.commit is None
-        else anchor
-        for anchor in anchors
-    ]
+async def _content(root: Path, path: str) -> bytes | None:
+    content = await asyncio.to_thread(read_file, root, path, max_bytes=MAX_FILE_BYTES)
+    return content if isinstance(content, bytes) else None
 
 
-def _lines_of_symbol(anchor: Anchor, repositories: Sequence[Repository]) -> Anchor:
-    places = {}
-    for repository in repositories:
-        if anchor.repo not in (None, repository.name):
-            continue
-        content = read_file(repository.root, anchor.path, max_bytes=MAX_FILE_BYTES)
-        if isinstance(content, bytes):
-            places[repository.name] = find_symbol(
-                repository.root, anchor.path, content, str(anchor.symbol)
-            )
-    if len(places) != 1:
-        return anchor
-    ((name, lines),) = places.items()
-    if lines is None:
-        raise InvalidArgumentError(
-            f"argument `refs`: {anchor.path} in {name} has no symbol {anchor.symbol!r}"
-        )
-    return replace(anchor, start_line=lines[0], end_line=lines[1])
-
-
-def _with_symbols(anchors: Sequence[Anchor], repositories: Sequence[Repository]) -> list[Anchor]:
-    """Lines of the working tree with the symbol around them."""
-    roots = {repository.name: repository.root for repository in repositories}
-    return [_with_symbol(anchor, roots) for anchor in anchors]
-
-
-def _with_symbol(anchor: Anchor, roots: Mapping[str, Path]) -> Anchor:
-    first = anchor.start_line
-    if anchor.sha256 is None or anchor.commit or anchor.symbol or first is None:
-        return anchor
-    root = roots[str(anchor.repo)]
-    content = read_file(root, anchor.path, max_bytes=MAX_FILE_BYTES)
-    if not isinstance(content, bytes):
-        return anchor
-    last = anchor.end_line or first
-    return replace(anchor, symbol=symbol_around(root, anchor.path, content, first, last))
-
-
-def _recovered(anchor: Anchor, root: Path, path: str) -> AnchorState:
-    content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
-    if not isinstance(content, bytes):
-        return AnchorState(True, "the file cannot be read any more")
-    where = f"the file is now {path}" if path != anchor.path else None
-    first = anchor.start_line
-    if first is None:
-        is_same = sha256_hex(content) == anchor.sha256
-        why = where if is_same else _joined(where, "the file has changed")
-        return AnchorState(not is_same, why, path)
-    n_lines = (anchor.end_line or first) - first + 1
-    start = find_span(content, n_lines, str(anchor.sha256), first)
-    if start is not None and (start == first or _is_itself(anchor, root, path, content, start)):
-        why = where if start == first else _joined(where, f"its lines begin at {start} now")
-        return AnchorState(False, why, path, start, start + n_lines - 1)
-    lines = find_symbol(root, path, content, anchor.symbol, first) if anchor.symbol else None
+def _moved_or_changed(
+    anchor: Anchor, path: str, where: str | None, start: int | None, symbols: Sequence[Symbol]
+) -> AnchorState:
+    """`start` is where the same lines begin now, if anywhere."""
+    if start is not None and _is_itself(anchor, symbols, start):
+        why = _joined(where, f"its lines begin at {start} now")
+        return AnchorState(False, why, path, start, start + anchor.n_lines - 1)
+    near = anchor.start_line or 1
+    lines = find_symbol(symbols, anchor.symbol, near) if anchor.symbol else None
     if lines is not None:
         return AnchorState(True, _joined(where, f"{anchor.symbol} has changed"), path, *lines)
     gone = f"{anchor.symbol} is gone" if anchor.symbol else "its lines have changed or are gone"
     return AnchorState(True, _joined(where, gone), path)
 
 
-def _is_itself(anchor: Anchor, root: Path, path: str, content: bytes, start: int) -> bool:
+def _is_itself(anchor: Anchor, symbols: Sequence[Symbol], start: int) -> bool:
     """Whether equal lines elsewhere are those that were meant: of the same symbol, or several."""
-    n_lines = (anchor.end_line or anchor.start_line or 1) - (anchor.start_line or 1) + 1
     if anchor.symbol is None:
-        return n_lines > 1
-    around = symbol_around(root, path, content, start, start + n_lines - 1)
+        return anchor.n_lines > 1
+    around = symbol_around(symbols, start, start + anchor.n_lines - 1)
     return around is not None and _own_name(around) == _own_name(anchor.symbol)
 
 
@@ -339,19 +325,3 @@ def _check(anchor: Anchor, repositories: Sequence[Repository]) -> None:
         raise InvalidArgumentError(
             f"argument `refs`: no indexed repository is called {anchor.repo!r}"
         )
-
-
-def _digest_all(
-    files: Mapping[tuple[str, str], Sequence[_Place]], contents: Mapping[tuple[str, str], bytes]
-) -> dict[_Place, _Digest]:
-    return {
-        place: place.digest(content) for file, content in contents.items() for place in files[file]
-    }
-
-
-def _signature(path: Path) -> _Signature | None:
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -106,8 +106,8 @@ async def _unless_stopped(
 def _report(figures: IndexFigures) -> str:
     skipped = ", ".join(f"{n} {reason}" for reason, n in figures.skipped.items()) or "none"
     sizes = (
-        f"{figures.files} files, {figures.symbols} symbols, {figures.edges} edges, "
-        f"{figures.chunks} chunks; skipped: {skipped}"
+        f"{figures.files} files, {figures.functions} functions, {figures.symbols} symbols, "
+        f"{figures.edges} edges, {figures.chunks} chunks; skipped: {skipped}"
     )
     process = (
         f"    analysis process: {figures.cold.analysis_cpu_s:.2f} CPU-s, "
@@ -126,14 +126,26 @@ def _report(figures: IndexFigures) -> str:
         f"    found by search after {figures.one_file_searchable_s:.2f} s",
         f"    that search took {figures.one_file_search_cpu_s:.2f} CPU-s",
     ]
-    if figures.names_ready_s is not None and figures.bodies_ready_s is not None:
-        lines.append(
-            f"names have vectors after {figures.names_ready_s:.1f} s, "
-            f"bodies after {figures.bodies_ready_s:.1f} s"
-        )
+    lines += _first_answers(figures)
+    lines.append(
+        f"all processes held at most {figures.peak_bytes / MIB:.0f} MiB, with searches, the graph "
+        "and what is known beyond the code"
+    )
     lines.append("others on Django 5.2, graph alone:")
     lines += [f"    {cpu:6.1f} CPU-s {mb:6} MB  {name}" for name, cpu, mb in REFERENCES]
     return "\n".join(lines)
+
+
+def _first_answers(figures: IndexFigures) -> list[str]:
+    """When each arm of a search answered, from the start of the first run."""
+    ready = [("keyword", figures.cold.keyword_ready_s)]
+    if figures.names_ready_s is not None and figures.bodies_ready_s is not None:
+        ready += [("names", figures.names_ready_s), ("bodies", figures.bodies_ready_s)]
+    told = ", ".join(f"{arm} after {seconds:.1f} s" for arm, seconds in ready)
+    lines = [f"first answers: {told} (load {figures.load:.1f} at the beginning)"]
+    if figures.embedding_cpu_s is not None:
+        lines.append(f"    embedding took {figures.embedding_cpu_s:.0f} CPU-s")
+    return lines
 
 
 def _line(name: str, run: RunFigures) -> str:

@@ -7,19 +7,22 @@ a copy never mixes two generations.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from asyncpg import Record
 
 from agentos import Connection, Database, NotFoundError, Queries, UnavailableError
 from agentos_memory.adjacency import Relation
+from agentos_memory.blast_radius import prepare
+from agentos_memory.definition import Definition
 from agentos_memory.facts import decode_symbols
 from agentos_memory.generations import Repository, repository_from_row
-from agentos_memory.graph import Definition, SymbolGraph
+from agentos_memory.graph import SymbolGraph
 from agentos_memory.model import Edge, SkippedFile, Symbol, UnresolvedSite
 from agentos_memory.relations import decode_relations
 from agentos_memory.residents import Residents
+from agentos_memory.server_answers import decode_answers, take_in
 from agentos_memory.skipped_files import decode_skipped
 
 RESIDENT_REPOSITORIES = 16
@@ -57,7 +60,7 @@ class Catalog:
         )
 
     async def graph(self, repository: Repository) -> SymbolGraph:
-        """The symbol graph of the repository, of its `graph_generation` or a newer one.
+        """The symbol graph of the repository, of its `graph_version` or a newer one.
 
         UnavailableError while the first graph is still being made.
         """
@@ -72,17 +75,23 @@ class Catalog:
                 current = await reread(connection, repository)
                 rows = await connection.fetch(_sql.read_graph, repository.id)
             graph = await asyncio.to_thread(_build_graph, rows)
-            return current.graph_generation or 0, graph
+            return current.graph_version, graph
 
-        return await self._graphs.get(repository.id, repository.graph_generation, load)
+        return await self._graphs.get(repository.id, repository.graph_version, load)
 
     async def skipped_files(self, repository: Repository) -> list[SkippedFile]:
         """Every file of the repository's generation that is not indexed, by path, and why."""
         async with self.snapshot() as connection:
             rows = await connection.fetch(_sql.list_skipped_files, repository.id)
             left_out = await connection.fetchval(_sql.read_left_out, repository.id)
+            unread = await connection.fetchval(_sql.read_unextracted, repository.id)
         claimed = [SkippedFile(*row) for row in rows]
-        return sorted([*claimed, *decode_skipped(left_out)], key=lambda each: each.path)
+        without_knowledge = [
+            SkippedFile(path, reason, f"knowledge: {detail}")
+            for path, (reason, detail) in (unread or {}).items()
+        ]
+        listed = [*claimed, *decode_skipped(left_out), *without_knowledge]
+        return sorted(listed, key=lambda each: each.path)
 
     async def renames(self, repository: Repository) -> dict[str, str]:
         """Where the files are now that once had another path, by the old path."""
@@ -123,30 +132,47 @@ def current_paths(renames: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 def _build_graph(rows: Sequence[Record]) -> SymbolGraph:
     definitions: list[Definition] = []
-    edges: list[Edge] = []
-    sites: list[UnresolvedSite] = []
+    found: list[tuple[list[Edge], list[UnresolvedSite], bytes | None]] = []
     for row in rows:
         symbols = sorted(decode_symbols(row["symbols"]), key=_order_in_file)
-        definitions += [
-            Definition(
-                s.path, s.qualified_name, s.name, s.kind, s.start_line, s.end_line, s.signature
-            )
-            for s in symbols
-        ]
-        own_edges, own_sites = decode_relations(row["path"], row["relations"])
-        edges += own_edges
-        sites += own_sites
+        definitions += map(Definition.of, symbols)
+        found.append((*decode_relations(row["path"], row["relations"]), row["answers"]))
     # A name that repeats in a file (overloads, property setters) stands for its first definition.
     positions: dict[tuple[str, str], int] = {}
     for position, definition in enumerate(definitions):
         positions.setdefault((definition.path, definition.qualified_name), position)
+    edges, sites = _with_answers(found, definitions, positions)
     relations = [
         Relation(source, target, e.kind, e.tier, e.path, e.line, round(e.confidence, 3), e.rule)
         for e in edges
         if (source := positions.get((e.path, e.source))) is not None
         and (target := positions.get((e.target_path, e.target))) is not None
     ]
-    return SymbolGraph(definitions, relations, sites)
+    graph = SymbolGraph(definitions, relations, sites)
+    # Here, in the background: the first question would have to wait for it.
+    prepare(graph)
+    return graph
+
+
+def _with_answers(
+    found: Sequence[tuple[list[Edge], list[UnresolvedSite], bytes | None]],
+    definitions: Sequence[Definition],
+    positions: Mapping[tuple[str, str], int],
+) -> tuple[list[Edge], list[UnresolvedSite]]:
+    """Edges and open calls of all files, after what language servers said about them."""
+
+    def kind_of(name: tuple[str, str]) -> str | None:
+        position = positions.get(name)
+        return None if position is None else definitions[position].kind
+
+    edges: list[Edge] = []
+    sites: list[UnresolvedSite] = []
+    for own_edges, own_sites, answers in found:
+        if answers is not None:
+            own_edges, own_sites = take_in(own_edges, own_sites, decode_answers(answers), kind_of)
+        edges += own_edges
+        sites += own_sites
+    return edges, sites
 
 
 def _order_in_file(symbol: Symbol) -> tuple[int, int, str]:

@@ -22,7 +22,7 @@ MAX_CHUNK_LINES = LONG_LINES
 ChunkKind = Literal["function", "method", "class", "interface", "module"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Chunk:
     """A piece of a file; `body` is its text, `imports` what its scope imports, dotted.
 

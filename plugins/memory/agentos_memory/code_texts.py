@@ -15,10 +15,11 @@ from pathlib import Path
 
 from asyncpg import Record
 
-from agentos import Database, Git, Queries, redact_text, sha256_hex
+from agentos import Database, Queries, redact_text, sha256_hex
 from agentos_memory.analysis import MAX_FILE_BYTES
 from agentos_memory.chunk_records import FileChunks, chunk_texts, decode_chunks
 from agentos_memory.embedding import EmbedderSettings
+from agentos_memory.own_git import own_git
 from agentos_memory.path_filters import path_filter
 from agentos_memory.text_sources import TextSource, WantedText
 from agentos_memory.vector_texts import name_text
@@ -167,9 +168,10 @@ def admits_repository(settings: EmbedderSettings, name: str) -> bool:
 
 async def _recently_changed(root: Path) -> dict[str, int]:
     """Rank of the paths that the last commits touched, from 0; empty where git cannot say."""
-    if not await asyncio.to_thread(root.is_dir):
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
         return {}
-    log = await Git(root, timeout_s=GIT_TIMEOUT_S).run(
+    log = await git.run(
         "log", f"--max-count={RECENT_COMMITS}", "--format=", "--name-only", "-z", "--no-renames"
     )
     if log.status != 0:

@@ -10,21 +10,21 @@ import asyncio
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from agentos import Git, sha256_hex
-from agentos_memory.analysis import MAX_FILE_BYTES, analyse_file
-from agentos_memory.chunks import Chunk, chunk_file
+from agentos import sha256_hex
+from agentos_memory.analysis import MAX_FILE_BYTES
 from agentos_memory.git_files import GIT_TIMEOUT_S
-from agentos_memory.model import FileAnalysis
-from agentos_memory.python_modules import package_directories
+from agentos_memory.own_git import own_git
 from agentos_memory.work_files import read_file
 
 REMEMBERED_COMMITS = 16
 REMEMBERED_FILES = 20_000
+# So much is held at once where a whole repository is read.
+_FILES_PER_STEP = 50
 
 _Signature: TypeAlias = tuple[int, int, int, int] | None
 
@@ -53,7 +53,7 @@ class CurrentFiles:
     """Reads files, and remembers the digests of those that did not change since."""
 
     def __init__(self) -> None:
-        self._digests: dict[Path, tuple[_Signature, _Digests]] = {}
+        self._digests: dict[str, tuple[_Signature, _Digests]] = {}
 
     def read(
         self,
@@ -67,26 +67,39 @@ class CurrentFiles:
             path: self._read(root, path, digests.get(path), committed.get(path)) for path in paths
         }
 
+    async def unchanged(
+        self, root: Path, digests: Mapping[str, str], paths: Sequence[str]
+    ) -> AsyncIterator[list[bytes]]:
+        """Contents of the files at `paths` in their order, some at a time; empty for others.
+
+        Others are those that are not what was indexed.
+        """
+        for start in range(0, len(paths), _FILES_PER_STEP):
+            step = paths[start : start + _FILES_PER_STEP]
+            files = await asyncio.to_thread(self.read, root, digests, {}, step)
+            yield [(files[path].is_indexed and files[path].content) or b"" for path in step]
+
     def _read(
         self, root: Path, path: str, digest: str | None, object_id: str | None
     ) -> CurrentFile:
+        place = f"{root}/{path}"
         # Taken before the content: a change in between is seen by the next look.
-        signature = _signature(root / path)
+        signature = _signature(place)
         content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
         if not isinstance(content, bytes):
             return CurrentFile(path, None, False, False)
-        known = self._digests.get(root / path)
+        known = self._digests.get(place)
         if known is not None and signature is not None and known[0] == signature:
             found = known[1]
         else:
             found = _Digests(sha256_hex(content), _object_id(content, object_id))
             if len(self._digests) >= REMEMBERED_FILES:
                 self._digests.clear()
-            self._digests[root / path] = (signature, found)
+            self._digests[place] = (signature, found)
         return CurrentFile(path, content, found.sha256 == digest, found.object_id == object_id)
 
 
-def _signature(path: Path) -> _Signature:
+def _signature(path: str) -> _Signature:
     try:
         status = os.lstat(path)
     except OSError:
@@ -98,21 +111,6 @@ def _object_id(content: bytes, like: str | None) -> str:
     """The id that git gives the content, in the repository's own hash."""
     name = "sha256" if like is not None and len(like) == 64 else "sha1"
     return hashlib.new(name, b"blob %d\0" % len(content) + content).hexdigest()
-
-
-def found_again(
-    file: CurrentFile, symbol: str, kind: str, near_line: int, all_paths: Iterable[str]
-) -> Chunk | None:
-    """The chunk of `symbol` in a file that changed, the nearest to where it was; None: gone."""
-    if file.content is None:
-        return None
-    packages = package_directories(all_paths)
-    analysis = analyse_file(file.path, file.content, package_dirs=packages)
-    if not isinstance(analysis, FileAnalysis):
-        return None
-    chunks = [c for c in chunk_file(analysis, file.content) if c.qualified_name == symbol]
-    same = [chunk for chunk in chunks if chunk.kind == kind]
-    return min(same, key=lambda chunk: abs(chunk.start_line - near_line), default=None)
 
 
 class CommittedFiles:
@@ -135,9 +133,9 @@ class CommittedFiles:
 
 
 async def _list(root: Path, commit: str) -> Mapping[str, str]:
-    if not await asyncio.to_thread(root.is_dir):
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
         return {}
-    git = Git(root, timeout_s=GIT_TIMEOUT_S)
     listed = await git.run("ls-tree", "-r", "-z", "--full-tree", commit)
     if listed.status != 0:
         return {}

@@ -2,7 +2,8 @@
 
 What is to do follows from the database alone: texts whose digest has no vector of a model in use.
 So a killed process loses one step at most, and whoever runs next goes on. Processes share the
-work by claims on scopes. Above: the plugin, which starts it; tools and commands that wait for it.
+work by claims on scopes. A source that fails is put off, ever longer, and holds up no other one.
+Above: the plugin, which starts it; tools and commands that wait for it.
 Below: text sources, embedders, the writer.
 """
 
@@ -10,19 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import asyncpg
 import structlog
 
-from agentos import AgentOSError, Clock, Database, Queries
+from agentos import AgentOSError, Clock, Database, Queries, UnavailableError
 from agentos_memory.embedding import EmbedderSettings
 from agentos_memory.embedding_metrics import EmbeddingMetrics
 from agentos_memory.embedding_models import EmbeddingModels, Model
 from agentos_memory.embedding_run import ScopeRun
 from agentos_memory.embedding_sweep import EmbeddingSweep
+from agentos_memory.knowledge.retries import Retries
 from agentos_memory.text_sources import SourceProvider, TextSource
 from agentos_memory.vector_writer import VectorWriter
 
@@ -80,6 +82,9 @@ class EmbeddingQueue:
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
         self.n_steps = 0
+        self._put_off = Retries(FIRST_BACKOFF_S, MAX_BACKOFF_S)
+        self._problems: dict[Hashable, str] = {}
+        # Of what all sources need, such as the database.
         self._failure: str | None = None
         self._backoff_s = FIRST_BACKOFF_S
 
@@ -110,6 +115,7 @@ class EmbeddingQueue:
         serving = (await self._models.current()).serving
         if serving is None:
             return EmbeddingProgress(failure=self._failure)
+        problem = self._problems.get((scope, serving.model_id), self._failure)
         source = await self._find_source(scope, serving.settings)
         if source is None:
             return EmbeddingProgress(
@@ -117,9 +123,9 @@ class EmbeddingQueue:
             )
         row = await self._database.fetch_row(_sql.find_progress, scope, serving.model_id)
         if row is None or row["version"] < source.version:
-            return EmbeddingProgress(failure=self._failure)
+            return EmbeddingProgress(failure=problem)
         figures = {name: value for name, value in row.items() if name != "version"}
-        failure = None if figures["is_complete"] else self._failure
+        failure = None if figures["is_complete"] else problem
         return EmbeddingProgress(**figures, failure=failure)
 
     async def wait(self, scope: str, report: Report | None = None) -> EmbeddingProgress:
@@ -174,7 +180,7 @@ class EmbeddingQueue:
         return 0 if has_worked else POLL_EVERY_S
 
     async def _fail(self, error: Exception) -> float:
-        message = error.message if isinstance(error, AgentOSError) else type(error).__name__
+        message = _described(error)
         if message != self._failure:
             _log.warning("embedding_interrupted", error=message)
         self._failure = message
@@ -185,19 +191,34 @@ class EmbeddingQueue:
         pause_s, self._backoff_s = self._backoff_s, min(self._backoff_s * 2, MAX_BACKOFF_S)
         return pause_s
 
+    def _failed(self, key: Hashable, version: Hashable, error: Exception) -> None:
+        """Put off what failed; a new version of it is tried at once."""
+        message = _described(error)
+        self._put_off.failed(key, version, time.monotonic())
+        if self._problems.get(key) != message:
+            of = key[0] if isinstance(key, tuple) else key
+            _log.warning("embedding_put_off", of=of, error=message)
+        self._problems[key] = message
+        self._metrics.failures.inc()
+
+    def _succeeded(self, key: Hashable) -> None:
+        self._put_off.succeeded(key)
+        self._problems.pop(key, None)
+
     async def _step(self) -> bool:
         """Embed some texts of the most urgent scope; False where nothing is left to do here."""
         models = await self._models.current()
         waiting = 0
         for model in models.active():
-            sources = await self._sources(model.settings)
+            sources, is_all = await self._sources(model.settings)
             run = await self._next_run(model, sources)
             waiting += sum(r.n_waiting for r in self._runs.values() if r.model == model)
             self._metrics.waiting.set(waiting)
             if run is not None:
                 await self._advance(run)
                 return True
-            if model.state == "building" and await self._is_complete(model, sources):
+            is_new = model.state == "building"
+            if is_new and is_all and await self._is_complete(model, sources):
                 await self._models.switch(model)
                 return True
         self._runs.clear()
@@ -206,7 +227,15 @@ class EmbeddingQueue:
 
     async def _advance(self, run: ScopeRun) -> None:
         started = time.perf_counter()
-        embedded = await run.embed_some()
+        key = (run.source.scope, run.model.model_id)
+        try:
+            embedded = await run.embed_some()
+        except Exception as error:  # noqa: BLE001 - of a plugin's source or embedder, perhaps
+            self._failed(key, run.source.version, error)
+            self._runs.pop(key, None)
+            await self._writer.release(*key)
+            return
+        self._succeeded(key)
         progress = run.progress()
         await self._writer.store(
             run.model.model_id, embedded.digests, embedded.vectors, progress, self._clock.now()
@@ -216,7 +245,7 @@ class EmbeddingQueue:
         self._metrics.seconds.inc(time.perf_counter() - started)
         if progress.is_complete:
             self._finish(run)
-            await self._writer.release(run.source.scope, run.model.model_id)
+            await self._writer.release(*key)
 
     async def _next_run(self, model: Model, sources: Sequence[TextSource]) -> ScopeRun | None:
         """The run with the most urgent texts: names of any scope come before bodies."""
@@ -225,10 +254,17 @@ class EmbeddingQueue:
         runs = []
         for source in sources:
             if complete.get(source.scope, -1) < source.version:
-                run = await self._open_run(model, source)
+                run = await self._opened(model, source)
                 if run is not None:
                     runs.append(run)
         return min(runs, key=lambda run: run.urgency, default=None)
+
+    async def _opened(self, model: Model, source: TextSource) -> ScopeRun | None:
+        """The run over the source, unless it is put off."""
+        key = (source.scope, model.model_id)
+        if not self._put_off.may_try(key, source.version, time.monotonic()):
+            return None
+        return await self._open_run(model, source)
 
     async def _open_run(self, model: Model, source: TextSource) -> ScopeRun | None:
         """The run over this version of the source; None where another process has it."""
@@ -239,7 +275,12 @@ class EmbeddingQueue:
         embedder = self._models.embedder(model)
         if embedder is None or not await self._writer.claim(*key):
             return None
-        wanted = await source.wanted()
+        try:
+            wanted = await source.wanted()
+        except Exception as error:  # noqa: BLE001 - a plugin's source, perhaps
+            self._failed(key, source.version, error)
+            await self._writer.release(*key)
+            return None
         known = self._embedded.get(key, frozenset())
         missing = await self._missing(model, [w.digest for w in wanted if w.digest not in known])
         run = ScopeRun(model, embedder, source, wanted, missing)
@@ -255,14 +296,46 @@ class EmbeddingQueue:
         complete = {row["scope"]: row["version"] for row in rows if row["is_complete"]}
         return all(complete.get(source.scope, -1) >= source.version for source in sources)
 
-    async def _sources(self, settings: EmbedderSettings) -> list[TextSource]:
-        return [source for provide in self._providers for source in await provide(settings)]
+    async def _sources(self, settings: EmbedderSettings) -> tuple[list[TextSource], bool]:
+        """The sources there are, and whether these are all: a provider may be put off."""
+        sources: list[TextSource] = []
+        is_all = True
+        for number, provide in enumerate(self._providers):
+            key = f"provider {number}"
+            if not self._put_off.may_try(key, None, time.monotonic()):
+                is_all = False
+                continue
+            try:
+                sources += await provide(settings)
+            except Exception as error:  # noqa: BLE001 - a plugin's provider, perhaps
+                self._failed(key, None, error)
+                is_all = False
+            else:
+                self._succeeded(key)
+        return sources, is_all
 
     async def _all_sources(self) -> list[TextSource]:
-        return await self._sources(EmbedderSettings())
+        """Every source, for whoever deletes what none of them has; raises where one is missing."""
+        settings = EmbedderSettings()
+        return [source for provide in self._providers for source in await provide(settings)]
 
     async def _find_source(self, scope: str, settings: EmbedderSettings) -> TextSource | None:
-        return next((s for s in await self._sources(settings) if s.scope == scope), None)
+        """The source of a scope; UnavailableError where it may be that of a failing provider."""
+        problem: Exception | None = None
+        for provide in self._providers:
+            try:
+                sources = await provide(settings)
+            except Exception as error:  # noqa: BLE001 - a plugin's provider, perhaps
+                problem = error
+            else:
+                found = next((source for source in sources if source.scope == scope), None)
+                if found is not None:
+                    return found
+        if problem is not None:
+            raise UnavailableError(
+                f"a source of texts fails: {_described(problem)}", remedy="retry later"
+            ) from problem
+        return None
 
     def _finish(self, run: ScopeRun) -> None:
         """Forget the run; its digests are remembered, since the next version has most of them."""
@@ -272,3 +345,7 @@ class EmbeddingQueue:
         self._embedded[key] = run.embedded
         while len(self._embedded) > REMEMBERED_SCOPES:
             self._embedded.pop(next(iter(self._embedded)))
+
+
+def _described(error: Exception) -> str:
+    return error.message if isinstance(error, AgentOSError) else type(error).__name__

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Unknown:
     """A value that nothing is known about."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Literal:
     """A value of a built-in type, such as `"text"` or `3`; `type_name` is `str`, `int`, ..."""
 
     type_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Name:
     """A bare identifier, looked up in the scope where it stands."""
 
     identifier: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Attribute:
     """`value.name`."""
 
@@ -38,7 +38,7 @@ class Attribute:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Call:
     """`function(arguments, keyword=...)`, also `new function(...)`."""
 
@@ -47,7 +47,7 @@ class Call:
     keywords: tuple[tuple[str, Expression], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Subscript:
     """`value[indices]`; in annotations, a generic type with its arguments."""
 
@@ -55,14 +55,14 @@ class Subscript:
     indices: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Sequence:
     """A list, tuple, set, array or comprehension; `elements` are samples of what it holds."""
 
     elements: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Mapping:
     """A dictionary display; `keys` and `values` are samples of what it holds."""
 
@@ -70,14 +70,14 @@ class Mapping:
     values: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Choice:
     """One of several values: a conditional, `a or b`, or a union annotation."""
 
     options: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Item:
     """What unpacking `value` puts at `index`: `b` in `a, b = value` is item 1."""
 
@@ -85,28 +85,28 @@ class Item:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Element:
     """What iteration over `iterable` yields."""
 
     iterable: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Entered:
     """What `with context as x` binds."""
 
     context: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Typed:
     """A value of the declared type `annotation`, as a cast states it."""
 
     annotation: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class FunctionType:
     """The type of a function; with `is_variadic` the last parameter takes all further arguments."""
 
@@ -115,23 +115,29 @@ class FunctionType:
     result: Expression
 
 
-@dataclass(frozen=True, slots=True)
+SPREAD = "..."
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Record:
-    """An object with known members; `is_open` says that it may have more."""
+    """An object with known members; `is_open` says that it may have more.
+
+    The name SPREAD stands before an object whose members it has as well.
+    """
 
     names: tuple[str, ...]
     values: tuple[Expression, ...]
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Defined:
     """The function of that qualified name in the same file, which no bare name reaches."""
 
     qualified_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Parameter:
     """What `function` declares for its argument at `index`; of a callback, what it receives."""
 
@@ -139,7 +145,14 @@ class Parameter:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
+class TypeOf:
+    """The type of a value, where a type is written: `typeof value`, or what a function gives."""
+
+    value: Expression
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Generic:
     """A type with parameters, each with what it extends; `Subscript` applies it."""
 
@@ -147,7 +160,7 @@ class Generic:
     body: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Scoped:
     """A type that is read in another scope, made by the resolver where it applies a generic."""
 
@@ -173,6 +186,7 @@ Expression = (
     | Record
     | Defined
     | Parameter
+    | TypeOf
     | Generic
     | Scoped
 )

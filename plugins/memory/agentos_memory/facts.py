@@ -6,21 +6,23 @@ earlier rows, so that one that occurs a hundred times is stored, and held after 
 nothing nests, however deep an expression does. Unlike pickle or marshal, decoding can make nothing
 but the classes of `model` and `expressions`, and no stored byte reaches code that trusts it.
 
-Above: the reader of files. Below: `model`, `expressions`.
+Above: the reader of files. Below: `model`, `expressions`, `mentions`.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
 
 from agentos_memory import model
-from agentos_memory.expressions import Expression
+from agentos_memory.expressions import Attribute, Defined, Expression, Name
+from agentos_memory.identity import identity
+from agentos_memory.mentions import Mentions, last_part
 
 # How a field is stored: as it is, as a tuple of plain values, or as positions of expressions.
 _Form: TypeAlias = Literal["plain", "tuple", "one", "many", "pairs"]
@@ -46,6 +48,7 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, _Form], ...]:
 _EXPRESSIONS: tuple[type[Any], ...] = get_args(Expression)
 _EXPRESSION_FIELDS = tuple(_fields(kind) for kind in _EXPRESSIONS)
 _TAGS = {kind: tag for tag, kind in enumerate(_EXPRESSIONS)}
+_NAME, _ATTRIBUTE, _DEFINED = _TAGS[Name], _TAGS[Attribute], _TAGS[Defined]
 # The fields of a file that hold records, with the records' class.
 _RECORDS: dict[str, type[Any]] = {
     "imports": model.Import,
@@ -54,6 +57,7 @@ _RECORDS: dict[str, type[Any]] = {
     "bindings": model.Binding,
     "functions": model.FunctionFacts,
     "classes": model.ClassFacts,
+    "fixtures": model.FixtureNote,
 }
 _RECORD_FIELDS = {name: _fields(kind) for name, kind in _RECORDS.items()}
 _FILE_FIELDS = tuple(
@@ -81,11 +85,19 @@ def decode_symbols(stored: bytes) -> tuple[model.Symbol, ...]:
     return tuple(map(model.Symbol, *columns))
 
 
-def encode_facts(analysis: model.FileAnalysis) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class EncodedFacts:
+    """The stored form of a file's facts, and what all of their expressions mention."""
+
+    stored: bytes
+    mentions: Mentions
+
+
+def encode_facts(analysis: model.FileAnalysis) -> EncodedFacts | None:
     """The stored form of `analysis` without its symbols; `decode_facts` gives an equal value.
 
-    None for an expression nested deeper than recursion can follow, or text that JSON cannot
-    hold; such a file is parsed on every run.
+    None for an expression nested deeper than recursion can
+    follow, or text that JSON cannot hold; such a file is parsed on every run.
     """
     try:
         table = _ExpressionTable()
@@ -97,7 +109,7 @@ def encode_facts(analysis: model.FileAnalysis) -> bytes | None:
         document = orjson.dumps([list(table.rows), plain, records])
     except (RecursionError, orjson.JSONEncodeError):
         return None
-    return zlib.compress(document, _COMPRESSION)
+    return EncodedFacts(zlib.compress(document, _COMPRESSION), table.mentions())
 
 
 def decode_facts(stored: bytes, symbols: bytes) -> model.FileAnalysis:
@@ -127,20 +139,16 @@ class _ExpressionTable:
     def __init__(self) -> None:
         self.rows: dict[tuple[Any, ...], int] = {}
         # Shared expressions are one object, so that looking at its identity saves walking it.
-        self._positions: dict[int, int] = {}
+        self.positions: dict[int, int] = {}
 
     def position(self, expression: Any) -> int | None:
         if expression is None:
             return None
-        found = self._positions.get(id(expression))
+        found = self.positions.get(identity(expression))
         if found is None:
-            tag = _TAGS[type(expression)]
-            row: list[Any] = [tag]
-            for name, form in _EXPRESSION_FIELDS[tag]:
-                value = getattr(expression, name)
-                row.append(value if form == "plain" else self.stored(value, form))
-            found = self.rows.setdefault(tuple(row), len(self.rows))
-            self._positions[id(expression)] = found
+            row = _ENCODERS[type(expression)](expression, self)
+            found = self.rows.setdefault(row, len(self.rows))
+            self.positions[identity(expression)] = found
         return found
 
     def stored(self, value: Any, form: _Form) -> Any:
@@ -152,15 +160,43 @@ class _ExpressionTable:
             return tuple([(name, self.position(each)) for name, each in value])
         return value
 
+    def mentions(self) -> Mentions:
+        """What `mentions_in` finds in the expressions."""
+        bare = {row[1] for row in self.rows if row[0] == _NAME}
+        attributes = {row[2] for row in self.rows if row[0] == _ATTRIBUTE}
+        attributes |= {last_part(row[1]) for row in self.rows if row[0] == _DEFINED}
+        return Mentions(frozenset(bare), frozenset(attributes))
+
+
+def _encoder(tag: int) -> Callable[[Any, _ExpressionTable], tuple[Any, ...]]:
+    """What makes the row of one expression; the common shapes without a loop over fields."""
+    forms = [form for _, form in _EXPRESSION_FIELDS[tag]]
+    getters = [attrgetter(name) for name, _ in _EXPRESSION_FIELDS[tag]]
+    if forms == ["plain"]:
+        first = getters[0]
+        return lambda value, table: (tag, first(value))
+    if forms == ["one", "plain"]:
+        first, second = getters
+        return lambda value, table: (tag, table.position(first(value)), second(value))
+    steps = tuple(zip(getters, forms, strict=True))
+    return lambda value, table: (tag, *[table.stored(get(value), form) for get, form in steps])
+
+
+_ENCODERS = {kind: _encoder(tag) for kind, tag in _TAGS.items()}
+
 
 def _encode_column(
     records: Sequence[Any], name: str, form: _Form, table: _ExpressionTable
 ) -> list[Any]:
     values = map(attrgetter(name), records)
     if form == "one":
-        return list(map(table.position, values))
+        known, position = table.positions.get, table.position
+        return [
+            found if (found := known(identity(value))) is not None else position(value)
+            for value in values
+        ]
     if form in ("many", "pairs"):
-        return [table.stored(value, form) for value in values]
+        return [table.stored(value, form) if value else () for value in values]
     return list(values)
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from agentos_memory.analysis import MAX_FILE_BYTES, analyse_file
 from agentos_memory.chunk_records import encode_chunks
 from agentos_memory.chunks import chunk_file
-from agentos_memory.facts import encode_facts, encode_symbols
+from agentos_memory.facts import EncodedFacts, encode_facts, encode_symbols
 from agentos_memory.model import FileAnalysis, SkippedFile
 from agentos_memory.resolution.outlines import outline_of
 from agentos_memory.stored_outlines import encode_outline
@@ -63,10 +63,16 @@ def read_content(root: Path, path: str, package_dirs: AbstractSet[str]) -> Analy
         return unreadable(path)
     if isinstance(source, int):
         return too_large(path, source)
+    return content_of(path, source, package_dirs)
+
+
+def content_of(path: str, source: bytes, package_dirs: AbstractSet[str]) -> Analysed | SkippedFile:
+    """The content of a file at `path` that holds `source`, or why there is none."""
     analysis = analyse_file(path, source, package_dirs=package_dirs)
     if isinstance(analysis, SkippedFile):
         return analysis
     chunks = chunk_file(analysis, source)
+    facts = encode_facts(analysis)
     content = FileContent(
         path,
         analysis.module,
@@ -76,14 +82,16 @@ def read_content(root: Path, path: str, package_dirs: AbstractSet[str]) -> Analy
         len(chunks),
         encode_symbols(analysis.symbols),
         encode_chunks(chunks),
-        encode_facts(analysis),
-        _outline(analysis),
+        None if facts is None else facts.stored,
+        _outline(analysis, facts),
     )
     return content, analysis
 
 
-def _outline(analysis: FileAnalysis) -> bytes | None:
-    return encode_outline(outline_of(analysis)) if analysis.language == "python" else None
+def _outline(analysis: FileAnalysis, facts: EncodedFacts | None) -> bytes | None:
+    if analysis.language != "python":
+        return None
+    return encode_outline(outline_of(analysis, None if facts is None else facts.mentions))
 
 
 def unreadable(path: str) -> SkippedFile:

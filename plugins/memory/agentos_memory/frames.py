@@ -7,12 +7,15 @@ broken by a hostile file cannot reach beyond its process.
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections.abc import Sequence
-from typing import IO, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import orjson
+
+if TYPE_CHECKING:
+    # Costly to load, and only one of both ends needs it.
+    from asyncio import StreamReader
 
 MAX_PART_BYTES = 512 * 1024 * 1024
 MAX_PARTS = 100_000
@@ -43,8 +46,8 @@ def read_frame(stream: IO[bytes]) -> Frame | None:
     return orjson.loads(parts[0]), parts[1:]
 
 
-async def receive_frame(stream: asyncio.StreamReader) -> Frame:
-    """The next frame; asyncio.IncompleteReadError where the other end is gone."""
+async def receive_frame(stream: StreamReader) -> Frame:
+    """The next frame; asyncio's IncompleteReadError where the other end is gone."""
     n_parts = _count(await stream.readexactly(4))
     lengths = _lengths(await stream.readexactly(4 * n_parts), n_parts)
     parts = [await stream.readexactly(length) for length in lengths]

@@ -32,6 +32,12 @@ class Repository:
     generation: int
     graph_generation: int | None = None
     resolver: str | None = None
+    refinement: int = 0
+
+    @property
+    def graph_version(self) -> int:
+        """Grows whenever the graph changes, by a run or by what language servers said."""
+        return (self.graph_generation or 0) + self.refinement
 
     @property
     def has_current_graph(self) -> bool:
@@ -152,7 +158,7 @@ def repository_from_row(row: Record) -> Repository:
     """The repository that a row of `list_repositories` and its kin says."""
     return Repository(
         row["id"], row["name"], Path(row["root"]), row["commit"], row["generation"],
-        row["graph_generation"], row["resolver"],
+        row["graph_generation"], row["resolver"], row["refinement"],
     )  # fmt: skip
 
 

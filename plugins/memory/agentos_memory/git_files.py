@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agentos import Git, InvalidArgumentError, UnavailableError
 from agentos_memory.model import SkippedFile, SkipReason
+from agentos_memory.own_git import own_folders, own_git
 
 GIT_TIMEOUT_S = 60.0
 MAX_PATH_BYTES = 1_000
@@ -57,11 +58,13 @@ async def open_work_tree(path: str) -> WorkTree:
     root = await asyncio.to_thread(_existing_folder, folder)
     # The repository's configuration can move its root anywhere (core.worktree), and git looks
     # for one in the folders above; what was asked for, and judged, is this folder.
-    if root is None or await _find_root(root) != root:
+    is_own = root is not None and await asyncio.to_thread(own_folders, root) is not None
+    if root is None or not is_own or await _find_root(root) != root:
         raise InvalidArgumentError(
             f"{path!r} is not the top folder of a git working tree",
             remedy="give the top folder of a repository on the server's machine; `git init` makes "
-            "one, and `git worktree add DIR` checks a bare one out",
+            "one, `git worktree add DIR` checks a bare one out, and `git worktree repair` mends "
+            "one that was moved",
         )
     return WorkTree(root, await read_head(root))
 
@@ -75,7 +78,7 @@ def _existing_folder(path: Path) -> Path | None:
 
 
 async def _find_root(folder: Path) -> Path | None:
-    found = await _git(folder).run("rev-parse", "--show-toplevel")
+    found = await Git(folder, timeout_s=GIT_TIMEOUT_S).run("rev-parse", "--show-toplevel")
     if found.status != 0 or not found.output.strip():
         return None
     root = os.fsdecode(found.output.removesuffix(b"\n"))
@@ -84,22 +87,30 @@ async def _find_root(folder: Path) -> Path | None:
 
 async def read_head(root: Path) -> str | None:
     """The commit that is checked out at `root`; None without one, or where no tree is there."""
-    if not await asyncio.to_thread(root.is_dir):
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
         return None
-    found = await _git(root).run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    found = await git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     return found.output.decode("ascii").strip() if found.status == 0 else None
 
 
 async def find_git_folder(root: Path) -> Path | None:
     """The folder with the HEAD of the working tree at `root`; None where no tree is there."""
-    if not await asyncio.to_thread(root.is_dir):
-        return None
-    found = await _git(root).run("rev-parse", "--absolute-git-dir")
-    return Path(os.fsdecode(found.output.removesuffix(b"\n"))) if found.status == 0 else None
+    folders = await asyncio.to_thread(own_folders, root)
+    return None if folders is None else folders.own
+
+
+async def find_shared_folder(root: Path) -> Path | None:
+    """What all working trees of one repository share; None where no tree is at `root`."""
+    folders = await asyncio.to_thread(own_folders, root)
+    return None if folders is None else folders.shared
 
 
 async def list_files(tree: WorkTree) -> Listing:
-    """Tracked files, and untracked ones that are not ignored; submodules and links left out."""
+    """Tracked files, and untracked ones that are not ignored; submodules and links left out.
+
+    Raises UnavailableError where the tree is gone, or is no longer its repository's.
+    """
     tracked = await _list(tree.root, "--cached", "--stage")
     untracked = await _list(tree.root, "--others", "--exclude-standard")
     left_out: list[SkippedFile] = []
@@ -138,12 +149,14 @@ def _left_out(name: bytes, reason: SkipReason, detail: str) -> SkippedFile:
 
 
 async def _list(root: Path, *options: str) -> list[bytes]:
-    found = await _git(root).run("ls-files", "-z", *options)
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
+        raise UnavailableError(
+            f"{root} is not the working tree of a repository any more",
+            remedy="index the repository at its present path",
+        )
+    found = await git.run("ls-files", "-z", *options)
     if found.status != 0:
         said = found.errors.strip().splitlines() or ["git gave no reason"]
         raise UnavailableError(f"git could not list the files: {said[0][:300]}")
     return [entry for entry in found.output.split(b"\0") if entry]
-
-
-def _git(folder: Path) -> Git:
-    return Git(folder, timeout_s=GIT_TIMEOUT_S)

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from agentos import Git
+from agentos import Git, UnavailableError
 from agentos_memory.analysis import MAX_FILE_BYTES
+from agentos_memory.own_git import own_git
 
 GIT_TIMEOUT_S = 20.0
 # What is held in memory at a time.
@@ -26,9 +27,11 @@ async def read_committed(
 ) -> AsyncIterator[Mapping[CommittedFile, bytes]]:
     """The contents in batches; left out is what does not exist or is over MAX_FILE_BYTES.
 
-    `root` must be an existing folder. Raises UnavailableError where git does not answer in time.
+    Nothing where `root` is no working tree. Raises UnavailableError where git does not answer in time.
     """
-    git = Git(root, timeout_s=GIT_TIMEOUT_S)
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
+        return
     objects = await _find(git, list(dict.fromkeys(wanted)))
     names: dict[str, list[CommittedFile]] = {}
     for file, (name, _) in objects.items():
@@ -36,6 +39,34 @@ async def read_committed(
     for batch in _batches(dict(objects.values())):
         contents = await _read(git, batch)
         yield {file: content for name, content in contents.items() for file in names[name]}
+
+
+async def find_merged(root: Path, commits: Iterable[str]) -> frozenset[str]:
+    """Those of the commits, hexadecimal, that HEAD is or comes after.
+
+    Where git cannot tell, all of them: HEAD is then taken for what counts.
+    """
+    wanted = sorted(set(commits))
+    try:
+        names = await _commit_names(Git(root, timeout_s=GIT_TIMEOUT_S), wanted)
+        asked = "".join(f"{name}\n" for name in [*names.values(), "^HEAD"])
+        outside = await Git(root, timeout_s=GIT_TIMEOUT_S).run(
+            "rev-list", "--stdin", input_bytes=asked.encode()
+        )
+    except UnavailableError:
+        return frozenset(wanted)
+    if outside.status != 0:
+        return frozenset(wanted)
+    beyond = set(outside.text.split("\n"))
+    return frozenset(commit for commit, name in names.items() if name not in beyond)
+
+
+async def _commit_names(git: Git, commits: list[str]) -> dict[str, str]:
+    """The whole names of commits that exist, by how they were given."""
+    asked = "".join(f"{commit}^{{commit}}\n" for commit in commits)
+    found = await git.run("cat-file", "--batch-check=%(objectname)", input_bytes=asked.encode())
+    lines = zip(commits, found.text.split("\n"), strict=False)
+    return {commit: line for commit, line in lines if " " not in line and line.startswith(commit)}
 
 
 async def _find(git: Git, wanted: list[CommittedFile]) -> dict[CommittedFile, tuple[str, int]]:

@@ -10,65 +10,25 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import copy
-from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Literal, TypeAlias
+from typing import TypeVar
 
 import numpy as np
 
-from agentos_memory.adjacency import KINDS, TIERS, Adjacency, Ints, Mask, Relation, Rows
+from agentos_memory.adjacency import KINDS, TIERS, Adjacency, Ints, Mask, Relation
+from agentos_memory.circles import Steps
+from agentos_memory.closures import Closures
+from agentos_memory.definition import Definition
+from agentos_memory.dispatch import STATIC_RULES, dispatched, dispatches
 from agentos_memory.languages import find_language
-from agentos_memory.model import EdgeKind, UnresolvedSite
+from agentos_memory.model import UnresolvedSite
 from agentos_memory.naming_of_tests import is_test_path
+from agentos_memory.traced_kinds import TracedKind, is_followed
 
-TracedKind: TypeAlias = Literal[
-    "calls",
-    "implements",
-    "imports",
-    "inherits",
-    "references",
-    "constructs",
-    "overrides",
-    "decorates",
-    "callback",
-    "fixture",
-]
-
-# Finer kinds that a walk over a coarser one follows too. To decorate is to be called.
-_FOLLOWED: Mapping[EdgeKind, AbstractSet[TracedKind]] = {
-    "constructs": frozenset({"calls"}),
-    "decorates": frozenset({"calls", "references"}),
-    "callback": frozenset({"references"}),
-    "fixture": frozenset({"references"}),
-    "implements": frozenset({"inherits"}),
-}
-_NOTHING: frozenset[TracedKind] = frozenset()
-# Rules of calls that name one function and no other, whatever the receiver turns out to be.
-_STATIC_RULES = frozenset({
-    "super", "class member", "module member", "import", "star import", "scope", "constructor",
-    "base class",
-})  # fmt: skip
-_FUNCTIONS = frozenset({"function", "method"})
 _CONSTRUCTORS = frozenset({"__init__", "__new__", "constructor"})
-_MAY_DISPATCH_CONFIDENCE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One symbol as the graph knows it."""
-
-    path: str
-    qualified_name: str
-    name: str
-    kind: str
-    start_line: int
-    end_line: int
-    signature: str
-
-    @property
-    def place(self) -> str:
-        """`path:line`, which names the symbol even where its name is ambiguous."""
-        return f"{self.path}:{self.start_line}"
+# Sets of kinds for which arrays are held; a client may ask for a thousand.
+MAX_KINDS_KEPT = 8
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class SymbolGraph:
@@ -97,15 +57,10 @@ class SymbolGraph:
         self.source_order: Ints = np.empty(len(definitions), np.int64)
         self.source_order[ordered] = np.arange(len(definitions))
         tests = {path for path in self._by_path if is_test_path(path)}
-        self.is_test: Mask = np.array([d.path in tests for d in definitions], np.bool_)
-        self.is_public: Mask = np.array(
-            [_is_public(d.qualified_name) for d in definitions], np.bool_
-        )
-        # Tests themselves: no fixtures, no classes, no modules.
-        self.is_test_function: Mask = self.is_test & np.array(
-            [d.name.lower().startswith("test") and d.kind in _FUNCTIONS for d in definitions],
-            np.bool_,
-        )
+        self.is_in_tests: Mask = np.array([d.path in tests for d in definitions], np.bool_)
+        self.is_test: Mask = np.array([d.is_test for d in definitions], np.bool_)
+        self.is_module: Mask = np.array([d.kind == "module" for d in definitions], np.bool_)
+        self.is_public: Mask = np.array([d.is_public for d in definitions], np.bool_)
         files = {path: n for n, path in enumerate(self._by_path)}
         folders: dict[str, int] = {}
         folder_of = [folders.setdefault(p.rpartition("/")[0], len(folders)) for p in files]
@@ -118,42 +73,43 @@ class SymbolGraph:
 
     def _derive(self) -> None:
         """What follows from the edges alone."""
-        edges = self.edges
-        for edge in np.flatnonzero(edges.kind == KINDS.index("overrides")):
-            source, target = int(edges.source[edge]), int(edges.target[edge])
-            self._overridden[source].append(target)
-            self._overriding[target].append(source)
-        self.has_base: Mask = np.zeros(len(self.definitions), np.bool_)
-        self.has_base[
-            [p for p in self._overridden if self.definitions[p].name not in _CONSTRUCTORS]
-        ] = True
+        edges, n_nodes = self.edges, len(self.definitions)
+        is_special = np.array([d.name in _CONSTRUCTORS for d in self.definitions], np.bool_)
+        # Nobody calls a constructor by a receiver of which only a base is known.
         is_override = edges.kind == KINDS.index("overrides")
+        is_override[is_override] &= ~is_special[edges.source[is_override]]
+        pairs = zip(edges.source[is_override], edges.target[is_override], strict=True)
+        for source, target in pairs:
+            self._overridden[int(source)].append(int(target))
+            self._overriding[int(target)].append(int(source))
         self._overrides = edges.sources_over(is_override)
         self._bases = edges.targets_over(is_override)
-        self.has_override: Mask = np.zeros(len(self.definitions), np.bool_)
-        self.has_override[list(self._overriding)] = True
-        static = np.array([rule in _STATIC_RULES for rule in edges.rules], np.bool_)
+        self.has_base: Mask = np.zeros(n_nodes, np.bool_)
+        self.has_base[edges.source[is_override]] = True
+        self.has_override: Mask = np.zeros(n_nodes, np.bool_)
+        self.has_override[edges.target[is_override]] = True
+        static = np.array([rule in STATIC_RULES for rule in edges.rules], np.bool_)
         self.dispatches: Mask = (edges.kind == KINDS.index("calls")) & (
             edges.tier != TIERS.index("name_only")
         )
         if len(edges):
             self.dispatches &= ~static[edges.rule]
-        self._sources: dict[AbstractSet[TracedKind], tuple[Rows, Rows]] = {}
+        self._steps: dict[tuple[AbstractSet[TracedKind], bool], Steps] = {}
         self._used: dict[AbstractSet[TracedKind], Mask] = {}
         self._followed: dict[tuple[AbstractSet[TracedKind], bool], Mask] = {}
+        self._closures: dict[AbstractSet[TracedKind], Closures] = {}
 
     def follows(self, kinds: AbstractSet[TracedKind], *, guesses: bool) -> Mask:
         """By edge, whether a walk over `kinds` follows it; what `accepts` says of each."""
         known = self._followed.get((kinds, guesses))
         if known is None:
-            known = self._followed[frozenset(kinds), guesses] = self._find_followed(kinds, guesses)
+            known = self._find_followed(kinds, guesses)
+            _keep(self._followed, (frozenset(kinds), guesses), known)
         return known
 
     def _find_followed(self, kinds: AbstractSet[TracedKind], guesses: bool) -> Mask:
         edges = self.edges
-        accepted = np.array(
-            [kind in kinds or not kinds.isdisjoint(_FOLLOWED.get(kind, _NOTHING)) for kind in KINDS]
-        )
+        accepted = np.array([is_followed(kind, kinds) for kind in KINDS])
         mask: Mask = accepted[edges.kind]
         if "implements" in kinds:
             is_interface = np.array([d.kind == "interface" for d in self.definitions], np.bool_)
@@ -162,27 +118,54 @@ class SymbolGraph:
             mask &= edges.tier != TIERS.index("name_only")
         return mask
 
-    def sources_over(self, kinds: AbstractSet[TracedKind]) -> tuple[Rows, Rows]:
-        """Who reaches each definition in one step, and who by a call that may dispatch."""
-        known = self._sources.get(kinds)
+    def steps(self, kinds: AbstractSet[TracedKind], *, is_incoming: bool) -> Steps:
+        """One step over `kinds` from each definition, guesses by name left out."""
+        known = self._steps.get((kinds, is_incoming))
         if known is None:
-            follows = self.follows(kinds, guesses=False)
-            rows = self.edges.sources_over
-            known = rows(follows), rows(follows & self.dispatches)
-            self._sources[frozenset(kinds)] = known
+            known = self._find_steps(kinds, is_incoming)
+            _keep(self._steps, (frozenset(kinds), is_incoming), known)
+        return known
+
+    def _find_steps(self, kinds: AbstractSet[TracedKind], is_incoming: bool) -> Steps:
+        edges, follows = self.edges, self.follows(kinds, guesses=False)
+        dispatching = follows & self.dispatches & self.has_override[edges.target]
+        opposite = self._steps.get((kinds, not is_incoming))
+        if opposite is not None:
+            near, back = opposite.back, opposite.near
+        else:
+            near, back = edges.sources_over(follows), edges.targets_over(follows)
+            near, back = (near, back) if is_incoming else (back, near)
+        if is_incoming:
+            may_dispatch = self.has_base
+            return Steps(
+                True, near, back, edges.sources_over(dispatching), self._bases, may_dispatch
+            )
+        may_dispatch = np.zeros(len(self.definitions), np.bool_)
+        may_dispatch[edges.source[dispatching]] = True
+        called = edges.targets_over(dispatching)
+        return Steps(False, near, back, called, self._overrides, may_dispatch)
+
+    def closures(self, kinds: AbstractSet[TracedKind]) -> Closures:
+        """What reaches each definition over `kinds`, guesses by name left out."""
+        known = self._closures.get(kinds)
+        if known is None:
+            there, back = (self.steps(kinds, is_incoming=each) for each in (True, False))
+            known = Closures(there, back)
+            _keep(self._closures, frozenset(kinds), known)
         return known
 
     def used_outside_tests(self, kinds: AbstractSet[TracedKind]) -> Mask:
         """By definition, whether other code than tests reaches it, or what it overrides."""
         known = self._used.get(kinds)
         if known is None:
-            known = self._used[frozenset(kinds)] = self._find_used(kinds)
+            known = self._find_used(kinds)
+            _keep(self._used, frozenset(kinds), known)
         return known
 
     def _find_used(self, kinds: AbstractSet[TracedKind]) -> Mask:
         edges = self.edges
         counts = self.follows(kinds, guesses=False) & (edges.source != edges.target)
-        counts &= ~self.is_test[edges.source]
+        counts &= ~self.is_in_tests[edges.source]
         used: Mask = np.zeros(len(self.definitions), np.bool_)
         used[edges.target[counts]] = True
         by_override = [p for p in self._overridden if any(used[base] for base in self.bases_of(p))]
@@ -193,7 +176,8 @@ class SymbolGraph:
         """In how many files definitions are, and in how many folders."""
         is_there = np.zeros(len(self._folder), np.bool_)
         is_there[self._file[positions]] = True
-        return int(is_there.sum()), len(np.unique(self._folder[is_there]))
+        n_folders = np.count_nonzero(np.bincount(self._folder[is_there]))
+        return int(is_there.sum()), int(n_folders)
 
     def incoming_of(self, position: int) -> list[Relation]:
         """The stored relations to a definition."""
@@ -201,16 +185,8 @@ class SymbolGraph:
 
     def bases_of(self, position: int) -> Iterator[int]:
         """What the method overrides, directly or not; nothing for constructors."""
-        if position in self._overridden and self.definitions[position].name not in _CONSTRUCTORS:
+        if position in self._overridden:
             yield from _closure(position, self._overridden)
-
-    def new_bases(self, positions: Ints, seen: Mask) -> Ints:
-        """The bases of all of them that are not in `seen`, which grows by them."""
-        return _spread(positions[self.has_base[positions]], self._bases, seen)
-
-    def new_overrides(self, positions: Ints, seen: Mask) -> Ints:
-        """The overrides of all of them that are not in `seen`, which grows by them."""
-        return _spread(positions[self.has_override[positions]], self._overrides, seen)
 
     def overrides_of(self, position: int) -> Iterator[int]:
         """The methods that override it, directly or not."""
@@ -245,19 +221,40 @@ class SymbolGraph:
             if self.definitions[p].qualified_name == wanted.qualified_name
         ]
 
+    def inside(self, positions: Sequence[int]) -> list[int]:
+        """The symbol at `positions` and everything that is written inside it, nearest file first.
+
+        A module's are all of its file; methods of a Go type may stand in other files of its folder.
+        """
+        found: dict[int, None] = dict.fromkeys(positions)
+        for wanted in {self.definitions[p]: None for p in positions}:
+            if wanted.kind == "module":
+                found |= dict.fromkeys(self._by_path[wanted.path])
+                continue
+            found |= dict.fromkeys(self._below(wanted.path, wanted.qualified_name))
+            if wanted.path.endswith(".go") and wanted.kind not in ("function", "method"):
+                folder, local = _folder_of(wanted.path), wanted.qualified_name.partition(":")[2]
+                for path in self._by_path:
+                    if path.endswith(".go") and _folder_of(path) == folder:
+                        found |= dict.fromkeys(self._below(path, f"{path}:{local}"))
+        return list(found)
+
+    def _below(self, path: str, qualified_name: str) -> Iterator[int]:
+        start = qualified_name + "."
+        for position in self._by_path[path]:
+            if self.definitions[position].qualified_name.startswith(start):
+                yield position
+
     def paths_of(self, language: str) -> list[str]:
         """The indexed files of a language."""
         found = ((path, find_language(path)) for path in self._by_path)
         return sorted(path for path, each in found if each is not None and each.name == language)
 
-    def with_callers(self, positions: Sequence[int], relations: Sequence[Relation]) -> SymbolGraph:
-        """This graph with `relations` in place of the calls of the symbol at `positions`."""
-        edges = self.edges
-        replaced = (edges.kind == KINDS.index("calls")) & np.isin(edges.target, positions)
-        kept = (edges.relation(int(edge)) for edge in np.flatnonzero(~replaced))
+    def with_relations(self, replaced: Mask, relations: Sequence[Relation]) -> SymbolGraph:
+        """This graph with `relations` in place of the edges `replaced`."""
         other = copy(self)
         other._overridden, other._overriding = defaultdict(list), defaultdict(list)
-        other.edges = Adjacency(len(self.definitions), chain(kept, relations))
+        other.edges = self.edges.exchanged(replaced, relations)
         other._derive()
         return other
 
@@ -279,14 +276,14 @@ class SymbolGraph:
         yield from self.incoming_of(position)
         for base in self.bases_of(position):
             for call in self.incoming_of(base):
-                if _dispatches(call):
+                if dispatches(call):
                     yield dispatched(call, position)
 
     def leaving(self, position: int) -> Iterator[Relation]:
         """Relations of a definition, with the overrides that its calls may dispatch to."""
         for relation in self.edges.relations_from(position):
             yield relation
-            if _dispatches(relation):
+            if dispatches(relation):
                 for override in self.overrides_of(relation.target):
                     yield dispatched(relation, override)
 
@@ -294,7 +291,7 @@ class SymbolGraph:
         """Whether a walk over `kinds` follows the relation; guesses by name only when asked."""
         if relation.tier == "name_only" and not guesses:
             return False
-        if relation.kind in kinds or not kinds.isdisjoint(_FOLLOWED.get(relation.kind, _NOTHING)):
+        if is_followed(relation.kind, kinds):
             return True
         target = self.definitions[relation.target]
         return relation.kind == "inherits" and "implements" in kinds and target.kind == "interface"
@@ -310,40 +307,15 @@ class SymbolGraph:
         return around[:1]
 
 
-def _dispatches(relation: Relation) -> bool:
-    """Whether the receiver of the call decides, when it runs, which method that is."""
-    return (
-        relation.kind == "calls"
-        and relation.tier != "name_only"
-        and relation.rule not in _STATIC_RULES
-    )
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    """Remember a value, and forget the oldest of too many."""
+    known[key] = value
+    if len(known) > MAX_KINDS_KEPT:
+        known.pop(next(iter(known)), None)
 
 
-def dispatched(call: Relation, target: int) -> Relation:
-    """A call that may reach the override `target` of what it names."""
-    return replace(
-        call,
-        target=target,
-        tier="may_dispatch",
-        confidence=_MAY_DISPATCH_CONFIDENCE,
-        rule="override",
-    )
-
-
-def _is_public(qualified_name: str) -> bool:
-    parts = qualified_name.replace(":", ".").replace("/", ".").split(".")
-    return all(not part.startswith("_") or part.endswith("__") for part in parts)
-
-
-def _spread(positions: Ints, steps: Rows, seen: Mask) -> Ints:
-    """What all of them reach over `steps` and nobody has seen; `seen` grows by it."""
-    found = [np.zeros(0, np.int64)]
-    while len(positions):
-        there = steps.of(positions)
-        positions = np.unique(there[~seen[there]]).astype(np.int64)
-        seen[positions] = True
-        found.append(positions)
-    return np.concatenate(found)
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _closure(position: int, steps: Mapping[int, Sequence[int]]) -> Iterator[int]:

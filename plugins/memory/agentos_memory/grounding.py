@@ -6,7 +6,14 @@ the references that show what is stale. Notes of the work order itself are in it
 
 from __future__ import annotations
 
-from agentos import GroundingNote, GroundingQuestion, GroundingSource, Kernel, format_time
+from agentos import (
+    GroundingNote,
+    GroundingQuestion,
+    GroundingSource,
+    Kernel,
+    format_time,
+    redact_text,
+)
 from agentos_memory.anchors import Anchor
 from agentos_memory.memory import Memory
 from agentos_memory.observations import Observation
@@ -59,8 +66,9 @@ def _note(observation: Observation, score: float, is_stale: bool) -> GroundingNo
     return GroundingNote(
         observation.id,
         observation.kind,
-        observation.title,
-        " ".join(observation.body.split()),
+        # Refused when they are noted; what is known to be a secret grows all the same.
+        redact_text(observation.title),
+        redact_text(" ".join(observation.body.split())),
         format_time(observation.created_at),
         observation.work_order,
         is_stale,

@@ -26,6 +26,9 @@ def register_languages() -> Sequence[Language]:  # type: ignore[empty-body]
 def register_knowledge_extractors() -> Sequence[KnowledgeExtractor]:  # type: ignore[empty-body]
     """Extractors of entities and edges beyond code, besides those that ship.
 
-    Called once at start. An extractor is a pure function over one file; one that raises leaves the
-    file out, which is counted. What it gave is kept until the file or its `version` changes.
+    Called once at start. An extractor is a pure function over one file; one that raises, or takes
+    over 10 CPU seconds or 1 GiB, leaves the file out, which is counted and listed. It runs in a
+    process of its own that opens no connection and writes no file, so that a function which
+    another process could not import stops the start. What it gave is kept until the file or its
+    `version` changes.
     """

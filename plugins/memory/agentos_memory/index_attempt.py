@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 
 from agentos import Database, Queries, ToolCall
-from agentos_memory.analysts import Analyst, ProcessAnalyst, ThreadAnalyst
+from agentos_memory.analysts import Analyst, analysing
 from agentos_memory.content_store import ContentStore
 from agentos_memory.file_contents import FileContent
 from agentos_memory.file_records import FileSet
@@ -30,10 +28,8 @@ from agentos_memory.graph_refresh import refresh_relations
 from agentos_memory.run_timing import RunTiming
 from agentos_memory.scanning import Scan, Scanner
 from agentos_memory.work_files import forget_folders
+from agentos_memory.workers import Workers
 
-# A process of its own takes about a second to start; up to these counts a thread is done sooner.
-READ_IN_THREAD = 60
-RESOLVED_IN_THREAD = 300
 # Contents that no generation points at may belong to a branch that is soon checked out again.
 UNUSED_CONTENTS_KEPT_FOR = timedelta(days=3)
 
@@ -48,7 +44,12 @@ class IndexAttempt:
     """Reads the files, writes them as a generation, resolves, writes the graph."""
 
     def __init__(
-        self, call: ToolCall, database: Database, target: Target, timing: RunTiming
+        self,
+        call: ToolCall,
+        database: Database,
+        target: Target,
+        timing: RunTiming,
+        workers: Workers,
     ) -> None:
         self.files = FileSet(Scan(), {})
         self.renamed: Mapping[str, str] = {}
@@ -56,6 +57,7 @@ class IndexAttempt:
         self._database = database
         self._target = target
         self._timing = timing
+        self._workers = workers
         self._store = ContentStore(database)
 
     async def run(self, tree: WorkTree) -> Repository | None:
@@ -67,17 +69,24 @@ class IndexAttempt:
         self.files = FileSet(scanner.scan, await self._known_files())
         self.files.found(await self._store.find(self.files.sought_keys()))
         self._timing.end_stage("scan")
-        async with AsyncExitStack() as stack:
-            analysts = _Analysts(self._target.root, scanner, self._timing, stack)
-            missing = self.files.missing
-            await self._read(await analysts.reader(len(missing)), missing)
+        async with (
+            self._workers.borrow(self._target.root) as worker,
+            analysing(
+                worker,
+                self._target.root,
+                scanner.package_dirs,
+                self._timing,
+                self._workers.limits,
+            ) as analyst,
+        ):
+            await self._read(analyst, self.files.missing)
             self._timing.end_stage("analyse")
             repository = await self._write_files()
             if repository is None:
                 return None
             if repository.has_current_graph:
                 return await self._move_on(repository)
-            return await self._make_graph(repository, analysts)
+            return await self._make_graph(repository, analyst)
 
     async def _scan(self, tree: WorkTree) -> Scanner:
         await self._call.progress(0, 100, "listing files")
@@ -137,15 +146,14 @@ class IndexAttempt:
         await self._call.begin()
         return repository
 
-    async def _make_graph(self, repository: Repository, analysts: _Analysts) -> Repository | None:
+    async def _make_graph(self, repository: Repository, analyst: Analyst) -> Repository | None:
         await self._call.progress(65, 100, "resolving calls, imports and bases")
         contents = self.files.content_ids
         relations = await refresh_relations(self._database, self._store, repository, contents)
         is_whole = relations is None
         if relations is None:
-            resolver = await analysts.resolver()
-            await self._recall(resolver)
-            relations = [each for each in await resolver.resolve() if each.path in contents]
+            await self._recall(analyst)
+            relations = [each for each in await analyst.resolve() if each.path in contents]
         self._timing.end_stage("resolve")
         await self._call.progress(95, 100, "writing the graph")
         transaction = await self._call.begin()
@@ -157,43 +165,14 @@ class IndexAttempt:
         self._timing.graph_ready()
         return done
 
-    async def _recall(self, resolver: Analyst) -> None:
-        """Give the resolver the files that it has not analysed itself."""
+    async def _recall(self, analyst: Analyst) -> None:
+        """Give the analyst the files that it has not analysed itself."""
         contents = self.files.content_ids
-        missing = sorted(set(contents) - resolver.analysed)
-        for start in range(0, len(missing), _RECALLED_PER_STEP):
-            step = missing[start : start + _RECALLED_PER_STEP]
+        # Anew each time: a file that ends the process takes along what was recalled before.
+        while missing := sorted(set(contents) - analyst.held - analyst.given_up):
+            step = missing[:_RECALLED_PER_STEP]
             stored = await self._store.recall({path: contents[path] for path in step})
-            await resolver.recall(stored)
+            await analyst.recall(stored)
             without_facts = sorted(set(step) - {each.path for each in stored})
-            async for _ in resolver.analyse(without_facts):
+            async for _ in analyst.analyse(without_facts):
                 pass
-
-
-class _Analysts:
-    """Who reads and who resolves: a thread or a process, started when it is needed."""
-
-    def __init__(
-        self, root: Path, scanner: Scanner, timing: RunTiming, stack: AsyncExitStack
-    ) -> None:
-        self._root = root
-        self._scanner = scanner
-        self._timing = timing
-        self._stack = stack
-        self._thread = ThreadAnalyst(root, scanner.package_dirs)
-        self._process: ProcessAnalyst | None = None
-
-    async def reader(self, n_missing: int) -> Analyst:
-        """Who analyses so many files."""
-        return self._thread if n_missing <= READ_IN_THREAD else await self._started()
-
-    async def resolver(self) -> Analyst:
-        """Who resolves the whole repository."""
-        is_small = len(self._scanner.scan.files) <= RESOLVED_IN_THREAD
-        return self._thread if is_small and self._process is None else await self._started()
-
-    async def _started(self) -> ProcessAnalyst:
-        if self._process is None:
-            analyst = ProcessAnalyst(self._root, self._scanner.package_dirs, self._timing)
-            self._process = await self._stack.enter_async_context(analyst)
-        return self._process

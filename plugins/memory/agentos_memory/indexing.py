@@ -24,6 +24,7 @@ from agentos_memory.git_files import WorkTree, open_work_tree
 from agentos_memory.index_attempt import IndexAttempt
 from agentos_memory.model import SkippedFile
 from agentos_memory.run_timing import RunTiming
+from agentos_memory.workers import Workers
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
@@ -60,10 +61,13 @@ class IndexRun:
 class Indexer:
     """Runs index builds, one at a time per repository and process."""
 
-    def __init__(self, database: Database, catalog: Catalog, queue: EmbeddingQueue) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, queue: EmbeddingQueue, workers: Workers
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._queue = queue
+        self._workers = workers
         self._running: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, call: ToolCall, path: str, name: str | None) -> IndexRun:
@@ -76,7 +80,7 @@ class Indexer:
         async with self._running[tree.root]:
             for _ in range(_ATTEMPTS):
                 target = await self._target(tree, name)
-                attempt = IndexAttempt(call, self._database, target, timing)
+                attempt = IndexAttempt(call, self._database, target, timing, self._workers)
                 repository = await attempt.run(tree)
                 if repository is not None:
                     self._queue.wake()

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
+
+from agentos_memory.words import STOP_WORDS
 
 MIN_QUOTED_CHARS = 8
 
@@ -32,9 +35,28 @@ class Quote:
     share: float
 
 
-def find_quote(text: str, message: str) -> Quote | None:
+class Message:
+    """What a text may quote, with what tells cheaply that one does not.
+
+    A literal that covers a third of a message has two of its words side by side, or a long one.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.squeezed = _squeezed(text)
+        words = self.squeezed.split(" ")
+        pairs = (f"{a} {b}" for a, b in pairwise(words) if not {a, b} <= STOP_WORDS)
+        long = (word for word in words if len(word) >= MIN_QUOTED_CHARS)
+        self._marks = tuple({mark.encode() for mark in chain(pairs, long)})
+
+    def may_be_in(self, text: bytes) -> bool:
+        """Whether to look for literals in `text`."""
+        squeezed = b" ".join(text.lower().split())
+        return any(mark in squeezed for mark in self._marks)
+
+
+def find_quote(text: str, message: Message) -> Quote | None:
     """The literal in `text` that covers most of `message`; lines count from 0."""
-    wanted = _squeezed(message)
+    wanted = message.squeezed
     if len(wanted) < MIN_QUOTED_CHARS:
         return None
     found = (
@@ -54,7 +76,7 @@ def _literals(text: str) -> Iterator[tuple[int, str]]:
             parts = []
         if not parts:
             start = match.start()
-        parts.append(next((group for group in match.groups() if group is not None), ""))
+        parts.append(match[match.lastindex or 0])
         end = match.end()
     if parts:
         yield start, "".join(parts)
@@ -62,6 +84,8 @@ def _literals(text: str) -> Iterator[tuple[int, str]]:
 
 def _share(literal: str, message: str) -> float:
     """How much of the message the literal's fixed parts are; 0 where they do not all occur."""
+    if len(literal) < MIN_QUOTED_CHARS:
+        return 0.0
     parts = [part for part in map(_squeezed, _PLACEHOLDER.split(literal)) if part]
     fixed = sum(map(len, parts))
     if fixed < MIN_QUOTED_CHARS:

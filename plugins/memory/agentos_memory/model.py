@@ -38,11 +38,12 @@ EdgeKind = Literal[
     "callback",
     "fixture",
 ]
+FixtureRole = Literal["named", "autouse", "used", "requested", "given", "plugin"]
 ReferenceRole = Literal["value", "argument", "decorator"]
 Tier = Literal["exact", "typed", "may_dispatch", "name_only"]
 SkipReason = Literal[
     "unsupported", "binary", "encoding", "too_large", "minified", "too_deeply_nested",
-    "unreadable", "crashed", "symlink", "submodule", "path",
+    "too_costly", "unreadable", "crashed", "symlink", "submodule", "path",
 ]  # fmt: skip
 
 
@@ -162,6 +163,22 @@ class ClassFacts:
     bases: tuple[Expression, ...]
 
 
+@dataclass(slots=True, unsafe_hash=True)
+class FixtureNote:
+    """What a file says about pytest fixtures in text that is no expression.
+
+    `named`: the fixture `source` goes by `name`. `autouse`: the fixture `source` is for every test
+    in its scope. `used`: all tests in `source` use `name`. `requested`: the body of `source` asks
+    for `name`. `given`: the parameter `name` of tests in `source` is given by a parametrization and
+    is no fixture. `plugin`: the module `name` has fixtures for the folder of `source`.
+    """
+
+    source: str
+    name: str
+    line: int
+    role: FixtureRole
+
+
 @dataclass(frozen=True, slots=True)
 class FileAnalysis:
     """Everything extracted from one file, in source order. `sha256` is of the file's bytes.
@@ -184,6 +201,7 @@ class FileAnalysis:
     functions: tuple[FunctionFacts, ...]
     classes: tuple[ClassFacts, ...]
     statement_lines: tuple[int, ...] = ()
+    fixtures: tuple[FixtureNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

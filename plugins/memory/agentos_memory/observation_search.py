@@ -26,7 +26,7 @@ from agentos_memory.observations import (
     ObservationKind,
     shares_scope,
 )
-from agentos_memory.ranking import ARM_WEIGHTS, Bm25fIndex, Scores, fuse
+from agentos_memory.ranking import Bm25fIndex, Scores, fuse
 from agentos_memory.residents import Residents
 from agentos_memory.shards import SearchMode
 from agentos_memory.vector_matrix import VectorMatrix, VectorRows, open_matrix
@@ -38,6 +38,7 @@ ObservationArm: TypeAlias = Literal["keyword", "bodies"]
 # it by words, a semantic one not at all.
 WAITS_FOR_VECTORS_S = {"hybrid": 2.0, "semantic": 10.0}
 FIELD_WEIGHTS = {"title": 3.0, "tags": 2.0, "body": 1.0}
+ARM_WEIGHTS = {"bm25f": 0.6, "body": 0.4}
 NEAR_DUPLICATE_COSINE = 0.95
 # A vector is made of the first words only, and hardly tells numbers and negations apart.
 NEAR_DUPLICATE_WORDS = 0.5
@@ -162,7 +163,9 @@ class ObservationSearch:
         vector = await self._embed_new(new.text, rows)
         if vector is None:
             return None
-        cosines = np.where(rows.is_filled[candidates], rows.rows[candidates] @ vector, 0.0)
+        cosines = np.where(
+            rows.is_filled[candidates], np.vecdot(rows.rows[candidates], vector), 0.0
+        )
         best = int(np.argmax(cosines))
         if cosines[best] <= NEAR_DUPLICATE_COSINE:
             return None
@@ -187,7 +190,7 @@ class ObservationSearch:
         await self._vectors.serving()
         rows = await self._caught_up(matrix, WAITS_FOR_VECTORS_S[mode])
         vector = await self._vectors.embed_query(text, model=rows.model)
-        similarity: Scores = rows.rows @ vector
+        similarity: Scores = np.vecdot(rows.rows, vector)
         return similarity
 
     async def _caught_up(self, matrix: VectorMatrix, wait_s: float) -> VectorRows:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentos import Database, Queries, redact_text, sha256_hex
+from agentos import Database, Queries, sha256_hex
 from agentos_memory.adjacency import Relation
 from agentos_memory.analysis import MAX_FILE_BYTES
 from agentos_memory.chunks import source_lines
 from agentos_memory.generations import Repository
 from agentos_memory.graph import SymbolGraph
+from agentos_memory.shown_lines import key_lines, redact_lines, without_keys
 from agentos_memory.work_files import forget_folders, read_file
 
 LINES_AROUND = 2
@@ -25,11 +26,12 @@ _sql = Queries("agentos_memory", "sql/code_paths.sql")
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Lines of a file as they are, `start_line` the number of the first."""
+    """Lines of a file as they are but for secrets, `start_line` the number of the first."""
 
     path: str
     start_line: int
     lines: Sequence[str]
+    is_redacted: bool
 
     @property
     def end_line(self) -> int:
@@ -66,16 +68,21 @@ async def read_excerpts(
     digests = {row["path"]: row["sha256"] for row in rows}
     files = await asyncio.to_thread(_read_unchanged, repository, digests)
     return [
-        Excerpt(path, begin, files[path][begin - 1 : end]) if path in files else None
+        _excerpt(path, begin, files[path][begin - 1 : end]) if path in files else None
         for path, begin, end in wanted
     ]
 
 
-def _read_unchanged(repository: Repository, digests: dict[str, str]) -> dict[str, list[str]]:
+def _excerpt(path: str, begin: int, lines: Sequence[str]) -> Excerpt:
+    shown, is_redacted = redact_lines(lines)
+    return Excerpt(path, begin, shown, is_redacted)
+
+
+def _read_unchanged(repository: Repository, digests: dict[str, str]) -> dict[str, Sequence[str]]:
     forget_folders()
-    files = {}
+    files: dict[str, Sequence[str]] = {}
     for path, digest in digests.items():
         content = read_file(repository.root, path, max_bytes=MAX_FILE_BYTES)
         if isinstance(content, bytes) and sha256_hex(content) == digest:
-            files[path] = [redact_text(line) for line in source_lines(content)]
+            files[path] = without_keys(source_lines(content), 1, key_lines(content))
     return files

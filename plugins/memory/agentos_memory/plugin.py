@@ -6,18 +6,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from agentos import (
+    CallNext,
     Command,
     EventType,
     GroundingSource,
     Kernel,
+    Layer,
+    Middleware,
     MigrationSet,
     ReadModel,
     RiskFactor,
     Service,
     Tool,
+    ToolCall,
+    ToolResult,
     hookimpl,
 )
 from agentos_memory import hookspecs
+from agentos_memory.activity import Activity
 from agentos_memory.bench_command import bench_index_command
 from agentos_memory.commands import index_command
 from agentos_memory.grounding import observation_grounding
@@ -45,6 +51,20 @@ def register_tools() -> list[Tool]:
 
 
 @hookimpl
+def wrap_tool_call(tool: Tool) -> Middleware | None:
+    """Background work gives way to calls of these tools."""
+    return _NOTED if tool in TOOLS else None
+
+
+async def _note(call: ToolCall, call_next: CallNext) -> ToolResult:
+    with call.service(Activity).answering():
+        return await call_next(call)
+
+
+_NOTED = Middleware(Layer.OBSERVE, _note)
+
+
+@hookimpl
 def register_migrations() -> list[MigrationSet]:
     """The schema `memory`."""
     return [MigrationSet("memory", "agentos_memory")]
@@ -67,6 +87,7 @@ def register_services() -> list[Service]:
     """The shared parts of this plugin."""
     return [
         Service(Memory, Memory),
+        Service(Activity, lambda kernel: Activity()),
         Service(CoverageCache, lambda kernel: CoverageCache(kernel.database)),
         Service(KnowledgeBase, _knowledge_base),
     ]
@@ -75,8 +96,12 @@ def register_services() -> list[Service]:
 def _knowledge_base(kernel: Kernel) -> KnowledgeBase:
     answers = kernel.plugins.hook.register_knowledge_extractors()
     added = [extractor for extractors in answers for extractor in extractors]
-    catalog = kernel.service(Memory).catalog
-    return KnowledgeBase(kernel.database, catalog, kernel.clock, [*EXTRACTORS, *added])
+    memory = kernel.service(Memory)
+    extractors = [*EXTRACTORS, *added]
+    activity = kernel.service(Activity)
+    return KnowledgeBase(
+        kernel.database, memory.catalog, kernel.clock, extractors, memory.workers, activity
+    )
 
 
 @hookimpl

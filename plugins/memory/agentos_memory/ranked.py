@@ -5,28 +5,33 @@ Above: search. Below: shards, and messages found in files.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentos_memory.analysis import MAX_FILE_BYTES
-from agentos_memory.chunks import source_lines
-from agentos_memory.literals import find_quote
+from agentos_memory.literals import Message, find_quote
 from agentos_memory.path_filters import path_filter
 from agentos_memory.ranking import Scores
 from agentos_memory.recognition import Recognised
-from agentos_memory.shards import ArmName, SearchMode, Shard
+from agentos_memory.shards import ArmName, Measured, Scales, SearchMode, Shard, common_scales
 from agentos_memory.vectors import Vector
 from agentos_memory.work_files import read_file
 
 # How many of the best chunks are looked through for a message that the query may quote.
-QUOTED_CANDIDATES = 64
+QUOTED_CANDIDATES = 32
 
 # A name inside a sentence is a hint in standard deviations: sentences name what is used as often
 # as what is looked for, and lifting it to the top costs .024 of MRR (bench/retrieval).
 NAMED_INSIDE_BONUS = 0.3
+# What is looked for lies in one of several files more often than twice in one: per hit of the same
+# file above, in standard deviations.
+REPEATED_FILE_PENALTY = 0.05
 # Levels above everything that is only described, in steps of the span of all scores.
 QUOTED = 1.0
 NAMED = 2.0
@@ -55,31 +60,71 @@ class Found:
     line: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lifted:
+    """The scores of a shard's chunks, what may be found of them, and what the query names."""
+
+    shard: Shard
+    arms: Sequence[ArmName]
+    scores: Scores
+    chosen: NDArray[np.bool_]
+    levels: Scores | None
+    lines: dict[int, int]
+
+
 def rank(
     shard: Shard, query: CodeQuery, recognised: Recognised, vector: Vector | None
 ) -> tuple[Sequence[ArmName], list[Found]]:
     """The arms that answered, and the best chunks, one more than asked for where there are more."""
-    if not len(shard):
-        return (), []
-    scored = shard.score(query.text, vector, query.mode)
-    if not scored.arms:
-        return (), []
+    ((arms, found),) = rank_all([(shard, vector)], query, recognised)
+    return arms, found
+
+
+def rank_all(
+    asked: Sequence[tuple[Shard, Vector | None]],
+    query: CodeQuery,
+    recognised: Recognised,
+) -> list[tuple[Sequence[ArmName], list[Found]]]:
+    """The same of several shards, with scores that compare between them."""
+    measured = [shard.measure(query.text, vector, query.mode) for shard, vector in asked]
+    scales = common_scales(measured) if len(asked) > 1 else None
+    lifted = [
+        _lift(shard, query, recognised, each, scales)
+        for (shard, _), each in zip(asked, measured, strict=True)
+    ]
+    if any(each.levels is not None for each in lifted):
+        scores = [each.scores for each in lifted if len(each.scores)]
+        span = max(float(s.max()) for s in scores) - min(float(s.min()) for s in scores)
+        for each in lifted:
+            if each.levels is not None:
+                np.add(each.scores, each.levels * np.float32(span + 1), out=each.scores)
+    return [(each.arms, list(_best(each, query.limit + 1) if each.arms else ())) for each in lifted]
+
+
+def _lift(
+    shard: Shard,
+    query: CodeQuery,
+    recognised: Recognised,
+    measured: Measured,
+    scales: Scales | None,
+) -> _Lifted:
+    scores = shard.fused(measured, query.text, scales)
     chosen = shard.chosen(file_filter(shard, query), query.kind)
-    scores, lines = scored.scores, dict[int, int]()
-    if query.mode != "semantic":
-        named = np.unique([p for name in recognised.names for p in shard.named(name)])
-        scores[named.astype(np.int64)] += NAMED_INSIDE_BONUS
-        levels, lines = _levels(shard, recognised, scores, chosen)
-        # Words that occur nowhere find nothing.
-        if query.mode == "keyword" and scored.lexical is not None:
-            chosen = chosen & ((scored.lexical > 0) | (levels > 0))
-        if levels.any():
-            scores = scores + levels * (scores.max() - scores.min() + 1)
-    return scored.arms, list(_best(shard, scores, chosen, lines, query.limit + 1))
+    if query.mode == "semantic" or not measured.arms:
+        return _Lifted(shard, measured.arms, scores, chosen, None, {})
+    named = np.unique([p for name in recognised.names for p in shard.named(name)])
+    scores[named.astype(np.int64)] += NAMED_INSIDE_BONUS
+    levels, lines = _levels(shard, recognised, scores, chosen)
+    # Words that occur nowhere find nothing.
+    if query.mode == "keyword" and measured.lexical is not None:
+        chosen = chosen & ((measured.lexical > 0) | (levels > 0))
+    return _Lifted(shard, measured.arms, scores, chosen, levels if levels.any() else None, lines)
 
 
 def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
     """Which of the shard's files the query's filters leave."""
+    if query.path is None and query.language is None:
+        return np.ones(len(shard.files), bool)
     in_path = path_filter(query.path) if query.path is not None else None
     return np.array(
         [
@@ -91,14 +136,9 @@ def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
     )
 
 
-def _best(
-    shard: Shard,
-    scores: Scores,
-    chosen: NDArray[np.bool_],
-    lines: dict[int, int],
-    limit: int,
-) -> Iterator[Found]:
-    positions = np.flatnonzero(chosen)
+def _best(lifted: _Lifted, limit: int) -> Iterator[Found]:
+    shard, scores, lines = lifted.shard, lifted.scores, lifted.lines
+    positions = np.flatnonzero(lifted.chosen)
     # Parts of one definition are one hit; more candidates than hits make up for them.
     n_candidates = 8 * limit
     while True:
@@ -110,9 +150,24 @@ def _best(
                 seen.add(group)
                 best.append(Found(position, round(float(scores[position]), 4), lines.get(position)))
         if len(best) >= limit or n_candidates >= len(positions):
-            yield from best[:limit]
+            yield from islice(_spread(shard, best), limit)
             return
         n_candidates *= 8
+
+
+def _spread(shard: Shard, ordered: Sequence[Found]) -> Iterator[Found]:
+    """All of them, each behind by what stands before it from the same file."""
+    taken: Counter[int] = Counter()
+    waiting = [(-each.score, rank, 0) for rank, each in enumerate(ordered)]
+    while waiting:
+        below, rank, counted = heappop(waiting)
+        file = shard.file_of(ordered[rank].position)
+        if counted < taken[file]:
+            behind = REPEATED_FILE_PENALTY * (taken[file] - counted)
+            heappush(waiting, (below + behind, rank, taken[file]))
+            continue
+        taken[file] += 1
+        yield replace(ordered[rank], score=round(-below, 4))
 
 
 def _top(scores: Scores, positions: NDArray[np.int64], n: int) -> list[int]:
@@ -128,7 +183,10 @@ def _top(scores: Scores, positions: NDArray[np.int64], n: int) -> list[int]:
 
 
 def _levels(
-    shard: Shard, recognised: Recognised, scores: Scores, chosen: NDArray[np.bool_]
+    shard: Shard,
+    recognised: Recognised,
+    scores: Scores,
+    chosen: NDArray[np.bool_],
 ) -> tuple[Scores, dict[int, int]]:
     """How far each chunk is lifted for what the query names, and the lines that it names."""
     levels = np.zeros(len(shard), np.float32)
@@ -151,19 +209,25 @@ def _levels(
 
 
 def _quoted(
-    shard: Shard, message: str, scores: Scores, chosen: NDArray[np.bool_]
+    shard: Shard,
+    message: str,
+    scores: Scores,
+    chosen: NDArray[np.bool_],
 ) -> Iterator[tuple[int, int, float]]:
     """Chunks among the best that hold the message as a literal: position, line, share of it."""
-    texts: dict[str, list[str]] = {}
+    root = shard.repository.root
+    wanted = Message(message)
     for position in _top(scores, np.flatnonzero(chosen), QUOTED_CANDIDATES):
         chunk = shard.chunk(position)
-        if chunk.path not in texts:
-            root = shard.repository.root
-            content = read_file(root, chunk.path, max_bytes=MAX_FILE_BYTES)
-            texts[chunk.path] = source_lines(content) if isinstance(content, bytes) else []
         if chunk.kind in ("class", "interface", "module"):
             continue
-        text = "\n".join(texts[chunk.path][chunk.start_line - 1 : chunk.end_line])
-        quote = find_quote(text, message)
+        content = read_file(root, chunk.path, max_bytes=MAX_FILE_BYTES)
+        if not isinstance(content, bytes):
+            continue
+        lines = content.split(b"\n", chunk.end_line)[chunk.start_line - 1 : chunk.end_line]
+        text = b"\n".join(lines)
+        if not wanted.may_be_in(text):
+            continue
+        quote = find_quote(text.decode("utf-8", "replace"), wanted)
         if quote is not None:
             yield position, chunk.start_line + quote.line, quote.share

@@ -7,6 +7,7 @@ Above: shards and observations. Below: counted terms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -19,21 +20,31 @@ Scores: TypeAlias = NDArray[np.float32]
 Rarity: TypeAlias = Callable[[int, NDArray[np.int64]], NDArray[np.float64]]
 """Inverse document frequency of terms: the number of documents, and how many hold each term."""
 
-# Tuned on five repositories with sentences of docstrings and subjects of fixes together; weights
-# for either alone are a third worse on the other (bench/retrieval).
+# Tuned on repositories of their own with sentences of docstrings and subjects of fixes together;
+# weights for either alone are much worse on the other (bench/retrieval).
 FIELD_WEIGHTS: Mapping[str, float] = {
     "name": 8.0,
     "class": 9.0,
     "path": 6.0,
     "signature": 1.0,
-    "body": 1.0,
+    "body": 1.5,
 }
 # Of how much a field's length counts. A path is as long as its folders are deep, and a long
 # signature says no less about each of its words.
 LENGTH_NORMS: Mapping[str, float] = {"path": 0.0, "signature": 0.0}
-ARM_WEIGHTS: Mapping[str, float] = {"bm25f": 0.5, "body": 0.3, "name": 0.2}
+# What describes code finds it by meaning, what reports a fault by the words both have in common.
+DESCRIPTION_WEIGHTS: Mapping[str, float] = {"bm25f": 0.22, "body": 0.58, "name": 0.2}
+REPORT_WEIGHTS: Mapping[str, float] = {"bm25f": 0.75, "body": 0.15, "name": 0.1}
 K1 = 1.5
 B = 0.7
+
+
+def arm_weights(report_share: float) -> Mapping[str, float]:
+    """The weights of the arms for a query that is so much of a report (0..1)."""
+    return {
+        arm: (1 - report_share) * weight + report_share * REPORT_WEIGHTS[arm]
+        for arm, weight in DESCRIPTION_WEIGHTS.items()
+    }
 
 
 def lucene_rarity(n_documents: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -161,8 +172,33 @@ def _frequencies(
     return counts.documents[firsts], counts.terms[firsts], np.add.reduceat(weighted, firsts)
 
 
-def fuse(arms: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float]) -> Scores:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Mean and standard deviation of an arm's scores, over all documents that are compared."""
+
+    mean: float
+    spread: float
+
+
+def scale_of(parts: Iterable[NDArray[np.floating]]) -> Scale:
+    """The scale of the scores of several collections as if they were one; NaN does not count."""
+    known = [part[~np.isnan(part)] for part in parts]
+    n = sum(map(len, known))
+    if not n:
+        return Scale(0.0, 0.0)
+    mean = sum(float(part.sum(dtype=np.float64)) for part in known) / n
+    squares = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in known)
+    return Scale(mean, float(np.sqrt(squares / n)))
+
+
+def fuse(
+    arms: Mapping[str, NDArray[np.floating]],
+    weights: Mapping[str, float],
+    scales: Mapping[str, Scale] | None = None,
+) -> Scores:
     """One score per document: the weighted sum of each arm's z-scores.
+
+    `scales` are those of arms whose scores are compared beyond these documents.
 
     Every arm scores every document of the shard, so that none is a gate for another. Arms that
     are absent simply do not take part; weights of the present ones are scaled to sum to 1. An
@@ -181,19 +217,23 @@ def fuse(arms: Mapping[str, NDArray[np.floating]], weights: Mapping[str, float])
     total = sum(weights[name] for name in arms) or 1.0
     fused = np.zeros(sizes.pop(), np.float32)
     for name, scores in arms.items():
-        fused += np.float32(weights[name] / total) * standardised(scores)
+        scale = scales.get(name) if scales is not None else None
+        fused += np.float32(weights[name] / total) * standardised(scores, scale)
     return fused
 
 
-def standardised(scores: NDArray[np.floating]) -> Scores:
-    """The z-scores; 0 for NaN, and for all where they are alike."""
+def standardised(scores: NDArray[np.floating], scale: Scale | None = None) -> Scores:
+    """The z-scores, on their own scale unless another is given; 0 for NaN, and on a flat scale."""
     values = np.asarray(scores, np.float32)
     missing = np.isnan(values)
-    known = values[~missing] if missing.any() else values
-    spread = float(known.std()) if len(known) else 0.0
+    has_missing = bool(missing.any())
+    if scale is None:
+        known = values[~missing] if has_missing else values
+        scale = Scale(float(known.mean()), float(known.std())) if len(known) else Scale(0.0, 0.0)
     # float32 noise in equal scores must not be blown up to whole standard deviations.
-    if spread < 1e-6:
+    if scale.spread < 1e-6:
         return np.zeros(len(values), np.float32)
-    result: Scores = (values - known.mean()) / np.float32(spread)
-    result[missing] = 0
+    result: Scores = (values - np.float32(scale.mean)) / np.float32(scale.spread)
+    if has_missing:
+        result[missing] = 0
     return result

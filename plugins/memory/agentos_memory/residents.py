@@ -16,10 +16,22 @@ V = TypeVar("V")
 
 
 class Residents(Generic[K, V]):
-    """At most `capacity` values, the least recently used dropped first."""
+    """At most `capacity` values, the least recently used dropped first.
 
-    def __init__(self, capacity: int) -> None:
+    With `weigh`, values are also dropped until the others weigh no more than `max_weight`; the
+    one used last stays, whatever it weighs.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        weigh: Callable[[V], int] | None = None,
+        max_weight: int = 0,
+    ) -> None:
         self._capacity = capacity
+        self._weigh = weigh
+        self._max_weight = max_weight
         self._values: OrderedDict[K, tuple[int, V]] = OrderedDict()
         self._loading: defaultdict[K, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -38,10 +50,18 @@ class Residents(Generic[K, V]):
             if found is None:
                 loaded_version, found = await load()
                 self._values[key] = (loaded_version, found)
-                while len(self._values) > self._capacity:
+                self._values.move_to_end(key)
+                while self._is_too_much():
                     dropped, _ = self._values.popitem(last=False)
                     self._loading.pop(dropped, None)
         return found
+
+    def _is_too_much(self) -> bool:
+        if len(self._values) > self._capacity:
+            return True
+        if self._weigh is None or len(self._values) == 1:
+            return False
+        return sum(self._weigh(value) for _, value in self._values.values()) > self._max_weight
 
     def _find(self, key: K, version: int) -> V | None:
         found = self._values.get(key)

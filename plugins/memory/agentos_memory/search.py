@@ -6,19 +6,21 @@ Above: the tool `search_code`. Below: shards that score, and the files as they a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentos import UnavailableError
 from agentos_memory.catalog import Catalog
 from agentos_memory.code_hits import CodeHit, hit_of
-from agentos_memory.current_files import CommittedFiles, CurrentFiles
+from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFiles
 from agentos_memory.freshness import Freshness
 from agentos_memory.generations import Repository
-from agentos_memory.ranked import CodeQuery, Found, file_filter, rank
+from agentos_memory.query_vectors import QueryVectors
+from agentos_memory.ranked import CodeQuery, Found, file_filter, rank_all
 from agentos_memory.recognition import Recognised, recognise
 from agentos_memory.regex_search import find_lines
-from agentos_memory.shard_loading import Shards
+from agentos_memory.rereading import Reread, Rereading
+from agentos_memory.shard_loading import Shards, Tell
 from agentos_memory.shards import ArmName, Shard
 from agentos_memory.vectors import Vector, Vectors
 
@@ -52,125 +54,210 @@ class CodeHits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What one repository answers."""
+class _Source:
+    """What one repository is asked with; `committed` are the object ids of its commit's files.
+
+    `problem` says why there is no vector although one is wanted.
+    """
 
     repository: Repository
     shard: Shard
+    committed: Mapping[str, str]
+    vector: Vector | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one repository answers."""
+
+    source: _Source
     arms: Sequence[ArmName]
     ranked: Sequence[Found]
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """The part of an answer that is shown, and the files that it is cut from."""
+
+    answer: _Answer
+    chosen: Sequence[Found]
+    files: Mapping[str, CurrentFile]
+    hits: list[CodeHit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is shown of all answers; `is_cut`: there is more."""
+
+    looked_up: Sequence[_LookedUp]
+    is_cut: bool
 
 
 class CodeSearch:
     """Answers code queries from resident shards."""
 
     def __init__(
-        self, catalog: Catalog, shards: Shards, vectors: Vectors, freshness: Freshness
+        self,
+        catalog: Catalog,
+        shards: Shards,
+        vectors: Vectors,
+        freshness: Freshness,
+        rereading: Rereading,
     ) -> None:
         self._catalog = catalog
         self._shards = shards
         self._vectors = vectors
         self._freshness = freshness
+        self._rereading = rereading
         self._committed = CommittedFiles()
         self._files = CurrentFiles()
 
-    async def run(self, query: CodeQuery) -> CodeHits:
+    async def run(self, query: CodeQuery, tell: Tell | None = None) -> CodeHits:
         """The hits of `query`; NotFoundError where nothing is indexed under that name.
 
+        `tell` hears of what takes seconds: the first search in a repository loads its index.
         Raises UnavailableError where only vectors may answer and there are none, and what
         `recognise` and `find_lines` raise for a regular expression.
         """
         recognised = recognise(query.text)
-        repositories = await self._catalog.select(query.repo)
-        answers: list[_Answer] = []
-        missing = None
-        for repository in repositories:
-            answer, problem = await self._answer(repository, query, recognised)
-            answers.append(answer)
-            missing = missing or problem
-        if query.mode == "semantic" and not any(answer.arms for answer in answers):
+        wants_vectors = query.mode != "keyword" and recognised.pattern is None
+        queried = QueryVectors(self._vectors, query.text)
+        try:
+            # Most of what vectors cost is this, which the database need not wait for.
+            if wants_vectors:
+                queried.start()
+            sources = [
+                await self._source(repository, query, queried, tell, wants_vectors=wants_vectors)
+                for repository in await self._catalog.select(query.repo)
+            ]
+        finally:
+            queried.close()
+        if recognised.pattern is not None:
+            answers = [await self._matching(each, query, recognised.pattern) for each in sources]
+            found = await asyncio.to_thread(self._looked_up, query, answers)
+        else:
+            found = await asyncio.to_thread(self._ranked, query, recognised, sources)
+        if query.mode == "semantic" and not any(each.answer.arms for each in found.looked_up):
             raise UnavailableError(
                 "nothing is embedded yet; vectors are made in the background",
                 remedy="use mode hybrid or keyword, or repeat the call later",
             )
-        # Fused scores are standardised per repository, which makes them comparable between these.
-        ranked = sorted(
-            ((found, answer) for answer in answers for found in answer.ranked),
-            key=lambda each: (-each[0].score, each[1].repository.name, each[0].position),
-        )
-        chosen = ranked[: query.limit]
-        hits: list[CodeHit] = []
-        states: list[IndexState] = []
-        for answer in answers:
-            own = [found for found, of in chosen if of is answer]
-            state, found_hits = await self._look(answer, own)
-            states.append(state)
-            hits += found_hits
+        states, hits = [], list[CodeHit]()
+        for each in found.looked_up:
+            own = await self._as_they_are(each)
+            states.append(await self._state(each.answer, own))
+            hits += own
         hits.sort(key=_order_of_hit)
-        return CodeHits(hits, states, len(ranked) > query.limit, missing)
+        missing = next((each.problem for each in sources if each.problem is not None), None)
+        return CodeHits(hits, states, found.is_cut, missing)
 
-    async def _answer(
-        self, repository: Repository, query: CodeQuery, recognised: Recognised
-    ) -> tuple[_Answer, str | None]:
-        wants_vectors = query.mode != "keyword" and recognised.pattern is None
-        shard = await self._shards.get(repository, with_vectors=wants_vectors)
-        if recognised.pattern is not None:
-            return await self._matching(repository, shard, query, recognised.pattern), None
+    async def _source(
+        self,
+        repository: Repository,
+        query: CodeQuery,
+        queried: QueryVectors,
+        tell: Tell | None,
+        *,
+        wants_vectors: bool,
+    ) -> _Source:
+        shard = await self._shards.get(repository, with_vectors=wants_vectors, tell=tell)
+        answered = _answered(repository, shard)
+        committed = await self._committed.of(answered.root, answered.commit)
         vector, problem = None, None
         if wants_vectors:
             try:
-                vector = await self._embed(query.text, shard)
+                vector = await queried.of(shard.model)
             except UnavailableError as error:
                 if query.mode == "semantic":
                     raise
                 problem = error.message
-        arms, ranked = await asyncio.to_thread(rank, shard, query, recognised, vector)
-        return _Answer(repository, shard, arms, ranked), problem
+        return _Source(answered, shard, committed, vector, problem)
 
-    async def _embed(self, text: str, shard: Shard) -> Vector:
-        return await self._vectors.embed_query(text, model=shard.model)
+    def _ranked(
+        self, query: CodeQuery, recognised: Recognised, sources: Sequence[_Source]
+    ) -> _Found:
+        """Ranked and looked up without a pause: every thread that is waited for costs a tenth."""
+        asked = [(source.shard, source.vector) for source in sources]
+        ranked = rank_all(asked, query, recognised)
+        answers = [
+            _Answer(source, arms, found)
+            for source, (arms, found) in zip(sources, ranked, strict=True)
+        ]
+        return self._looked_up(query, answers)
 
-    async def _matching(
-        self, repository: Repository, shard: Shard, query: CodeQuery, pattern: str
-    ) -> _Answer:
+    def _looked_up(self, query: CodeQuery, answers: Sequence[_Answer]) -> _Found:
+        """The best of all answers with the lines of their files."""
+        ranked = sorted(
+            ((found, answer) for answer in answers for found in answer.ranked),
+            key=lambda each: (
+                -each[0].score,
+                each[1].source.repository.name,
+                each[0].position,
+            ),
+        )
+        chosen = ranked[: query.limit]
+        return _Found(
+            [self._cut(each, [found for found, of in chosen if of is each]) for each in answers],
+            len(ranked) > query.limit,
+        )
+
+    async def _matching(self, source: _Source, query: CodeQuery, pattern: str) -> _Answer:
+        shard, root = source.shard, source.repository.root
         wanted = file_filter(shard, query)
         numbers = [n for n, is_wanted in enumerate(wanted.tolist()) if is_wanted]
         paths = [shard.files[number].path for number in numbers]
-        files = await asyncio.to_thread(
-            self._files.read, repository.root, shard.file_digests, {}, paths
-        )
         # Lines of a file that changed are not those of its chunks; the next run reads it.
-        current = [number for number in numbers if files[shard.files[number].path].is_indexed]
-        texts = [files[shard.files[number].path].content or b"" for number in current]
-        matches = await find_lines(pattern, texts)
-        ranked = shard_matches(shard, query, [(current[text], line) for text, line in matches])
-        return _Answer(repository, shard, ("regex",), ranked)
+        steps = self._files.unchanged(root, shard.file_digests, paths)
+        matches = await find_lines(pattern, steps)
+        ranked = shard_matches(shard, query, [(numbers[text], line) for text, line in matches])
+        return _Answer(source, ("regex",), ranked)
 
-    async def _look(
-        self, answer: _Answer, chosen: Sequence[Found]
-    ) -> tuple[IndexState, list[CodeHit]]:
-        """The hits as the files are now, and what that says about the index."""
-        shard = answer.shard
-        repository = _answered(answer.repository, shard)
-        committed = await self._committed.of(repository.root, repository.commit)
-        hits = await asyncio.to_thread(self._cut, repository, shard, chosen, committed)
+    async def _as_they_are(self, looked_up: _LookedUp) -> list[CodeHit]:
+        """The hits, found again in files that changed."""
+        source = looked_up.answer.source
+        changed = {
+            path: file.content
+            for path, file in looked_up.files.items()
+            if file.content is not None and not file.is_indexed
+        }
+        if not changed:
+            return looked_up.hits
+        again = await self._rereading.read(source.repository.root, changed, _packages(source.shard))
+        return await asyncio.to_thread(_shown, source, looked_up.chosen, looked_up.files, again)
+
+    async def _state(self, answer: _Answer, hits: Sequence[CodeHit]) -> IndexState:
+        repository, shard = answer.source.repository, answer.source.shard
         head = await self._freshness.head(repository.root)
         is_stale = head != repository.commit or any(hit.is_stale for hit in hits)
-        return IndexState(repository, is_stale, answer.arms, shard.progress), hits
+        return IndexState(repository, is_stale, answer.arms, shard.progress)
 
-    def _cut(
-        self,
-        repository: Repository,
-        shard: Shard,
-        chosen: Sequence[Found],
-        committed: Mapping[str, str],
-    ) -> list[CodeHit]:
-        paths = [shard.chunk(found.position).path for found in chosen]
-        files = self._files.read(repository.root, shard.file_digests, committed, set(paths))
-        return [
-            hit_of(repository, shard, found, files[path])
-            for found, path in zip(chosen, paths, strict=True)
-        ]
+    def _cut(self, answer: _Answer, chosen: Sequence[Found]) -> _LookedUp:
+        source = answer.source
+        shard, root = source.shard, source.repository.root
+        paths = {shard.chunk(found.position).path for found in chosen}
+        files = self._files.read(root, shard.file_digests, source.committed, paths)
+        return _LookedUp(answer, chosen, files, _shown(source, chosen, files, {}))
+
+
+def _shown(
+    source: _Source,
+    chosen: Sequence[Found],
+    files: Mapping[str, CurrentFile],
+    reread: Mapping[str, Reread],
+) -> list[CodeHit]:
+    repository, shard = source.repository, source.shard
+    paths = [shard.chunk(found.position).path for found in chosen]
+    return [
+        hit_of(repository, shard, found, files[path], reread.get(path))
+        for found, path in zip(chosen, paths, strict=True)
+    ]
+
+
+def _packages(shard: Shard) -> Callable[[str], bool]:
+    """Whether a folder of the repository is a Python package."""
+    known = shard.file_digests
+    return lambda folder: f"{folder}/__init__.py" in known or f"{folder}/__init__.pyi" in known
 
 
 def shard_matches(

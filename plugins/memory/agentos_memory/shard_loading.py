@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from asyncpg import Record
 
@@ -24,6 +25,11 @@ from agentos_memory.vector_matrix import VectorMatrix
 from agentos_memory.vectors import Vectors
 
 RESIDENT_SHARDS = 16
+# Of all shards together: with vectors of 384 numbers, 4 KB each.
+RESIDENT_CHUNKS = 400_000
+
+Tell: TypeAlias = Callable[[str], Awaitable[None]]
+"""Told what is at work."""
 
 _sql = Queries("agentos_memory", "sql/index.sql")
 
@@ -51,15 +57,22 @@ class Shards:
     def __init__(self, catalog: Catalog, vectors: Vectors) -> None:
         self._catalog = catalog
         self._vectors = vectors
-        self._residents: Residents[int, _Resident] = Residents(RESIDENT_SHARDS)
+        self._residents: Residents[int, _Resident] = Residents(
+            RESIDENT_SHARDS, weigh=_n_chunks, max_weight=RESIDENT_CHUNKS
+        )
 
-    async def get(self, repository: Repository, *, with_vectors: bool) -> Shard:
+    async def get(
+        self, repository: Repository, *, with_vectors: bool, tell: Tell | None = None
+    ) -> Shard:
         """The shard of the repository's generation, or of a newer one.
 
         `with_vectors` takes in the vectors that were made since; nothing is read for them before.
+        `tell` hears of what takes seconds, which is reading a repository for the first time.
         """
 
         async def load() -> tuple[int, _Resident]:
+            if tell is not None:
+                await tell(f"loading the index of {repository.name}")
             before = self._residents.latest(repository.id)
             known: Mapping[int, _Part] = before.parts if before is not None else {}
             async with self._catalog.snapshot() as connection:
@@ -72,6 +85,8 @@ class Shards:
 
         resident = await self._residents.get(repository.id, repository.generation, load)
         if with_vectors:
+            if tell is not None and resident.names.current.model is None:
+                await tell(f"loading the vectors of {repository.name}")
             await resident.names.refresh()
             await resident.bodies.refresh()
         return resident.shard
@@ -113,6 +128,10 @@ class Shards:
         )
         shard = Shard(repository, entries, stored, counts=counts, names=names, bodies=bodies)
         return _Resident(shard, names, bodies, parts)
+
+
+def _n_chunks(resident: _Resident) -> int:
+    return len(resident.shard)
 
 
 def _part(path: str, blob: bytes) -> _Part:

@@ -19,7 +19,16 @@ from agentos_memory.chunk_records import FIELDS, FileChunks
 from agentos_memory.dense import DenseArm, RowSource
 from agentos_memory.generations import Repository
 from agentos_memory.naming_of_tests import is_test_path
-from agentos_memory.ranking import ARM_WEIGHTS, Bm25fIndex, Scores, fuse, standardised
+from agentos_memory.query_style import report_share
+from agentos_memory.ranking import (
+    Bm25fIndex,
+    Scale,
+    Scores,
+    arm_weights,
+    fuse,
+    scale_of,
+    standardised,
+)
 from agentos_memory.term_counts import TermCounts, count_tokens
 from agentos_memory.words import query_terms
 
@@ -28,11 +37,12 @@ ArmName: TypeAlias = Literal["keyword", "names", "bodies", "regex"]
 
 # In standard deviations of the fused score. People look for functions more often than for what
 # is around them, for what a product does rather than for its tests, and a longer function has
-# more to be found for (bench/retrieval).
+# more to be found for, at fault most of all (bench/retrieval).
 AROUND_PENALTY = 2.0
 DUNDER_PENALTY = 0.3
 TEST_PENALTY = 2.5
 LENGTH_BONUS = 0.2
+REPORT_LENGTH_BONUS = 0.3
 # A chunk also gains from how well the best chunk of its file fits.
 FILE_WEIGHT = 0.2
 _TEST_WORDS = frozenset(query_terms("test tests testing fixture mock spec assert"))
@@ -59,6 +69,41 @@ class CodeChunk:
     start_line: int
     end_line: int
     signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What each arm says of every chunk, each on a scale of its own.
+
+    `best_of_file` is what the bodies' arm says of the best chunk of each chunk's file.
+    """
+
+    arms: tuple[ArmName, ...]
+    scores: Mapping[str, Scores]
+    best_of_file: Scores | None = None
+
+    @property
+    def lexical(self) -> Scores | None:
+        """How well words fit; 0 where none occurs."""
+        return self.scores.get("bm25f")
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """On which the arms of several shards compare."""
+
+    arms: Mapping[str, Scale]
+    best_of_file: Scale | None
+
+
+def common_scales(measured: Sequence[Measured]) -> Scales:
+    """The scales of what is said of all shards together."""
+    names = {name for each in measured for name in each.scores}
+    best = [each.best_of_file for each in measured if each.best_of_file is not None]
+    return Scales(
+        {name: scale_of(m.scores[name] for m in measured if name in m.scores) for name in names},
+        scale_of(best) if best else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +155,9 @@ class Shard:
         self._bodies = DenseArm(bodies) if bodies is not None else None
         self._names = DenseArm(names) if names is not None else None
         self._is_test = np.array([is_test_path(file.path) for file in files], bool)
+        self._test_penalty = np.float32(TEST_PENALTY) * self._is_test[self._file_of]
+        lines = np.log(self._ends - self._starts + 1.0)
+        self._length = standardised(lines)
         self._prior = self._priors()
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         for position, symbol in enumerate(columns.symbols):
@@ -134,6 +182,10 @@ class Shard:
             int(self._ends[position]),
             symbol.signature,
         )
+
+    def file_of(self, position: int) -> int:
+        """The number of the chunk's file."""
+        return int(self._file_of[position])
 
     def group(self, position: int) -> int:
         """Chunks of one group are parts of one definition, or of one file's top-level code."""
@@ -189,27 +241,46 @@ class Shard:
         self, query: str, query_vector: NDArray[np.float32] | None, mode: SearchMode
     ) -> Scored:
         """One score per chunk, from the arms that the mode asks for and that are there."""
-        arms: dict[str, Scores] = {}
+        measured = self.measure(query, query_vector, mode)
+        return Scored(self.fused(measured, query), measured.arms, measured.lexical)
+
+    def measure(
+        self, query: str, query_vector: NDArray[np.float32] | None, mode: SearchMode
+    ) -> Measured:
+        """What each arm says that the mode asks for and that is there."""
+        scores: dict[str, Scores] = {}
         answered: list[ArmName] = []
-        lexical = None
+        if not len(self):
+            return Measured((), {})
         if mode != "semantic":
-            arms["bm25f"] = lexical = self._lexical.scores(query)
+            scores["bm25f"] = self._lexical.scores(query)
             answered.append("keyword")
+        best_of_file = None
         if mode != "keyword" and query_vector is not None:
             if self._names is not None and self._names.answers(query_vector):
-                arms["name"] = self._names.scores(query_vector)
+                scores["name"] = self._names.scores(query_vector)
                 answered.append("names")
             if self._bodies is not None and self._bodies.answers(query_vector):
-                arms["body"] = self._bodies.scores(query_vector)
+                scores["body"] = self._bodies.scores(query_vector)
+                best_of_file = self._best_of_file(scores["body"])
                 answered.append("bodies")
-        if not arms:
-            return Scored(np.zeros(len(self), np.float32), (), lexical)
-        fused = fuse(arms, ARM_WEIGHTS) + self._prior
-        if "body" in arms:
-            fused += np.float32(FILE_WEIGHT) * self._best_of_file(arms["body"])
+        return Measured(tuple(answered), scores, best_of_file)
+
+    def fused(self, measured: Measured, query: str, scales: Scales | None = None) -> Scores:
+        """One score per chunk; they compare with those of other shards on the same `scales`."""
+        if not measured.arms:
+            return np.zeros(len(self), np.float32)
+        share = report_share(query)
+        arms = scales.arms if scales is not None else None
+        fused = fuse(measured.scores, arm_weights(share), arms)
+        fused += self._prior
+        fused += np.float32(share * REPORT_LENGTH_BONUS) * self._length
+        if measured.best_of_file is not None:
+            scale = scales.best_of_file if scales is not None else None
+            fused += np.float32(FILE_WEIGHT) * standardised(measured.best_of_file, scale)
         if _TEST_WORDS.isdisjoint(query_terms(query)):
-            fused -= np.float32(TEST_PENALTY) * self._is_test[self._file_of]
-        return Scored(fused, tuple(answered), lexical)
+            fused -= self._test_penalty
+        return fused
 
     @property
     def model(self) -> str | None:
@@ -227,13 +298,13 @@ class Shard:
         filled = np.flatnonzero(np.diff(self._file_starts))
         best = np.zeros(len(self.files), np.float32)
         best[filled] = np.fmax.reduceat(scores, self._file_starts[filled])
-        return standardised(best[self._file_of])
+        return best[self._file_of]
 
     def _priors(self) -> Scores:
         """What speaks for a chunk before any query does."""
         kinds = [symbol.kind in ("function", "method") for symbol in self._symbols]
         dunder = [symbol.name.startswith("__") for symbol in self._symbols]
-        prior = LENGTH_BONUS * standardised(np.log(self._ends - self._starts + 1.0))
+        prior = LENGTH_BONUS * self._length
         prior -= AROUND_PENALTY * ~np.array(kinds, bool)[self._symbol_of]
         prior -= DUNDER_PENALTY * np.array(dunder, bool)[self._symbol_of]
         return prior.astype(np.float32)

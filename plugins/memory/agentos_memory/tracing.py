@@ -6,8 +6,8 @@ Below: arrays, walked a whole circle at a time.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentos_memory.adjacency import Ints, Mask, Relation
-from agentos_memory.graph import SymbolGraph, TracedKind, dispatched
+from agentos_memory.circles import Circles, Steps
+from agentos_memory.dispatch import dispatched
+from agentos_memory.graph import SymbolGraph
+from agentos_memory.traced_kinds import TracedKind
 
 Direction: TypeAlias = Literal["callers", "callees", "both"]
 
@@ -51,11 +54,8 @@ class Trace:
 
     @cached_property
     def _nearest(self) -> NDArray[np.int32]:
-        nearest = np.full(len(self.graph.definitions), _FAR, np.int32)
-        for walk in self.walks:
-            reached = walk.reached
-            nearest[reached] = np.minimum(nearest[reached], walk.distance[reached])
-        return nearest
+        far = [np.where(walk.distance > 0, walk.distance, _FAR) for walk in self.walks]
+        return far[0] if len(far) == 1 else np.minimum(*far)
 
     @cached_property
     def reached(self) -> Ints:
@@ -64,7 +64,7 @@ class Trace:
 
     def first(self, limit: int) -> dict[int, int]:
         """Reached positions with their distance, nearest first, then in the order of the source."""
-        ordered = nearest_first(self.graph, self.reached, self._nearest)[:limit]
+        ordered = nearest_first(self.graph, self.reached, self._nearest, limit)
         return dict(zip(ordered.tolist(), self._nearest[ordered].tolist(), strict=True))
 
     @property
@@ -74,42 +74,29 @@ class Trace:
 
     def relations_among(self, shown: Iterable[int]) -> list[Relation]:
         """The relations walked over between the start and some reached positions, by evidence."""
-        visible = np.zeros(len(self.graph.definitions), np.bool_)
-        visible[[*shown, *self.start]] = True
+        is_visible = np.zeros(len(self.graph.definitions), np.bool_)
+        is_visible[[*shown, *self.start]] = True
         found: dict[Relation, None] = {}
         for walk in self.walks:
-            expanded = visible & (walk.distance >= 0) & (walk.distance < self.depth)
-            for position in np.flatnonzero(expanded).tolist():
-                collect = self._arriving if walk.is_incoming else self._leaving
-                found |= dict.fromkeys(collect(position, visible))
+            is_left = is_visible & (walk.distance >= 0) & (walk.distance < self.depth)
+            ends = (is_visible, is_left) if walk.is_incoming else (is_left, is_visible)
+            found |= dict.fromkeys(self._between(*ends))
         return sorted(found, key=_evidence_order)
 
-    def _arriving(self, position: int, visible: Mask) -> list[Relation]:
-        edges = self.graph.edges
-        own = edges.arriving(np.array([position]))
-        own = own[self.follows[own] & visible[edges.source[own]]]
-        relations = [edges.relation(int(edge)) for edge in own]
-        for base in self.graph.bases_of(position):
-            calls = edges.arriving(np.array([base]))
-            may = self.follows[calls] & self.graph.dispatches[calls] & visible[edges.source[calls]]
-            relations += [dispatched(edges.relation(int(e)), position) for e in calls[may]]
-        return relations
-
-    def _leaving(self, position: int, visible: Mask) -> list[Relation]:
-        edges = self.graph.edges
-        own = edges.leaving(np.array([position]))
-        own = own[self.follows[own]]
-        relations = []
-        for edge in own.tolist():
-            if visible[edges.target[edge]]:
-                relations.append(edges.relation(edge))
-            if self.graph.dispatches[edge]:
-                relations += [
-                    dispatched(edges.relation(edge), override)
-                    for override in self.graph.overrides_of(int(edges.target[edge]))
-                    if visible[override]
-                ]
-        return relations
+    def _between(self, is_source: Mask, is_target: Mask) -> Iterator[Relation]:
+        """Relations from some to some; a call that may dispatch leads to overrides too."""
+        graph, edges = self.graph, self.graph.edges
+        leaving = edges.leaving(np.flatnonzero(is_source))
+        leaving = leaving[self.follows[leaving]]
+        for edge in leaving[is_target[edges.target[leaving]]].tolist():
+            yield edges.relation(edge)
+        overrides: dict[int, list[int]] = defaultdict(list)
+        for override in np.flatnonzero(is_target & graph.has_base).tolist():
+            for base in graph.bases_of(override):
+                overrides[base].append(override)
+        for edge in leaving[graph.dispatches[leaving]].tolist() if overrides else ():
+            for override in overrides.get(int(edges.target[edge]), ()):
+                yield dispatched(edges.relation(edge), override)
 
 
 def trace(
@@ -119,73 +106,31 @@ def trace(
     direction: Direction,
     kinds: frozenset[TracedKind],
     depth: int,
-    guesses: bool = False,
 ) -> Trace:
     """Everything within `depth` steps of `start`, which itself is left out.
 
     `both` walks callers of callers and callees of callees, never callers of callees: what shares
     a callee with the symbol does not depend on it.
     """
-    follows = graph.follows(kinds, guesses=guesses)
     walks = [
-        walk(graph, start, follows, is_incoming=is_incoming, depth=depth)
+        walk(graph.steps(kinds, is_incoming=is_incoming), start, depth)
         for wanted, is_incoming in (("callers", True), ("callees", False))
         if direction in (wanted, "both")
     ]
-    return Trace(graph, start, walks, follows, depth)
+    return Trace(graph, start, walks, graph.follows(kinds, guesses=False), depth)
 
 
-def walk(
-    graph: SymbolGraph,
-    start: Sequence[int],
-    follows: Mask,
-    *,
-    is_incoming: bool,
-    depth: int | None = None,
-) -> Walk:
-    """Breadth first, so that the first visit is the nearest; without `depth` as far as it goes."""
-    distance = np.full(len(graph.definitions), _UNREACHED, np.int32)
-    frontier = np.unique(np.array(start, np.int64))
-    distance[frontier] = 0
-    n_edges, level = 0, 0
-    expand = _callers if is_incoming else _callees
-    seen: Mask = np.zeros(len(distance), np.bool_)
-    while len(frontier) and (depth is None or level < depth):
-        level += 1
-        there, n_walked = expand(graph, frontier, follows, seen)
-        n_edges += n_walked
-        new = there[distance[there] == _UNREACHED]
-        distance[new] = level
-        # Sorting what is new is dear where it is most of the graph.
-        is_many = len(new) * 8 > len(distance)
-        frontier = np.flatnonzero(distance == level) if is_many else np.unique(new)
-    return Walk(is_incoming, distance, n_edges)
-
-
-def _callers(graph: SymbolGraph, frontier: Ints, follows: Mask, seen: Mask) -> tuple[Ints, int]:
-    """Sources of the edges to the frontier, and of calls of what it overrides, each base once."""
-    edges = graph.edges
-    arriving = edges.arriving(frontier)
-    arriving = arriving[follows[arriving]]
-    bases = graph.new_bases(frontier, seen)
-    if len(bases):
-        calls = edges.arriving(bases)
-        calls = calls[follows[calls] & graph.dispatches[calls]]
-        arriving = np.concatenate([arriving, calls])
-    return edges.source[arriving].astype(np.int64), len(arriving)
-
-
-def _callees(graph: SymbolGraph, frontier: Ints, follows: Mask, seen: Mask) -> tuple[Ints, int]:
-    """Targets of the edges of the frontier, and their overrides where a call may dispatch."""
-    edges = graph.edges
-    leaving = edges.leaving(frontier)
-    leaving = leaving[follows[leaving]]
-    targets = edges.target[leaving].astype(np.int64)
-    called = targets[graph.dispatches[leaving] & graph.has_override[targets]]
-    overrides = graph.new_overrides(np.unique(called), seen)
-    if len(overrides):
-        targets = np.concatenate([targets, overrides])
-    return targets, len(targets)
+def walk(steps: Steps, start: Sequence[int], depth: int) -> Walk:
+    """Breadth first, so that the first visit is the nearest."""
+    distance = np.full(steps.n_nodes, _UNREACHED, np.int32)
+    circles = Circles(steps, np.array(start, np.int64))
+    distance[circles.frontier] = 0
+    for level in range(1, depth):
+        circles.grow()
+        distance[circles.frontier] = level
+    circles.see_beyond()
+    distance[circles.is_seen & (distance == _UNREACHED)] = depth
+    return Walk(steps.is_incoming, distance, circles.n_edges)
 
 
 def shortest_path(
@@ -210,9 +155,19 @@ def shortest_path(
     return None
 
 
-def nearest_first(graph: SymbolGraph, positions: Ints, distance: NDArray[np.int32]) -> Ints:
-    """The positions by distance, then in the order of the source."""
-    return positions[np.lexsort((graph.source_order[positions], distance[positions]))]
+def nearest_first(
+    graph: SymbolGraph, positions: Ints, distance: NDArray[np.int32], limit: int
+) -> Ints:
+    """The first positions by distance, then in the order of the source."""
+    if limit < len(positions):
+        # Those beyond the circle that holds the last one need no order.
+        far = distance[positions]
+        positions = positions[far <= np.searchsorted(np.cumsum(np.bincount(far)), limit)]
+    rank = distance[positions] * np.int64(len(distance)) + graph.source_order[positions]
+    if limit < len(positions):
+        first = np.argpartition(rank, limit)[:limit]
+        positions, rank = positions[first], rank[first]
+    return positions[np.argsort(rank)]
 
 
 def _steps_to(goal: int, came_by: dict[int, Relation | None]) -> list[Relation]:

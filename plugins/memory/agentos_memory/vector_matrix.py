@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from agentos import UnavailableError
 from agentos_memory.embedding_models import Model
 from agentos_memory.vectors import Vector, Vectors
 
-READ_AT_ONCE = 5_000
+READ_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,21 @@ class VectorMatrix:
         )
 
     async def _load(self, serving: Model) -> None:
-        """All rows anew; the position was read before them, so nothing is missed."""
+        """All rows anew; the position was read before them, so nothing is missed.
+
+        In threads, step by step, since other calls must not wait for tens of thousands of rows.
+        """
+        rows, is_filled, missing = await asyncio.to_thread(self._empty, serving)
+        wanted = list(missing)
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            found = await self._vectors.read(wanted[start : start + READ_AT_ONCE], serving.model_id)
+            await asyncio.to_thread(_fill, rows, is_filled, missing, found)
+        self.current = VectorRows(serving.model_id, rows, is_filled)
+        self._missing, self._position = missing, serving.position
+        self._before = None
+
+    def _empty(self, serving: Model) -> tuple[Vector, NDArray[np.bool_], dict[str, list[int]]]:
+        """Rows with what the matrix before holds, and the places of the digests that it lacks."""
         rows: Vector = np.zeros((len(self._digests), serving.dimension), np.float32)
         is_filled = np.zeros(len(self._digests), np.bool_)
         places: defaultdict[str, list[int]] = defaultdict(list)
@@ -103,16 +117,7 @@ class VectorMatrix:
             places[digest].append(place)
         missing = dict(places)
         self._take_over(serving.model_id, rows, is_filled, missing)
-        wanted = list(missing)
-        for start in range(0, len(wanted), READ_AT_ONCE):
-            found = await self._vectors.read(wanted[start : start + READ_AT_ONCE], serving.model_id)
-            for digest, vector in found.items():
-                at = missing.pop(digest)
-                rows[at] = vector
-                is_filled[at] = True
-        self.current = VectorRows(serving.model_id, rows, is_filled)
-        self._missing, self._position = missing, serving.position
-        self._before = None
+        return rows, is_filled, missing
 
     def _take_over(
         self,
@@ -149,6 +154,18 @@ class VectorMatrix:
             if last == self._position:
                 return
             self._position = last
+
+
+def _fill(
+    rows: Vector,
+    is_filled: NDArray[np.bool_],
+    missing: dict[str, list[int]],
+    found: Mapping[str, Vector],
+) -> None:
+    for digest, vector in found.items():
+        at = missing.pop(digest)
+        rows[at] = vector
+        is_filled[at] = True
 
 
 async def open_matrix(vectors: Vectors, digests: Sequence[str]) -> VectorMatrix:

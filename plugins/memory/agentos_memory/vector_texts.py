@@ -6,6 +6,8 @@ halves the tokens and ranks as well as the raw code.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import chain
 from pathlib import PurePosixPath
 
 from agentos_memory.words import split_identifiers
@@ -16,6 +18,7 @@ TEXT_FORMAT = "words-1"
 MAX_WORDS = 256
 
 
+@lru_cache(maxsize=1024)
 def name_text(path: str, qualified_name: str) -> str:
     """Text for the name vector: file stem and qualified name."""
     return " ".join(_distinct_words(path, qualified_name))
@@ -28,6 +31,16 @@ def body_text(path: str, qualified_name: str, body: str) -> str:
 
 
 def _distinct_words(path: str, qualified_name: str) -> list[str]:
-    local = qualified_name.rsplit(":", 1)[-1]
-    words = split_identifiers(f"{PurePosixPath(path).stem} {local}")
-    return list(dict.fromkeys(words))
+    # A dot ends every word, and the parts of one name stand in many others.
+    parts = qualified_name.rsplit(":", 1)[-1].split(".")
+    return list(dict.fromkeys(chain(_stem_words(path), *map(_words_of, parts))))
+
+
+@lru_cache(maxsize=64)
+def _stem_words(path: str) -> list[str]:
+    return split_identifiers(PurePosixPath(path).stem)
+
+
+@lru_cache(maxsize=16_384)
+def _words_of(part: str) -> list[str]:
+    return split_identifiers(part)

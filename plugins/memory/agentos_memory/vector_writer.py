@@ -1,23 +1,18 @@
 """The queue's own connection: it holds claims, and stores vectors.
 
-A claim is an advisory lock of this connection, so it is free as soon as its process dies, by
-whatever means; nobody waits for a lease to end. Above: the queue. Below: PostgreSQL.
+A claim is free as soon as its process dies. Above: the queue. Below: PostgreSQL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from struct import pack
 
-import asyncpg
-
 from agentos import Database, Queries
+from agentos_memory.own_connection import Connection, OwnConnection
 from agentos_memory.text_sources import ScopeProgress
 from agentos_memory.vectors import Vector
-
-CONNECT_TIMEOUT_S = 10.0
 
 _sql = Queries("agentos_memory", "sql/embedding.sql")
 
@@ -26,13 +21,18 @@ class VectorWriter:
     """One connection, opened at the first use and again after it was lost."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._connection = OwnConnection(
+            database,
+            "agentos embedding",
+            # What a crash of the server takes back is computed again.
+            settings={"synchronous_commit": "off"},
+            prepare=self._prepare,
+        )
         self._claims: set[tuple[str, str]] = set()
 
     async def claim(self, scope: str, model_id: str) -> bool:
         """Whether this process alone works on `scope` with that model now."""
-        connection = await self._open()
+        connection = await self._connection.open()
         if (scope, model_id) in self._claims:
             return True
         is_ours = bool(await connection.fetchval(_sql.try_claim, scope, model_id))
@@ -44,7 +44,7 @@ class VectorWriter:
         """Let others work on it."""
         if (scope, model_id) in self._claims:
             self._claims.discard((scope, model_id))
-            connection = await self._open()
+            connection = await self._connection.open()
             await connection.fetchval(_sql.release_claim, scope, model_id)
 
     async def store(
@@ -56,7 +56,7 @@ class VectorWriter:
         now: datetime,
     ) -> None:
         """Vectors and how far the scope is with them, in one transaction."""
-        connection = await self._open()
+        connection = await self._connection.open()
         async with connection.transaction():
             if digests:
                 await connection.copy_records_to_table(
@@ -82,45 +82,20 @@ class VectorWriter:
 
     async def close(self) -> None:
         """End the connection, and with it every claim."""
-        connection, self._connection = self._connection, None
         self._claims.clear()
-        if connection is not None:
-            with suppress(Exception):
-                await connection.close(timeout=2)
+        await self._connection.close()
 
-    async def _open(self) -> asyncpg.Connection[asyncpg.Record]:
-        if self._connection is not None and self._connection.is_closed():
-            await self.close()
-        if self._connection is None:
-            connection = await asyncpg.connect(
-                self._database.dsn,
-                timeout=CONNECT_TIMEOUT_S,
-                command_timeout=60.0,
-                server_settings={
-                    "application_name": "agentos embedding",
-                    "timezone": "UTC",
-                    # What a crash of the server takes back is computed again.
-                    "synchronous_commit": "off",
-                },
-            )
-            try:
-                await _prepare(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            self._connection = connection
-        return self._connection
-
-
-async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    await connection.set_type_codec(
-        "halfvec",
-        schema=await connection.fetchval(_sql.find_vector_schema),
-        encoder=encode_vector,
-        decoder=_undecoded,
-        format="binary",
-    )
-    await connection.execute(_sql.create_new_embeddings)
+    async def _prepare(self, connection: Connection) -> None:
+        # Claims of a connection that was lost are lost with it.
+        self._claims.clear()
+        await connection.set_type_codec(
+            "halfvec",
+            schema=await connection.fetchval(_sql.find_vector_schema),
+            encoder=encode_vector,
+            decoder=_undecoded,
+            format="binary",
+        )
+        await connection.execute(_sql.create_new_embeddings)
 
 
 def encode_vector(vector: Vector) -> bytes:

@@ -1,117 +1,117 @@
 """A symbol's direct callers as a language server sees them, laid over what the index says.
 
-Above: `trace_symbol_dependencies` with `verify`. Below: the resident graph and the language
-servers. The index is not changed; the server reads the working tree as it is now.
+A class is called where its constructor is. Above: verification. Below: the resident graph, and
+what the server answered.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
 
 from agentos_memory.adjacency import Relation
-from agentos_memory.generations import Repository
+from agentos_memory.answered_targets import SourceFiles, class_of, constructor_of, symbol_at
 from agentos_memory.graph import SymbolGraph
-from agentos_memory.language_servers import (
-    CallPlace,
-    SymbolDefinition,
-    Verification,
-    find_server,
-    verify_callers,
+from agentos_memory.language_servers import Answer, Answers, Place, find_calls
+from agentos_memory.model import EdgeKind
+from agentos_memory.verified_calls import (
+    VerifiedCalls,
+    call_edges,
+    known_relations,
+    proven,
 )
-from agentos_memory.languages import find_language
 
-RULE = "lsp"
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedCallers:
-    """The direct callers after the server was asked.
-
-    `relations` are calls of the symbol: proven ones, and those of the index at places about which
-    the server knows nothing. `n_added` were missing in the index, `n_removed` are calls of
-    something else. `server` is None where none is installed, `relations` are then the index's.
-    """
-
-    server: str | None
-    language: str
-    relations: tuple[Relation, ...]
-    proven: frozenset[Relation]
-    n_confirmed: int
-    n_added: int
-    n_removed: int
-    n_unresolved: int
+# What a call of the name turned out to be.
+Verdict: TypeAlias = Literal["caller", "elsewhere", "unresolved", "unasked"]
+Line: TypeAlias = tuple[str, int]
 
 
-async def verified_callers(
-    repository: Repository,
+def caller_places(
+    graph: SymbolGraph, positions: Sequence[int], root: Path, paths: Sequence[str]
+) -> list[Place]:
+    """Every call of that name; a constructor is called by its class's name, too."""
+    owner = class_of(graph, positions[0])
+    name = graph.definitions[positions[0]].name
+    if owner is None:
+        return find_calls(root, paths, {name})
+    # A constructor without the class's name in its file belongs to another class.
+    class_name = graph.definitions[owner].name
+    return find_calls(root, paths, {name, class_name}, beside=class_name)
+
+
+def lay_over_callers(
     graph: SymbolGraph,
     positions: Sequence[int],
-    *,
-    programs: Mapping[str, str],
-) -> VerifiedCallers:
-    """The calls of the symbol at `positions`, which name one symbol.
-
-    Raises UnavailableError when the server fails or takes too long, LimitExceededError for a name
-    that is called too often to ask.
-    """
-    definition = graph.definitions[positions[0]]
-    language = find_language(definition.path)
-    name = language.name if language is not None else "unknown"
-    known = [
-        relation
-        for position in positions
-        for relation in graph.incoming_of(position)
-        if relation.kind == "calls" and relation.tier != "name_only"
+    places: Sequence[Place],
+    answers: Answers,
+    files: SourceFiles,
+) -> VerifiedCalls:
+    """The calls of the symbol at `positions`, which name one symbol."""
+    wanted = _wanted(graph, positions)
+    verdicts: defaultdict[Line, set[Verdict]] = defaultdict(set)
+    for place in places:
+        verdict: Verdict = "unasked"
+        if place in answers.by_place:
+            verdict = _verdict(graph, files, answers.by_place[place], wanted)
+        verdicts[place.path, place.line].add(verdict)
+    replaced = call_edges(graph) & np.isin(graph.edges.target, positions)
+    known = known_relations(graph, replaced)
+    confirmed, kept, n_removed = _sorted_out(known, verdicts)
+    called = {(relation.path, relation.line) for relation in known}
+    added = [
+        _relation(graph, positions[0], line)
+        for line, said in sorted(verdicts.items())
+        if "caller" in said and line not in called
     ]
-    # It may ask a program for its version.
-    installed = await asyncio.to_thread(find_server, name, programs=programs)
-    if installed is None:
-        return VerifiedCallers(None, name, tuple(known), frozenset(), 0, 0, 0, 0)
-    said = await verify_callers(
-        installed,
-        repository.root,
-        graph.paths_of(name),
-        definition.name,
-        [
-            SymbolDefinition(d.path, d.start_line, d.end_line, d.kind == "class")
-            for d in (graph.definitions[p] for p in positions)
-        ],
-    )
-    return _laid_over(graph, positions[0], known, said, name)
-
-
-def _laid_over(
-    graph: SymbolGraph,
-    target: int,
-    known: Sequence[Relation],
-    said: Verification,
-    language: str,
-) -> VerifiedCallers:
-    proven: dict[CallPlace, Relation] = {}
-    kept: list[Relation] = []
-    n_removed = 0
-    elsewhere = set(said.elsewhere) - set(said.callers)
-    for relation in known:
-        place = CallPlace(relation.path, relation.line)
-        if place in said.callers:
-            proven[place] = replace(relation, tier="exact", confidence=1.0)
-        elif place in elsewhere:
-            n_removed += 1
-        else:
-            kept.append(relation)
-    n_confirmed = len(proven)
-    for place in said.callers:
-        if place not in proven:
-            proven[place] = _relation(graph, target, place)
-    return VerifiedCallers(
-        said.server, language, (*proven.values(), *kept), frozenset(proven.values()),
-        n_confirmed, len(proven) - n_confirmed, n_removed, len(said.unresolved),
+    n_unresolved = sum("unresolved" in said for said in verdicts.values())
+    return VerifiedCalls(
+        replaced, (*confirmed, *added, *kept), frozenset((*confirmed, *added)),
+        len(confirmed), len(added), n_removed, n_unresolved,
     )  # fmt: skip
 
 
-def _relation(graph: SymbolGraph, target: int, place: CallPlace) -> Relation:
+def _wanted(graph: SymbolGraph, positions: Sequence[int]) -> frozenset[int]:
+    """The symbol's definitions; a class and the constructor that it defines are called as one."""
+    is_class = graph.definitions[positions[0]].kind == "class"
+    find = constructor_of if is_class else class_of
+    other = find(graph, positions[0])
+    return frozenset({*positions} | ({other} if other is not None else set()))
+
+
+def _verdict(
+    graph: SymbolGraph, files: SourceFiles, answer: Answer, wanted: frozenset[int]
+) -> Verdict:
+    if answer is None:
+        return "elsewhere"
+    targets = {symbol_at(graph, files, place) for place in answer} - {None}
+    if not targets:
+        return "unresolved"
+    return "elsewhere" if targets.isdisjoint(wanted) else "caller"
+
+
+def _sorted_out(
+    known: Sequence[Relation], verdicts: dict[Line, set[Verdict]]
+) -> tuple[list[Relation], list[Relation], int]:
+    """What the server confirmed, what stays as it was, and how many lead elsewhere."""
+    confirmed, kept, n_removed = [], [], 0
+    for relation in known:
+        said = verdicts.get((relation.path, relation.line), set())
+        if "caller" in said:
+            confirmed.append(proven(relation))
+        elif said == {"elsewhere"}:
+            n_removed += 1
+        else:
+            kept.append(relation)
+    return confirmed, kept, n_removed
+
+
+def _relation(graph: SymbolGraph, target: int, line: Line) -> Relation:
     # The file may have grown since it was indexed; its module begins at line 1.
-    source = graph.at_line(place.path, place.line) or graph.at_line(place.path, 1)
-    return Relation(source[0], target, "calls", "exact", place.path, place.line, 1.0)
+    source = graph.at_line(*line) or graph.at_line(line[0], 1)
+    is_class = graph.definitions[target].kind == "class"
+    kind: EdgeKind = "constructs" if is_class and class_of(graph, target) is None else "calls"
+    return Relation(source[0], target, kind, "exact", *line, 1.0)

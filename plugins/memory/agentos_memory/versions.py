@@ -20,14 +20,19 @@ _ANALYSING = (
     "expressions.py",
     "facts.py",
     "file_contents.py",
+    "identity.py",
+    "mentions.py",
     "model.py",
     "outline.py",
     "parsing.py",
     "python_modules.py",
+    "stemming.py",
+    "stored_outlines.py",
     "vector_texts.py",
     "words.py",
+    "yaml_nesting.py",
 )
-_RESOLVING = ("expressions.py", "model.py", "relations.py")
+_RESOLVING = ("expressions.py", "model.py", "naming_of_tests.py", "relations.py")
 
 
 def analyser_version() -> str:
@@ -42,18 +47,28 @@ def analyser_version() -> str:
 
 @cache
 def _own_version() -> str:
-    package = files("agentos_memory")
-    modules = [package.joinpath(name) for name in _ANALYSING]
-    outlines = package.joinpath("resolution").joinpath("outlines.py")
-    return _digest([*modules, outlines, *_python_files(package.joinpath("languages"))])
+    return _digest(analysing_modules())
 
 
 @cache
 def resolver_version() -> str:
     """Digest of the code that makes edges; a release that finds more resolves everything once."""
+    return _digest(resolving_modules())
+
+
+def analysing_modules() -> list[Traversable]:
+    """The files of all code that analyses and chunks, and their stored forms, follow from."""
+    package = files("agentos_memory")
+    modules = [package.joinpath(name) for name in _ANALYSING]
+    outlines = package.joinpath("resolution").joinpath("outlines.py")
+    return [*modules, outlines, *_python_files(package.joinpath("languages"))]
+
+
+def resolving_modules() -> list[Traversable]:
+    """The files of all code that edges follow from, beside what is analysed."""
     package = files("agentos_memory")
     modules = [package.joinpath(name) for name in _RESOLVING]
-    return _digest([*modules, *_python_files(package.joinpath("resolution"))])
+    return [*modules, *_python_files(package.joinpath("resolution"))]
 
 
 def _digest(modules: Iterable[Traversable]) -> str:

@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 from watchfiles import Change, DefaultFilter, awatch
 
-from agentos import Git
 from agentos_memory.git_files import GIT_TIMEOUT_S, find_git_folder
 from agentos_memory.languages import find_language
+from agentos_memory.own_git import own_git
 
 # An editor writes several times while it saves, and a checkout touches thousands of files: changes
 # that follow one another this closely are one.
@@ -89,8 +89,9 @@ async def _not_ignored(root: Path, paths: AbstractSet[str]) -> set[str]:
     if not paths:
         return set()
     asked = b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in sorted(paths))
-    found = await Git(root, timeout_s=GIT_TIMEOUT_S).run(
-        "check-ignore", "-z", "--stdin", input_bytes=asked
-    )
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
+        return set(paths)
+    found = await git.run("check-ignore", "-z", "--stdin", input_bytes=asked)
     ignored = {name.decode("utf-8", "surrogateescape") for name in found.output.split(b"\0")}
     return set(paths) - ignored

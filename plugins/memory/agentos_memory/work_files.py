@@ -36,7 +36,8 @@ def read_file(root: Path, path: str, *, max_bytes: int) -> bytes | int | None:
         if status.st_size > max_bytes:
             return status.st_size
         try:
-            return _read_at_most(handle, max_bytes + 1)
+            # One byte more than there should be, and no buffer for the largest file there may be.
+            return _read_at_most(handle, status.st_size + 1)
         except OSError:
             return None
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from agentos import Kernel
-from agentos_memory.knowledge import query_execution
+from agentos_memory.knowledge import query_execution, query_table
+from agentos_memory.knowledge.builder import KnowledgeBase
+from agentos_memory.knowledge.query_execution import run_query
+from agentos_memory.knowledge.query_parsing import parse_query
+from agentos_memory.memory import Memory
 from tests.agentos_memory.knowledge.company import make_company
 from tests.agentos_memory.repositories import call, refusal
 
@@ -65,9 +70,15 @@ async def test_queries_are_answered(
         ("CREATE (a)", "line 1, column 1: expected MATCH"),
         ("MATCH (a) DELETE a", "expected RETURN"),
         ("MATCH (a) RETURN a.name; drop table x", "column 24"),
-        ("MATCH (a:tabel) RETURN a.name", "no kind of node 'tabel'"),
-        ("MATCH (a)-[:eats]->(b) RETURN a.name", "no kind of edge 'eats'"),
-        ("MATCH (a) RETURN a.password", "no property 'password'"),
+        ("MATCH (a:tabel) RETURN a.name",
+         "line 1, column 10: there is no kind of node 'tabel'; did you mean 'table'?"),
+        ("MATCH (a:table|Column) RETURN a.name", "column 16: there is no kind of node 'Column'"),
+        ("MATCH (a)-[:eats]->(b) RETURN a.name", "column 13: there is no kind of edge 'eats'"),
+        ("MATCH (a)\nRETURN a.password", "line 2, column 10: there is no property 'password'"),
+        ("MATCH (a)-[r]->(b) WHERE r.name = 'x' RETURN a.name",
+         "column 28: there is no property 'name'"),
+        ("MATCH (a {colour: 'red'}) RETURN a.name", "column 11: there is no property 'colour'"),
+        ("MATCH (a) RETURN count(a.colour)", "column 26: there is no property 'colour'"),
         ("MATCH (a)-[r*1..99]->(b) RETURN a.name", "a length between 1 and 6"),
         ("MATCH (a)<-[r]->(b) RETURN a.name", "one direction"),
         ("MATCH (a) RETURN a.name LIMIT 5000", "LIMIT of at most 200"),
@@ -77,7 +88,7 @@ async def test_queries_are_answered(
         ("MATCH (a)-[a]->(b) RETURN a.name", "is a node already"),
         ("MATCH (a) RETURN a.name ORDER BY a.line", "a column of RETURN"),
     ],
-)
+)  # fmt: skip
 async def test_what_the_form_does_not_know_is_refused_with_its_place(
     kernel: Kernel, company: Path, query: str, said: str
 ) -> None:
@@ -94,3 +105,51 @@ async def test_a_query_that_would_take_for_ever_is_cut_and_says_so(
         query="MATCH (a), (b), (c), (d) WHERE a.name = 'nothing' RETURN count(*)",
     )  # fmt: skip
     assert found["truncated"] and found["rows"] == [[0]]
+    assert found["cut_by"] == "steps"
+
+
+async def test_the_answer_says_which_limit_cut_it(
+    kernel: Kernel, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_by(query: str) -> object:
+        found = await call(kernel, "query_graph", query=query)
+        assert found["truncated"] is (found["cut_by"] is not None)
+        return found["cut_by"]
+
+    assert await cut_by("MATCH (c:column) RETURN c.name") is None
+    assert await cut_by("MATCH (c:column) RETURN c.name LIMIT 5") is None
+    assert await cut_by("MATCH (c:column) RETURN c.name LIMIT 4") == "limit"
+    assert await cut_by("MATCH (c:column) RETURN DISTINCT c.kind LIMIT 1") is None
+    monkeypatch.setattr(query_table, "MAX_VALUES", 100)
+    assert await cut_by("MATCH (a)-[r]->(b) RETURN a.name, b.name, r.line ORDER BY r.line") == (
+        "memory"
+    )
+    assert await cut_by("MATCH (a)-[r]->(b) RETURN count(*)") is None
+    monkeypatch.setattr(query_table, "MAX_VALUES", 10)
+    assert await cut_by("MATCH (a) RETURN count(DISTINCT a.name)") == "memory"
+    monkeypatch.setattr(query_execution, "TIME_LIMIT_S", -1.0)
+    assert await cut_by("MATCH (a), (b), (c) RETURN count(*)") == "time"
+
+
+async def test_walks_of_many_edges_are_not_held_in_memory(kernel: Kernel, company: Path) -> None:
+    (repository,) = await kernel.service(Memory).catalog.repositories()
+    graph = await kernel.service(KnowledgeBase).graph(repository)
+    query = parse_query("MATCH (a)-[*1..6]-(b) RETURN count(*)")
+    tracemalloc.start()
+    try:
+        answer = run_query(graph, query)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.cut_by in ("steps", "time") and isinstance(answer.rows[0][0], int)
+    assert answer.rows[0][0] > 1_000 and peak < 4_000_000
+
+
+async def test_short_walks_come_before_long_ones(kernel: Kernel, company: Path) -> None:
+    found = await call(
+        kernel, "query_graph",
+        query="MATCH (s:service {name: 'gateway'})-[r:deployed_as|depends_on*1..4]->(x) "
+        "RETURN x.kind, x.name",
+    )  # fmt: skip
+    assert found["rows"][0] == ["deployment", "gateway"]
+    assert ["deployment", "billing"] in found["rows"][2:]

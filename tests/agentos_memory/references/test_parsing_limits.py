@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import zipfile
+import zlib
 
 import pytest
 
@@ -57,7 +60,7 @@ async def test_a_corrupt_file_is_refused_with_the_reason() -> None:
 )
 def test_the_process_has_no_effects(effect: str) -> None:
     program = (
-        "import sys\nfrom agentos_memory.references.parsing_process import refuse_effects\n"
+        "import sys\nfrom agentos_memory.process_limits import refuse_effects\n"
         f"sys.addaudithook(refuse_effects)\n{effect}\n"
     )
     done = subprocess.run(
@@ -73,3 +76,38 @@ def test_the_process_needs_nothing_of_the_kernel() -> None:
         "assert not {'agentos', 'numpy', 'pydantic'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def _wheel(*files: tuple[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+async def test_a_zip_bomb_is_bounded_and_says_what_was_left_out() -> None:
+    bomb = _wheel(("pkg/m.py", b"x = 1\n" * 20_000_000))
+    assert len(bomb) < 1_000_000
+    with pytest.raises(InvalidArgumentError, match="1 files are larger than 4194304 bytes"):
+        await Parsing().run("pkg-1.0-py3-none-any.whl", bomb)
+    many = _wheel(*[(f"pkg/m{n}.py", b"x = 1\n" * 600_000) for n in range(60)])
+    with pytest.raises(InvalidArgumentError, match="unpack to more than 201326592 bytes"):
+        await Parsing().run("pkg-1.0-py3-none-any.whl", many)
+
+
+async def test_a_page_that_unpacks_to_gigabytes_is_refused_by_a_limit() -> None:
+    stream = zlib.compress(b"BT (x) Tj ET\n" * 20_000_000, 9)
+    pdf = (
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 9 9]>>endobj\n"
+        b"4 0 obj<</Length "
+    )
+    pdf += (
+        b"%d/Filter/FlateDecode>>stream\n" % len(stream)
+        + stream
+        + b"\nendstream endobj\ntrailer<</Root 1 0 R>>"
+    )
+    with pytest.raises(LimitExceededError, match=r"CPU time or memory|time"):
+        await Parsing(ParsingLimits(memory_bytes=512 * 1024 * 1024)).run("a.pdf", pdf)

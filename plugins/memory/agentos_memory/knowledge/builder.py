@@ -9,35 +9,55 @@ Below: extraction, history, PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
+from asyncpg import Record
 
 from agentos import AgentOSError, Clock, Connection, Database, Queries, UnavailableError
+from agentos_memory.activity import Activity
 from agentos_memory.catalog import Catalog
 from agentos_memory.generations import Repository
 from agentos_memory.git_files import WorkTree, list_files, read_head
+from agentos_memory.knowledge.blame import blame_extraction, blame_step, decode_blame
 from agentos_memory.knowledge.extraction import ExtractionRun
 from agentos_memory.knowledge.graph import KnowledgeGraph
 from agentos_memory.knowledge.history import history_extraction, read_commits
 from agentos_memory.knowledge.linking import link
+from agentos_memory.knowledge.model import Extraction
 from agentos_memory.knowledge.records import decode_extraction, encode_extraction
+from agentos_memory.knowledge.remote_extraction import RemoteExtraction, pack_extractors
+from agentos_memory.knowledge.retries import Retries
 from agentos_memory.knowledge.sources import KnowledgeExtractor
+from agentos_memory.model import SkippedFile
 from agentos_memory.residents import Residents
 from agentos_memory.work_files import forget_folders
+from agentos_memory.workers import Workers
 
 # Most processes are over before this; what asks for an answer does not wait for it.
 STARTS_AFTER_S = 5.0
 POLL_EVERY_S = 5.0
+# After a change somebody asks for it at once: a build waits until nobody has asked for a while,
+# and in between its steps, but is made on a busy server, too.
+QUIET_S = 2.0
+MAX_DELAY_S = 60.0
+STEP_QUIET_S = 0.2
+MAX_STEP_DELAY_S = 0.5
 RESIDENT_GRAPHS = 8
-_FILES_PER_STEP = 100
+# Few enough that a step's contents are held, and that a build can be given up between two.
+_FILES_PER_STEP = 50
+# Where nobody waits for it, unlike for what else the machine does.
+_NICE = 10
 _COMPRESSION = 1
 # Part of what is stored: raise it when history or linking keep something else.
 _FORMAT = "1"
@@ -57,6 +77,7 @@ class _Build:
     build: int | None
     is_fresh_start: bool
     history_commit: str | None
+    left_out: Sequence[SkippedFile]
 
 
 class KnowledgeBase:
@@ -68,16 +89,22 @@ class KnowledgeBase:
         catalog: Catalog,
         clock: Clock,
         extractors: Sequence[KnowledgeExtractor],
+        workers: Workers,
+        activity: Activity,
     ) -> None:
         self._database = database
         self._catalog = catalog
         self._clock = clock
         self._extractors = extractors
+        self._packed = pack_extractors(extractors)
+        self._workers = workers
+        self._activity = activity
+        self._n_waiting = 0
         versions = [f"{each.name} {each.version}" for each in extractors]
         self._version = ", ".join([_FORMAT, *versions])
         self._building: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._graphs: Residents[int, KnowledgeGraph] = Residents(RESIDENT_GRAPHS)
-        self._failed: dict[int, datetime] = {}
+        self._retries = Retries()
         self._woken = asyncio.Event()
 
     async def graph(self, repository: Repository) -> KnowledgeGraph:
@@ -87,7 +114,7 @@ class KnowledgeBase:
         nothing was built before.
         """
         code = await self._catalog.graph(repository)
-        generation = repository.graph_generation or 0
+        generation = repository.graph_version
         await self.refresh(repository.id, repository.root)
         row = await self._database.fetch_row(_sql.read_knowledge, repository.id)
         if row is None:
@@ -101,11 +128,10 @@ class KnowledgeBase:
                 state = await connection.fetchrow(_sql.read_knowledge, repository.id)
                 files = await connection.fetch(_sql.read_extractions, repository.id)
             assert state is not None
-            blobs = [state["history"], *(each["extraction"] for each in files)]
             paths = orjson.loads(zlib.decompress(state["paths"]))
 
             def build() -> KnowledgeGraph:
-                extractions = [decode_extraction(blob) for blob in blobs]
+                extractions = [decode_extraction(state["history"]), *_with_blame(files)]
                 return KnowledgeGraph(code, link(extractions, paths), state["build"])
 
             return state["build"] + generation, await asyncio.to_thread(build)
@@ -114,18 +140,33 @@ class KnowledgeBase:
         return await self._graphs.get(repository.id, row["build"] + generation, load)
 
     async def refresh(self, repository_id: int, root: Path) -> None:
-        """Bring the knowledge of a repository to its last index run; nothing where it is there."""
+        """Bring the knowledge of a repository to its last index run; nothing where it is there.
+
+        A build that is at work already no longer gives way to other calls.
+        """
+        with self._waiting():
+            await self._refresh(repository_id, root)
+
+    async def _refresh(self, repository_id: int, root: Path) -> None:
         async with self._building[repository_id]:
             build = await self._wanted(repository_id, root)
             if build is not None and await asyncio.to_thread(root.is_dir):
                 await self._run(build)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self._n_waiting += 1
+        try:
+            yield
+        finally:
+            self._n_waiting -= 1
 
     def wake(self) -> None:
         """Look for work now; never blocks."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Build what is outdated until cancelled; a failure waits for the next index run."""
+        """Build what is outdated until cancelled; what failed is tried again, ever later."""
         await self._sleep(STARTS_AFTER_S)
         while True:
             try:
@@ -146,13 +187,30 @@ class KnowledgeBase:
 
     async def _step(self) -> None:
         for row in await self._database.fetch(_sql.find_outdated, self._version):
-            if self._failed.get(row["id"]) == row["indexed_at"]:
-                continue
-            try:
-                await self.refresh(row["id"], Path(row["root"]))
-            except Exception as error:  # noqa: BLE001 - the owner of a background task
-                self._failed[row["id"]] = row["indexed_at"]
-                _log.warning("knowledge_failed", repository=row["id"], exc_info=error)
+            await self._activity.quiet(QUIET_S, at_most_s=MAX_DELAY_S)
+            build = partial(self._refresh, row["id"], Path(row["root"]))
+            await self._try(row["id"], row["indexed_at"], build)
+        for row in await self._database.fetch(_sql.find_blamable):
+            await self._try(("blame", row["id"]), None, partial(self._blame, **dict(row)))
+
+    async def _try(
+        self, key: Hashable, version: Hashable, work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do some work, unless it has failed a moment ago."""
+        now_s = time.monotonic()
+        if not self._retries.may_try(key, version, now_s):
+            return
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - the owner of a background task
+            delay_s = self._retries.failed(key, version, now_s)
+            _log.warning("knowledge_failed", key=key, retry_s=delay_s, exc_info=error)
+        else:
+            self._retries.succeeded(key)
+
+    async def _blame(self, id: int, root: str) -> None:
+        if await asyncio.to_thread(Path(root).is_dir):
+            await blame_step(self._database, id, Path(root))
 
     async def _wanted(self, repository_id: int, root: Path) -> _Build | None:
         state = await self._database.fetch_row(_sql.get_state, repository_id)
@@ -164,6 +222,7 @@ class KnowledgeBase:
         return _Build(
             repository_id, root, state["wanted_commit"], state["wanted_at"], state["build"],
             not same, state["history_commit"] if same else None,
+            _stored_left_out(state["skipped"]) if same else [],
         )  # fmt: skip
 
     async def _run(self, build: _Build) -> None:
@@ -178,7 +237,7 @@ class KnowledgeBase:
         stored_paths = zlib.compress(orjson.dumps(paths), _COMPRESSION)
         told = (
             build.repository_id, build.wanted_at, self._version, build.commit, head, history,
-            stored_paths, dict(run.skipped), self._clock.now(),
+            stored_paths, _as_stored(run), self._clock.now(),
         )  # fmt: skip
         async with self._database.connection() as connection, connection.transaction():
             await _write(connection, build, run, told)
@@ -190,11 +249,41 @@ class KnowledgeBase:
             known = {row["path"]: row["sha256"] for row in rows}
         rows = await self._database.fetch(_sql.list_indexed_files, build.repository_id)
         indexed = {row["path"]: row["sha256"] for row in rows}
-        run = ExtractionRun(build.root, self._extractors, known, indexed)
+        run = ExtractionRun(build.root, self._extractors, known, indexed, build.left_out)
         forget_folders()
-        for start in range(0, len(paths), _FILES_PER_STEP):
-            await asyncio.to_thread(run.look_at, paths[start : start + _FILES_PER_STEP])
+        async with self._workers.hire(nice=0 if self._n_waiting else _NICE) as worker:
+            remote = RemoteExtraction(worker, build.root, self._packed, self._workers.limits)
+            for start in range(0, len(paths), _FILES_PER_STEP):
+                await self._give_way()
+                step = paths[start : start + _FILES_PER_STEP]
+                claimed = await asyncio.to_thread(run.look_at, step)
+                for extracted, skipped in await remote.of(claimed):
+                    run.take(extracted, skipped)
         return run
+
+    async def _give_way(self) -> None:
+        """Let calls be answered first, unless one of them waits for this build."""
+        if not self._n_waiting:
+            await self._activity.quiet(STEP_QUIET_S, at_most_s=MAX_STEP_DELAY_S)
+
+
+def _as_stored(run: ExtractionRun) -> dict[str, object]:
+    files = {each.path: [each.reason, each.detail] for each in run.left_out}
+    return {"counts": dict(run.skipped), "files": files}
+
+
+def _stored_left_out(skipped: Mapping[str, Any] | None) -> list[SkippedFile]:
+    files = (skipped or {}).get("files", {})
+    return [SkippedFile(path, *told) for path, told in files.items()]
+
+
+def _with_blame(files: Sequence[Record]) -> Iterator[Extraction]:
+    """What files gave, and who changed it last."""
+    for file in files:
+        extraction = decode_extraction(file["extraction"])
+        yield extraction
+        if file["blame"] is not None:
+            yield blame_extraction(file["path"], extraction, decode_blame(file["blame"]))
 
 
 async def _write(

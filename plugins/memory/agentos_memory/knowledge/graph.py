@@ -17,12 +17,19 @@ from typing import get_args
 from agentos_memory.adjacency import Relation
 from agentos_memory.graph import SymbolGraph
 from agentos_memory.knowledge.linking import Knowledge
-from agentos_memory.knowledge.model import ENTITY_KINDS, Entity, KnowledgeEdge, Ref
+from agentos_memory.knowledge.model import (
+    ENTITY_KINDS,
+    Entity,
+    KnowledgeEdge,
+    Ref,
+    plain_field,
+)
 from agentos_memory.model import EdgeKind, SymbolKind
 
 CODE_KINDS: tuple[str, ...] = get_args(SymbolKind)
 CODE_EDGE_KINDS: tuple[str, ...] = get_args(EdgeKind)
 _CODE_EDGES = frozenset(CODE_EDGE_KINDS)
+_CALLABLE = frozenset({"function", "method", "class", "variable"})
 _NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
@@ -58,6 +65,12 @@ class Link:
     tier: str
     confidence: float
     rule: str
+    carries: str = ""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that it carries, by what all their spellings have in common."""
+        return frozenset(plain_field(name) for name in self.carries.split(",") if name)
 
     @property
     def is_code(self) -> bool:
@@ -87,6 +100,8 @@ class KnowledgeGraph:
         self.outgoing: defaultdict[int, list[Link]] = defaultdict(list)
         self.incoming: defaultdict[int, list[Link]] = defaultdict(list)
         self.n_edges = 0
+        # Fields that go along some edge, by what all their spellings have in common.
+        self.carried: set[str] = set()
         for edge in knowledge.edges:
             self._connect(edge)
         files = {self._path_of(n): n for n in self.by_kind["file"]} | self._modules
@@ -157,8 +172,7 @@ class KnowledgeGraph:
         self._entities.append(entity)
         self._positions[entity.ref] = position
         self.by_kind[entity.kind].append(position)
-        last = entity.name.rpartition("." if entity.kind in ("table", "column") else "/")[2]
-        for name in {entity.name.casefold(), last.casefold()}:
+        for name in {entity.name.casefold(), *_short_names(entity)}:
             self._by_name[name].append(position)
         return position
 
@@ -167,6 +181,8 @@ class KnowledgeGraph:
             path, _, line = ref.name.rpartition(":")
             around = self.code.at_line(path, int(line)) or self.code.find(path)[:1]
             return around[0] if around else self._position(Ref("file", path))
+        if ref.kind == "symbol":
+            return self._handler(ref.name)
         if ref.kind == "file":
             module = self._modules.get(ref.name)
             if module is not None:
@@ -179,14 +195,28 @@ class KnowledgeGraph:
             )
         return self._positions.get(ref)
 
+    def _handler(self, reference: str) -> int | None:
+        """The definition of `path:line#name`: in that file, or the only one, or around the line."""
+        place, _, name = reference.partition("#")
+        path = place.rpartition(":")[0]
+        named = self.code.find(name) or self.code.find(name.rpartition(".")[2])
+        found = [p for p in named if self.code.definitions[p].kind in _CALLABLE]
+        for folder in (path, path.rpartition("/")[0] + "/"):
+            near = [p for p in found if self.code.definitions[p].path.startswith(folder)]
+            if near:
+                return near[0]
+        return found[0] if len(found) == 1 else self._position(Ref("code", place))
+
     def _connect(self, edge: KnowledgeEdge) -> None:
         source, target = self._position(edge.source), self._position(edge.target)
         if source is None or target is None or source == target:
             return
         link = Link(
-            source, target, edge.kind, edge.path, edge.line, edge.tier, edge.confidence, edge.rule
-        )
+            source, target, edge.kind, edge.path, edge.line, edge.tier, edge.confidence, edge.rule,
+            edge.carries,
+        )  # fmt: skip
         self.n_edges += 1
+        self.carried |= link.fields
         self.outgoing[source].append(link)
         self.incoming[target].append(link)
 
@@ -232,3 +262,12 @@ def _code_link(relation: Relation) -> Link:
         relation.source, relation.target, relation.kind, relation.path, relation.line,
         relation.tier, relation.confidence, relation.rule or relation.kind,
     )  # fmt: skip
+
+
+def _short_names(entity: Entity) -> set[str]:
+    """What an entity may also be called: a column by itself, an endpoint without its file."""
+    name = entity.name.casefold()
+    if entity.kind == "endpoint":
+        route = name.rpartition(" (")[0]
+        return {route, route.partition(" ")[2]}
+    return {name.rpartition("." if entity.kind in ("table", "column", "rpc") else "/")[2]}

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from agentos import Git, UnavailableError
+from agentos import UnavailableError
 from agentos_memory.knowledge.model import Entity, Extraction, KnowledgeEdge, KnowledgeEdgeKind, Ref
+from agentos_memory.own_git import own_git
 
 MAX_COMMITS = 2_000
 MAX_FILES_OF_COMMIT = 30
@@ -48,7 +49,10 @@ async def read_commits(root: Path) -> list[Commit]:
 
     UnavailableError where git does not answer in time.
     """
-    log = await Git(root, timeout_s=GIT_TIMEOUT_S).run(
+    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    if git is None:
+        return []
+    log = await git.run(
         "log", f"--max-count={MAX_COMMITS}", "--no-merges", "--no-renames", "--name-only", "-z",
         "--no-show-signature", "--no-ext-diff", "--format=%x01%H%x02%an%x02%ct%x02%s%x02",
     )  # fmt: skip

@@ -29,7 +29,8 @@ _KINDS = frozenset(ENTITY_KINDS)
 class Knowledge:
     """All entities, and the edges between them, files and code.
 
-    Ends of edges are entities, `file` and `directory` by their paths, or `code` as `path:line`.
+    Ends of edges are entities, `file` and `directory` by their paths, `code` as `path:line`, or
+    `symbol` as `path:line#name`.
     `unlinked` counts the edges that were dropped, by the kind of the end that led nowhere.
     """
 
@@ -79,6 +80,8 @@ class _Linker:
         if ends == [edge.source, edge.target]:
             return edge
         made = self._names.get(ends[1].kind, ends[1].name)
+        if made is not None and made.kind == "rpc" and edge.kind == "writes":
+            edge = replace(edge, carries=made.attributes.get("fields", ""))
         if made is not None and made.tier == "name_only":
             return replace(edge, source=ends[0], target=ends[1], tier="name_only",
                            confidence=CONFIDENCE["name_only"])  # fmt: skip
@@ -88,8 +91,14 @@ class _Linker:
         names = self._names
         found: Entity | Ref | None
         match end.kind:
-            case "code":
+            case "code" | "symbol":
                 return end
+            case "rails_table":
+                found = names.get("table", end.name)
+            case "http_call":
+                found = names.endpoints.answering(end.name)
+            case "rpc_call":
+                found = names.rpc(end.name)
             case "path":
                 found = names.at_path(end.name)
             case "table":

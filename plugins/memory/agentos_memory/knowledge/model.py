@@ -16,6 +16,7 @@ EntityKind: TypeAlias = Literal[
     "service", "deployment", "config_map", "secret", "ingress", "cron_job", "resource",
     "env_var", "feature_flag",
     "adr", "rfc", "runbook", "changelog", "incident",
+    "endpoint", "rpc", "topic",
     "owner", "team", "commit",
     "file", "directory",
 ]  # fmt: skip
@@ -26,7 +27,16 @@ KnowledgeEdgeKind: TypeAlias = Literal[
 # declared: the source says so. inferred: a convention says so. history: commits suggest it.
 # name_only: a guess by a name, left out of paths unless asked for.
 KnowledgeTier: TypeAlias = Literal["declared", "inferred", "history", "name_only"]
-ReferenceKind: TypeAlias = Literal["code", "path", "model", "name", "mention"]
+ReferenceKind: TypeAlias = Literal[
+    "code",
+    "symbol",
+    "path",
+    "model",
+    "name",
+    "mention",
+    "http_call",
+    "rpc_call",
+]
 
 ENTITY_KINDS: tuple[EntityKind, ...] = get_args(EntityKind)
 EDGE_KINDS: tuple[KnowledgeEdgeKind, ...] = get_args(KnowledgeEdgeKind)
@@ -40,8 +50,10 @@ class Ref(NamedTuple):
 
     `code` is `path:line`, the definition around that line; `path` a file or a folder; `model` the
     dotted name of a class that stands for a table; `name` any service or deployment of that name;
-    `mention` a text that may name a file, a folder or an entity. Those that lead to nothing are
-    dropped.
+    `mention` a text that may name a file, a folder or an entity. `symbol` is `path:line#name`, the
+    definition of that name, in that file where several have it, else the one around the line.
+    `http_call` is `METHOD host path`, the endpoint that answers it; `rpc_call` a method of a
+    service. Those that lead to nothing are dropped.
     """
 
     kind: str
@@ -77,7 +89,10 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeEdge:
-    """One relation with its evidence at `path:line`; `confidence` lies in 0..1."""
+    """One relation with its evidence at `path:line`; `confidence` lies in 0..1.
+
+    `carries` names the fields that go along, separated by commas, where the evidence shows them.
+    """
 
     source: Ref
     target: Ref
@@ -87,6 +102,7 @@ class KnowledgeEdge:
     rule: str
     tier: KnowledgeTier
     confidence: float
+    carries: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +143,22 @@ class Findings:
         line: int,
         rule: str,
         tier: KnowledgeTier = "declared",
+        carries: str = "",
     ) -> None:
         """Note an edge whose evidence is at `line`."""
         if source != target:
             edge = KnowledgeEdge(
-                source, target, kind, self.path, line, rule, tier, CONFIDENCE[tier]
+                source, target, kind, self.path, line, rule, tier, CONFIDENCE[tier], carries
             )
             self._edges.setdefault((source, target, kind, line), edge)
 
     def code(self, line: int) -> Ref:
         """The definition around a line of this file."""
         return Ref("code", f"{self.path}:{line}")
+
+    def symbol(self, name: str, line: int) -> Ref:
+        """The definition that `name` names on a line of this file."""
+        return Ref("symbol", f"{self.path}:{line}#{name}")
 
     @property
     def file(self) -> Ref:
@@ -147,3 +168,8 @@ class Findings:
     def extraction(self) -> Extraction:
         """All that was noted, in order."""
         return Extraction(tuple(self._entities.values()), tuple(self._edges.values()))
+
+
+def plain_field(name: str) -> str:
+    """A field's name as all its spellings have it: user_id, userId and UserID are one."""
+    return name.replace("_", "").replace("-", "").casefold()

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from agentos_memory.knowledge.endpoints import Endpoints
 from agentos_memory.knowledge.model import CONFIDENCE, Entity, EntityKind, Ref
 
 # What documents mention, the first kind of several going first.
@@ -38,6 +39,7 @@ class Names:
         self._revisions: dict[str, Entity] = {}
         self._commits: list[str] = []
         self._images: defaultdict[str, set[str]] = defaultdict(set)
+        self.endpoints = Endpoints(self.folder_of)
         for entity in sorted(entities, key=_preference):
             self.add(entity)
         self._commits.sort()
@@ -65,6 +67,8 @@ class Names:
                 self._revisions[entity.attributes["revision"]] = entity
             case "commit":
                 self._commits.append(entity.name)
+            case "endpoint":
+                self.endpoints.add(entity)
             case "directory" if "image" in entity.attributes:
                 self.add_image(entity.name.rpartition("/")[2], entity.name)
         return entity
@@ -126,6 +130,17 @@ class Names:
         """The folder that an image is built from."""
         folders = self._images.get(image.casefold(), set())
         return self.at_path(next(iter(folders))) if len(folders) == 1 else None
+
+    def folder_of(self, service: str) -> str | None:
+        """The folder that a service of that name is built from."""
+        built = self.built_from(service)
+        return None if built is None else built.name
+
+    def rpc(self, name: str) -> Entity | None:
+        """A method by `Service.Method`, in whatever case the language writes it."""
+        service, _, method = name.partition(".")
+        plain = method.replace("_", "").removesuffix("Async")
+        return self.get("rpc", f"{service}.{plain}") or self.get("rpc", f"{service}.{method}")
 
     def at_path(self, path: str) -> Ref | None:
         """The file or folder of that path."""

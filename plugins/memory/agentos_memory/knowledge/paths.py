@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from agentos_memory.knowledge.graph import CODE_EDGE_KINDS, KnowledgeGraph, Link
@@ -32,8 +32,11 @@ DEFAULT_KINDS = frozenset({
 # Which way data goes along an edge: with it, against it, or both.
 _AGAINST = frozenset({"reads", "configured_by"})
 _BOTH = frozenset({"deployed_as", "contains", "overrides", "implements"})
+_OF_PARTS = frozenset({"deployed_as", "contains"})
 # A step between a thing and its parts is no step of its own.
 _PART_COST = 0.1
+# That a service depends on another one says that they speak, not which code hears it.
+_ENTERING_COST = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,11 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """From where to where; `through` holds nodes of which one must be on the way."""
+    """From where to where.
+
+    With `through` one of its nodes must be on the way, or a step that carries `field`, which is a
+    plain field name.
+    """
 
     start: AbstractSet[int]
     goal: AbstractSet[int]
@@ -66,6 +73,13 @@ class Question:
     max_depth: int
     limit: int
     guesses: bool = False
+    field: str | None = None
+
+    def is_passed_by(self, link: Link, end: int) -> bool:
+        """Whether a step to `end` is through what the way must go through."""
+        if self.through is None or end in self.through:
+            return True
+        return self.field is not None and bool(link.carries) and self.field in link.fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,11 @@ class _State:
             state = state.before
         return False
 
+    def enters(self, hop: Hop) -> bool:
+        """Whether a step goes down into code after the path has gone from service to service."""
+        is_down = hop.link.kind == "contains" and hop.is_forward and self.move == "knowledge"
+        return is_down and any(each.link.kind == "depends_on" for each in self.hops())
+
     def hops(self) -> tuple[Hop, ...]:
         """The path's steps in order."""
         found = []
@@ -121,6 +140,33 @@ def find_paths(graph: KnowledgeGraph, question: Question) -> Paths:
             break
     reached = search.reached if found else search.reach()
     return Paths(tuple(found), frozenset(reached), search.is_cut)
+
+
+def find_paths_into(graph: KnowledgeGraph, question: Question) -> Paths:
+    """Paths that reach a part of the goal and then end in what they must go through.
+
+    A value that is stored by the goal ends there: no way leads on from the column to the service.
+    """
+    if not question.through:
+        return Paths((), frozenset(), False)
+    parts = frozenset(_parts(graph, question.goal))
+    into = replace(question, goal=question.through, through=parts, field=None)
+    return find_paths(graph, into)
+
+
+def _parts(graph: KnowledgeGraph, nodes: AbstractSet[int]) -> set[int]:
+    """What services are deployed as, and the code in it."""
+    found = set(nodes)
+    queue = deque(nodes)
+    while queue:
+        here = queue.popleft()
+        linked = [link.target for link in graph.leaving(here) if link.kind in _OF_PARTS]
+        linked += [link.source for link in graph.arriving(here) if link.kind == "deployed_as"]
+        for there in linked:
+            if there not in found:
+                found.add(there)
+                queue.append(there)
+    return found
 
 
 class _Search:
@@ -176,11 +222,10 @@ class _Search:
                 left = distances.get(hop.end)
                 if left is None or depth + left > question.max_depth or state.holds(hop.end):
                     continue
-                passed = state.passed or (
-                    question.through is not None and hop.end in question.through
-                )
+                passed = state.passed or question.is_passed_by(hop.link, hop.end)
                 following = _State(hop.end, move, depth, passed, hop, state)
-                heapq.heappush(heap, (cost + _cost(hop.link), order, following))
+                entering = _ENTERING_COST if state.enters(hop) else 0.0
+                heapq.heappush(heap, (cost + _cost(hop.link) + entering, order, following))
                 order += 1
 
     def reach(self) -> set[int]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from tree_sitter import Node, Query, QueryCursor
+from tree_sitter import Node
 
 from agentos_memory.knowledge.sources import grammar
+
+MAX_CALLED_BYTES = 200
 
 
 def text_of(node: Node | None) -> str:
@@ -25,13 +27,24 @@ def line_of(node: Node) -> int:
 
 def walk(node: Node, *types: str) -> list[Node]:
     """The nodes of those types at or below `node`, in order of the source."""
-    found = QueryCursor(_query(types)).captures(node).get("node", [])
-    return sorted(found, key=lambda each: (each.start_byte, -each.end_byte))
+    wanted = _kind_ids(types)
+    found = []
+    # A query takes as long, but for a tree of one long branch: there its time is quadratic.
+    cursor = node.walk()
+    while True:
+        here = cursor.node
+        if here is not None and here.kind_id in wanted:
+            found.append(here)
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return found
 
 
 @cache
-def _query(types: tuple[str, ...]) -> Query:
-    return Query(grammar("python"), "[" + " ".join(f"({each})" for each in types) + "] @node")
+def _kind_ids(types: tuple[str, ...]) -> frozenset[int | None]:
+    return frozenset(grammar("python").id_for_node_kind(each, True) for each in types)
 
 
 def string_of(node: Node | None) -> str | None:
@@ -47,8 +60,15 @@ def string_of(node: Node | None) -> str | None:
 
 
 def called(call: Node) -> str:
-    """The dotted text of what is called, such as `models.CharField`."""
-    return text_of(call.child_by_field_name("function"))
+    """The dotted text of what is called, such as `models.CharField`.
+
+    Only `.method` of a text over MAX_CALLED_BYTES: calls on calls hold each other's text, and
+    reading all of them would be quadratic.
+    """
+    function = call.child_by_field_name("function")
+    if function is None or function.end_byte - function.start_byte <= MAX_CALLED_BYTES:
+        return text_of(function)
+    return "." + text_of(function.child_by_field_name("attribute"))
 
 
 def positional(call: Node) -> list[Node]:

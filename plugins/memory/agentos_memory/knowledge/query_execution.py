@@ -7,84 +7,62 @@ used once in a row, as openCypher says. Above: the tool. Below: the query's form
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from agentos import InvalidArgumentError
-from agentos_memory.knowledge.graph import (
-    CODE_EDGE_KINDS,
-    CODE_KINDS,
-    KnowledgeGraph,
-    Link,
-    Node,
-)
-from agentos_memory.knowledge.model import EDGE_KINDS, ENTITY_KINDS
+from agentos import redact_text
+from agentos_memory.knowledge.graph import KnowledgeGraph, Link, Node
 from agentos_memory.knowledge.query_form import (
-    Combination,
     Comparison,
     Condition,
     EdgePattern,
-    Item,
     NodePattern,
     PathPattern,
     Property,
     Query,
     Value,
 )
+from agentos_memory.knowledge.query_names import OWN_NODE_PROPERTIES
+from agentos_memory.knowledge.query_table import QueryTable
 
 MAX_STEPS = 1_000_000
-MAX_ROWS = 20_000
 TIME_LIMIT_S = 3.0
-
-_NODE_KINDS = frozenset({*ENTITY_KINDS, *CODE_KINDS})
-_ALL_EDGE_KINDS = frozenset({*EDGE_KINDS, *CODE_EDGE_KINDS})
-_NODE_PROPERTIES = frozenset({
-    "id", "kind", "name", "path", "line", "end_line", "tier", "confidence", "rule",
-})  # fmt: skip
-_EDGE_PROPERTIES = frozenset({"id", "kind", "path", "line", "tier", "confidence", "rule"})
-# Facts of entities that queries may ask for; attributes are open, these are those that exist.
-_ATTRIBUTES = frozenset({
-    "title", "subject", "committed_at", "model", "app", "field", "labels", "selector", "namespace",
-    "type", "address", "revision",
-})  # fmt: skip
 
 # A variable's node, its edge, or the edges of a step of several.
 Bound: TypeAlias = int | Link | tuple[Link, ...]
 Row: TypeAlias = Mapping[str, Bound]
+Limit: TypeAlias = Literal["limit", "memory", "steps", "time"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The columns' names, the rows, and whether limits left rows out."""
+    """The columns' names, the rows, and which limit left rows out: that of the query itself, of
+    values held, of steps or of time.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
-    is_cut: bool
+    cut_by: Limit | None
 
 
 def run_query(graph: KnowledgeGraph, query: Query) -> Answer:
-    """The answer; InvalidArgumentError for kinds and properties that do not exist."""
-    _check(query)
+    """The answer; memory holds the rows asked for and one partial match, never all of them."""
     execution = _Execution(graph)
     rows: Iterator[Row] = iter([{}])
     for pattern in query.patterns:
         rows = execution.match(rows, pattern)
-    found = []
+    table = QueryTable(query)
     for row in rows:
         if query.condition is None or execution.holds(query.condition, row):
-            found.append(row)
-            if len(found) >= MAX_ROWS:
-                execution.is_cut = True
+            table.add([execution.value(each, row) for each in table.wanted])
+            if table.is_full:
                 break
-    table = execution.table(query.items, found)
-    if query.is_distinct:
-        table = list(dict.fromkeys(table))
-    for position, descends in reversed(query.order):
-        table.sort(key=lambda row: _sort_key(row[position]), reverse=descends)
-    shown = table[query.skip : query.skip + query.limit]
-    is_cut = execution.is_cut or len(table) > query.skip + query.limit
-    return Answer(tuple(item.label for item in query.items), tuple(shown), is_cut)
+    shown, has_more = table.rows()
+    cut_by: Limit | None = execution.cut_by or ("memory" if table.is_over else None)
+    if cut_by is None and has_more:
+        cut_by = "limit"
+    return Answer(tuple(item.label for item in query.items), tuple(shown), cut_by)
 
 
 class _Execution:
@@ -92,7 +70,7 @@ class _Execution:
         self._graph = graph
         self._deadline = time.monotonic() + TIME_LIMIT_S
         self._steps = 0
-        self.is_cut = False
+        self.cut_by: Limit | None = None
 
     def match(self, rows: Iterable[Row], pattern: PathPattern) -> Iterator[Row]:
         """The rows, each with every way in which the pattern fits."""
@@ -112,36 +90,6 @@ class _Execution:
         if condition.operator == "AND":
             return all(results)
         return any(results) if condition.operator == "OR" else not next(results)
-
-    def table(self, items: Sequence[Item], rows: Sequence[Row]) -> list[tuple[Value, ...]]:
-        """The columns of the rows; rows that differ in counts only are counted as one."""
-        if not any(item.is_count for item in items):
-            return [tuple(self._item(item, row) for item in items) for row in rows]
-        groups: dict[tuple[Value, ...], list[Row]] = {}
-        for row in rows:
-            key = tuple(self._item(item, row) for item in items if not item.is_count)
-            groups.setdefault(key, []).append(row)
-        if not groups and all(item.is_count for item in items):
-            groups[()] = []
-        return [self._counted(items, key, members) for key, members in groups.items()]
-
-    def _counted(
-        self, items: Sequence[Item], key: tuple[Value, ...], rows: Sequence[Row]
-    ) -> tuple[Value, ...]:
-        plain = iter(key)
-        found: list[Value] = []
-        for item in items:
-            if not item.is_count:
-                found.append(next(plain))
-            elif item.property is None:
-                found.append(len(rows))
-            else:
-                values = [v for row in rows if (v := self._item(item, row)) is not None]
-                found.append(len(set(values) if item.is_distinct else values))
-        return tuple(found)
-
-    def _item(self, item: Item, row: Row) -> Value:
-        return None if item.property is None else self._value(item.property, row)
 
     def _from_fewest(self, pattern: PathPattern, row: Row) -> PathPattern:
         """The pattern, turned around where its last node has fewer candidates."""
@@ -207,18 +155,33 @@ class _Execution:
     def _walks(
         self, edge: EdgePattern, start: int, used: tuple[Link, ...]
     ) -> Iterator[tuple[tuple[Link, ...], int]]:
-        pending: list[tuple[tuple[Link, ...], int]] = [((), start)]
-        for length in range(1, edge.longest + 1):
-            grown = []
-            for links, node in pending:
-                for link, end in self._steps_of(edge, node):
-                    if self._is_over():
-                        return
-                    if link not in links and link not in used:
-                        grown.append(((*links, link), end))
-                        if length >= edge.shortest:
-                            yield grown[-1]
-            pending = grown
+        """Walks of the edge's lengths, the short ones first; only one is held at a time."""
+        for length in range(edge.shortest, edge.longest + 1):
+            n_found = 0
+            for found in self._walks_of(edge, start, length, (), used):
+                n_found += 1
+                yield found
+            # What cannot be walked this far cannot be walked farther.
+            if n_found == 0 or self._is_over():
+                return
+
+    def _walks_of(
+        self,
+        edge: EdgePattern,
+        node: int,
+        left: int,
+        links: tuple[Link, ...],
+        used: tuple[Link, ...],
+    ) -> Iterator[tuple[tuple[Link, ...], int]]:
+        for link, end in self._steps_of(edge, node):
+            if self._is_over():
+                return
+            if link in links or link in used:
+                continue
+            if left == 1:
+                yield (*links, link), end
+            else:
+                yield from self._walks_of(edge, end, left - 1, (*links, link), used)
 
     def _steps_of(self, edge: EdgePattern, node: int) -> Iterator[tuple[Link, int]]:
         if edge.goes_right:
@@ -232,7 +195,8 @@ class _Execution:
                 if not edge.kinds or link.kind in edge.kinds:
                     yield link, link.source
 
-    def _value(self, wanted: Property, row: Row) -> Value:
+    def value(self, wanted: Property, row: Row) -> Value:
+        """What a property is in a row; None where the row has none."""
         bound = row.get(wanted.variable)
         if bound is None:
             return None
@@ -247,10 +211,10 @@ class _Execution:
         return value
 
     def _compares(self, comparison: Comparison, row: Row) -> bool:
-        left = self._value(comparison.left, row)
+        left = self.value(comparison.left, row)
         right = comparison.right
         if isinstance(right, Property):
-            right = self._value(right, row)
+            right = self.value(right, row)
         if comparison.operator == "IS NULL":
             return left is None
         if comparison.operator == "IS NOT NULL":
@@ -260,11 +224,11 @@ class _Execution:
         return _COMPARE[comparison.operator](left, right)
 
     def _is_over(self) -> bool:
-        if self._steps > MAX_STEPS or (
-            self._steps % 256 == 0 and time.monotonic() > self._deadline
-        ):
-            self.is_cut = True
-        return self.is_cut
+        if self._steps > MAX_STEPS:
+            self.cut_by = "steps"
+        elif self._steps % 256 == 0 and time.monotonic() > self._deadline:
+            self.cut_by = "time"
+        return self.cut_by is not None
 
 
 def _is_ordered(left: Any, right: Any) -> bool:
@@ -293,47 +257,9 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 def _node_value(node: Node, position: int, name: str) -> Value:
     if name == "id":
         return position
-    if name in _NODE_PROPERTIES:
+    if name in OWN_NODE_PROPERTIES:
         value: Value = getattr(node, name)
         return value
-    return node.attributes.get(name)
-
-
-def _sort_key(value: Value) -> tuple[int, float, str]:
-    """Numbers before texts, null last."""
-    if value is None:
-        return 2, 0.0, ""
-    return (1, 0.0, value) if isinstance(value, str) else (0, float(value), "")
-
-
-def _check(query: Query) -> None:
-    """Refuse names that no node or edge can have: an empty answer would look like a fact."""
-    edges = {edge.variable for pattern in query.patterns for edge in pattern.edges}
-    for pattern in query.patterns:
-        for node in pattern.nodes:
-            _known("kind of node", node.kinds, _NODE_KINDS)
-            _known("property", [n for n, _ in node.properties], _NODE_PROPERTIES | _ATTRIBUTES)
-        for edge in pattern.edges:
-            _known("kind of edge", edge.kinds, _ALL_EDGE_KINDS)
-    asked = [item.property for item in query.items if item.property is not None]
-    if query.condition is not None:
-        asked += _properties(query.condition)
-    for each in asked:
-        allowed = _EDGE_PROPERTIES if each.variable in edges else _NODE_PROPERTIES | _ATTRIBUTES
-        _known("property", [each.name], allowed)
-
-
-def _properties(condition: Condition) -> list[Property]:
-    if isinstance(condition, Combination):
-        return [each for part in condition.parts for each in _properties(part)]
-    right = [condition.right] if isinstance(condition.right, Property) else []
-    return [condition.left, *right]
-
-
-def _known(what: str, given: Iterable[str], allowed: frozenset[str]) -> None:
-    for name in given:
-        if name not in allowed:
-            raise InvalidArgumentError(
-                f"there is no {what} {name[:100]!r}",
-                remedy=f"use one of: {', '.join(sorted(allowed))}",
-            )
+    said = node.attributes.get(name)
+    # Titles and subjects are what people wrote.
+    return redact_text(said) if isinstance(said, str) else said

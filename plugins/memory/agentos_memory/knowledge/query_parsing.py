@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NoReturn
 
-from agentos import InvalidArgumentError
 from agentos_memory.knowledge.query_form import (
     DEFAULT_LIMIT,
     MAX_HOPS,
@@ -29,22 +28,17 @@ from agentos_memory.knowledge.query_form import (
     Query,
     Value,
 )
-
-_TOKEN = re.compile(
-    r"""\s+ | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-      | (?P<number>-?\d+(?:\.\d+)?(?!\.?\w)|\d+(?=\.\.))
-      | (?P<word>[A-Za-z_]\w*)
-      | (?P<mark><>|<=|>=|<-|->|\.\.|[()\[\]{}:,.|*=<>-])""",
-    re.VERBOSE,
+from agentos_memory.knowledge.query_names import (
+    ALL_EDGE_KINDS,
+    EDGE_PROPERTIES,
+    NODE_KINDS,
+    NODE_PROPERTIES,
+    nearest,
 )
+from agentos_memory.knowledge.query_tokens import Token, split, unexpected, wrong_at
+
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _LITERALS: Mapping[str, Value] = {"TRUE": True, "FALSE": False, "NULL": None}
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
 
 
 def parse_query(text: str) -> Query:
@@ -57,7 +51,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(self._split())
+        self._tokens = split(text)
         self._at = 0
         self._unnamed = 0
         self._kinds: dict[str, Literal["node", "edge"]] = {}
@@ -96,7 +90,7 @@ class _Parser:
     def _node(self) -> NodePattern:
         self._expect("(")
         variable = self._variable("node")
-        kinds = self._labels()
+        kinds = self._labels("node", NODE_KINDS)
         properties = self._properties() if self._peek().text == "{" else ()
         self._expect(")")
         return NodePattern(variable, kinds, properties)
@@ -106,7 +100,7 @@ class _Parser:
         variable, kinds, bounds = "", frozenset[str](), (1, 1)
         if self._skip("["):
             variable = self._variable("edge")
-            kinds = self._labels()
+            kinds = self._labels("edge", ALL_EDGE_KINDS)
             bounds = self._bounds() if self._skip("*") else (1, 1)
             self._expect("]")
         else:
@@ -128,20 +122,39 @@ class _Parser:
             self._fail(f"a length between 1 and {MAX_HOPS}, such as *1..3")
         return shortest, longest
 
-    def _labels(self) -> frozenset[str]:
+    def _labels(self, what: str, allowed: frozenset[str]) -> frozenset[str]:
         if not self._skip(":"):
             return frozenset()
-        labels = [self._word("a kind")]
+        labels = [self._one_of(f"kind of {what}", allowed)]
         while self._skip("|"):
             self._skip(":")
-            labels.append(self._word("a kind"))
+            labels.append(self._one_of(f"kind of {what}", allowed))
         return frozenset(labels)
+
+    def _one_of(self, what: str, allowed: frozenset[str]) -> str:
+        """A name that nodes or edges can have: an empty answer to another would look like a fact."""
+        name = self._word(f"a {what}")
+        if name not in allowed:
+            self._at -= 1
+            meant = nearest(name, allowed)
+            raise wrong_at(
+                self._text,
+                self._peek().at,
+                f"there is no {what} {name[:100]!r}"
+                + (f"; did you mean {meant!r}?" if meant is not None else ""),
+                f"use one of: {', '.join(sorted(allowed))}",
+            )
+        return name
+
+    def _property_of(self, variable: str) -> str:
+        is_node = self._kinds[variable] == "node"
+        return self._one_of("property", NODE_PROPERTIES if is_node else EDGE_PROPERTIES)
 
     def _properties(self) -> tuple[tuple[str, Value], ...]:
         self._expect("{")
         found = []
         while True:
-            name = self._word("a property's name")
+            name = self._one_of("property", NODE_PROPERTIES)
             self._expect(":")
             found.append((name, self._literal()))
             if not self._skip(","):
@@ -215,7 +228,7 @@ class _Parser:
             return Property(of, "kind")
         self._known(variable)
         self._expect(".")
-        return Property(variable, self._word("a property's name"))
+        return Property(variable, self._property_of(variable))
 
     def _item(self) -> Item:
         start = self._peek().at
@@ -225,7 +238,7 @@ class _Parser:
             if not self._skip("*"):
                 is_distinct = self._skip_word("DISTINCT")
                 variable = self._known(self._word("a variable or *"))
-                name = self._word("a property's name") if self._skip(".") else "id"
+                name = self._property_of(variable) if self._skip(".") else "id"
                 item = Item("", Property(variable, name), True, is_distinct)
             self._expect(")")
         else:
@@ -332,49 +345,27 @@ class _Parser:
         if not self._skip_word(word):
             self._fail(word)
 
-    def _next_of(self, *marks: str) -> _Token:
+    def _next_of(self, *marks: str) -> Token:
         if self._peek().kind != "mark" or self._peek().text not in marks:
             self._fail(" or ".join(f"`{mark}`" for mark in marks))
         return self._next()
 
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self._tokens[self._at]
 
-    def _ahead(self, count: int) -> _Token:
+    def _ahead(self, count: int) -> Token:
         return self._tokens[min(self._at + count, len(self._tokens) - 1)]
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._peek()
         if token.kind != "end":
             self._at += 1
         return token
 
-    def _split(self) -> list[_Token]:
-        tokens, at = [], 0
-        while at < len(self._text):
-            match = _TOKEN.match(self._text, at)
-            if match is None:
-                raise _error(self._text, at, "something that the query form knows")
-            if match.lastgroup is not None:
-                tokens.append(_Token(match.lastgroup, match.group(), at))
-            at = match.end()
-        return [*tokens, _Token("end", "", len(self._text))]
-
     def _fail(self, expected: str) -> NoReturn:
-        raise _error(self._text, self._peek().at, expected)
+        raise unexpected(self._text, self._peek().at, expected)
 
 
 def _operator(text: str) -> Operator:
     found: Operator = text  # type: ignore[assignment]
     return found
-
-
-def _error(text: str, at: int, expected: str) -> InvalidArgumentError:
-    line = text.count("\n", 0, at) + 1
-    column = at - (text.rfind("\n", 0, at) + 1) + 1
-    found = repr(text[at : at + 20]) if at < len(text) else "the end"
-    return InvalidArgumentError(
-        f"the query is wrong at line {line}, column {column}: expected {expected}, found {found}",
-        remedy="see the tool's description; for example: MATCH (t:table)<-[r:reads]-(f:function) "
-        "WHERE t.name = 'orders' RETURN f.name, r.path, r.line LIMIT 20",
-    )

@@ -14,7 +14,7 @@ from typing import Literal
 from tree_sitter import Node
 
 from agentos_memory.languages import Language
-from agentos_memory.parsing import parse
+from agentos_memory.parsing import parse, parses_within
 
 IDENTIFIERS = frozenset({
     "identifier", "property_identifier", "private_property_identifier", "field_identifier",
@@ -47,6 +47,7 @@ DEFINITIONS: Mapping[str, str] = dict.fromkeys((
     "variable_declarator", "public_field_definition", "property_signature", "enum_declaration",
     "type_alias_declaration", "method_declaration", "method_elem", "type_spec", "type_alias",
 ), "name") | {"pair": "key", "field_definition": "property"}  # fmt: skip
+MAX_PARSE_CPU_S = 1.0
 IDENTIFIER = re.compile(rb"#?[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
 
 
@@ -63,9 +64,12 @@ class Mention:
 def find_mentions(
     language: Language, source: bytes, names: Collection[str] | None = None
 ) -> Iterator[Mention]:
-    """Every identifier of the file that is one of `names`, or any; comments and strings are none."""
+    """Every identifier of the file that is one of `names`, or any; comments and strings are none.
+
+    None at all of a file whose tree takes over MAX_PARSE_CPU_S: such ones are made to be slow.
+    """
     wanted = IDENTIFIER if names is None else _any_of(names)
-    if wanted.search(source) is None:
+    if wanted.search(source) is None or not parses_within(language, source, MAX_PARSE_CPU_S):
         return
     root = parse(language, source)
     for match in wanted.finditer(source):

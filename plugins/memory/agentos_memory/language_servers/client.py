@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import signal
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,16 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from agentos import UnavailableError
 from agentos_memory.analysis import MAX_FILE_BYTES
-from agentos_memory.language_servers.declarations import InstalledServer, search_path
+from agentos_memory.language_servers.declarations import InstalledServer
 from agentos_memory.language_servers.framing import encode_message, read_message
+from agentos_memory.language_servers.processes import MAX_GROUP_BYTES, start_process
 from agentos_memory.language_servers.workspace import Workspace, open_workspace
 from agentos_memory.work_files import read_file
 
 START_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
+# How long the last words of a server that ended are waited for.
+LAST_WORDS_TIMEOUT_S = 0.5
 MAX_OPEN_DOCUMENTS = 20
 # Servers refuse while they load a project (tsserver: "could not find source file"), and ask for the
 # same request again when the content changed (-32801) or they cancelled it (-32802).
@@ -35,8 +39,10 @@ MAX_REPEATS = 3
 METHOD_NOT_FOUND = -32601
 # The protocol gives no code for it; gopls answers with it at a name that it cannot type.
 NO_OBJECT = 0
-
-_KEPT_VARIABLES = ("HOME", "TMPDIR", "GOPATH", "GOCACHE", "GOMODCACHE", "GOROOT")
+# And with the same one in a file whose package it could not load: then it knows nothing at all.
+NOT_LOADED = "metadata"
+# Kinds of change in `workspace/didChangeWatchedFiles`.
+CHANGED = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +76,8 @@ class LanguageServerClient:
         self._lines: OrderedDict[str, list[str]] = OrderedDict()
         self._open: set[str] = set()
         self._opening = asyncio.Lock()
+        self._is_stuck = False
+        self._version = installed.version
 
     @property
     def name(self) -> str:
@@ -77,9 +85,24 @@ class LanguageServerClient:
         return self._server.name
 
     @property
+    def identity(self) -> str:
+        """The server's name and version, as far as either is known."""
+        return f"{self._server.name} {self._version}".strip()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is of no use any more: it ended, babbled, or let a request wait too long."""
+        return self._failure is not None or self._is_stuck
+
+    @property
     def process_id(self) -> int:
         """The process that leads the server's group."""
         return self._process.pid
+
+    def set_niceness(self, niceness: int) -> None:
+        """Give the server's group that priority, where this user may."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, self.process_id, niceness)
 
     async def definition(self, place: Place) -> list[Place] | None:
         """Where what stands at `place` is defined within the repository.
@@ -107,6 +130,18 @@ class LanguageServerClient:
                 ranges = call["fromRanges"] if path is not None else []
                 calls.extend(_place(str(path), each) for each in ranges)
         return sorted(set(calls))
+
+    async def tell_changed(self, paths: Sequence[str]) -> None:
+        """Have the server take files as they are now; it is shown the text of each."""
+        uris = [self._workspace.uri(path) for path in paths]
+        changes = [{"uri": uri, "type": CHANGED} for uri in uris]
+        async with self._opening:
+            for path in paths:
+                if self._lines.pop(path, None) is not None:
+                    await self._close_document(path)
+        await self._notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        for path in paths:
+            await self._opened(path)
 
     async def _ask_at(
         self, method: str, place: Place, extra: Mapping[str, Any] | None = None
@@ -155,6 +190,9 @@ class LanguageServerClient:
 
     async def _forget_oldest(self) -> None:
         path, _ = self._lines.popitem(last=False)
+        await self._close_document(path)
+
+    async def _close_document(self, path: str) -> None:
         if path in self._open:
             self._open.remove(path)
             document = {"uri": self._workspace.uri(path)}
@@ -179,7 +217,7 @@ class LanguageServerClient:
             if error is None:
                 return answer.get("result")
             reason = str(error.get("message"))
-            if error.get("code") == NO_OBJECT:
+            if error.get("code") == NO_OBJECT and NOT_LOADED not in reason:
                 return None
             if error.get("code") == METHOD_NOT_FOUND:
                 break
@@ -195,6 +233,7 @@ class LanguageServerClient:
                 answer: dict[str, Any] = await answered
                 return answer
         except TimeoutError:
+            self._is_stuck = True
             raise UnavailableError(
                 f"{self.name} did not answer {method} within {self._request_timeout_s:g} s"
             ) from None
@@ -234,14 +273,19 @@ class LanguageServerClient:
         }
         limit, self._request_timeout_s = self._request_timeout_s, timeout_s
         try:
-            await self._request("initialize", parameters)
+            answer = await self._request("initialize", parameters) or {}
         finally:
             self._request_timeout_s = limit
+        if not self._version:
+            self._version = _version_in(answer.get("serverInfo") or {})
         await self._notify("initialized", {})
         await self._notify("workspace/didChangeConfiguration", {"settings": {}})
 
-    async def serve(self) -> None:
-        """Read answers and the server's own questions until it ends; then everything fails."""
+    async def serve(self, errors: asyncio.Future[None]) -> None:
+        """Read answers and the server's own questions until it ends; then everything fails.
+
+        `errors` is the task that collects what it says about itself.
+        """
         assert self._process.stdout is not None
         try:
             while (message := await read_message(self._process.stdout)) is not None:
@@ -249,6 +293,7 @@ class LanguageServerClient:
             ended = "ended by itself"
         except UnavailableError as error:
             ended = error.message
+        await asyncio.wait([errors], timeout=LAST_WORDS_TIMEOUT_S)
         said = " ".join(self._errors)[-500:]
         self._fail(f"{self.name} {ended}" + (f": {said}" if said else ""))
 
@@ -260,6 +305,8 @@ class LanguageServerClient:
 
     async def stop(self) -> None:
         """Ask the server to end, so that it cleans up; errors do not matter any more."""
+        if self.has_failed:
+            return
         self._request_timeout_s = STOP_TIMEOUT_S
         with contextlib.suppress(UnavailableError):
             await self._request("shutdown", None)
@@ -308,61 +355,37 @@ async def open_client(
     *,
     start_timeout_s: float = START_TIMEOUT_S,
     request_timeout_s: float = REQUEST_TIMEOUT_S,
+    niceness: int = 0,
+    max_bytes: int = MAX_GROUP_BYTES,
 ) -> AsyncIterator[LanguageServerClient]:
     """The server running over the repository at `root`; its process group ends with the block.
 
     Raises UnavailableError when it does not start; requests raise it too.
     """
     with open_workspace(root, installed.server.files) as workspace:
-        process = await _start(installed, workspace.folder)
-        client = LanguageServerClient(installed, process, workspace, request_timeout_s)
-        tasks = [
-            asyncio.ensure_future(client.serve()),
-            asyncio.ensure_future(client.collect_errors()),
-        ]
-        try:
-            await client.initialize(start_timeout_s)
-            yield client
-            await client.stop()
-        finally:
-            await _end(process, tasks)
+        async with start_process(
+            installed, workspace.folder, niceness=niceness, max_bytes=max_bytes
+        ) as process:
+            client = LanguageServerClient(installed, process, workspace, request_timeout_s)
+            errors = asyncio.ensure_future(client.collect_errors())
+            tasks = [asyncio.ensure_future(client.serve(errors)), errors]
+            try:
+                await client.initialize(start_timeout_s)
+                yield client
+                await client.stop()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _start(installed: InstalledServer, folder: Path) -> asyncio.subprocess.Process:
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *installed.command,
-            cwd=folder,
-            # A relative folder in it would be one of the repository.
-            env={
-                **kept,
-                "PATH": search_path(),
-                "LC_ALL": "C.UTF-8",
-                **installed.server.environment,
-            },
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise UnavailableError(
-            f"{installed.server.name} does not start: {error.strerror}"
-        ) from error
-    return process
-
-
-async def _end(process: asyncio.subprocess.Process, tasks: Sequence[asyncio.Future[None]]) -> None:
-    """End the whole group: servers start helpers of their own, which must not stay behind."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if process.stdin is not None:
-        process.stdin.close()
+def _version_in(information: Mapping[str, Any]) -> str:
+    said = str(information.get("version") or "")
+    if said.startswith("{"):
+        # gopls tells everything about its build as JSON.
+        with contextlib.suppress(ValueError, LookupError, TypeError):
+            said = str(orjson.loads(said)["Version"])
+    return said[:40]
 
 
 def _place(path: str, area: Mapping[str, Any]) -> Place:

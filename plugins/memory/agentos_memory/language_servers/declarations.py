@@ -19,6 +19,7 @@ from typing import Any
 VERSION_TIMEOUT_S = 10.0
 # Node servers keep to it by their own collector; gopls by the Go runtime's.
 MEMORY_LIMIT_MB = 3072
+MAX_PACKAGE_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ class InstalledServer:
         """What it is told when it is initialized."""
         own = self.server.find_own(self.program) if self.server.find_own is not None else None
         return {**self.server.options, **(own or {})}
+
+    @property
+    def version(self) -> str:
+        """The version in the package that the program belongs to; empty where there is none."""
+        for folder in self.program.resolve().parents[:MAX_PACKAGE_DEPTH]:
+            try:
+                package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+                return str(package["version"])[:40]
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+        return ""
 
     @property
     def command(self) -> list[str]:
@@ -160,17 +172,21 @@ def find_server(
     *,
     programs: Mapping[str, str] | None = None,
     servers: Sequence[LanguageServer] = SERVERS,
+    shown: Path | None = None,
 ) -> InstalledServer | None:
     """The first server for the language that is installed; None when there is none.
 
     `programs` maps names of servers to their programs and comes before PATH, in which relative
-    folders are ignored. May run a program to learn its version.
+    folders are ignored, and those of `shown`, the repository that it is for. May run a program to
+    learn its version.
     """
     configured = programs or {}
     candidates = [server for server in servers if language in server.languages]
     for server in sorted(candidates, key=lambda each: each.name not in configured):
         program = configured.get(server.name) or shutil.which(server.program, path=search_path())
         if program is None or not os.access(program, os.X_OK):
+            continue
+        if server.name not in configured and shown is not None and _is_in(shown, program):
             continue
         if server.least_version and _major_version(program) < server.least_version:
             continue
@@ -184,6 +200,14 @@ def search_path() -> str:
     """PATH without relative folders, which would be those of whatever a program runs in."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(folder for folder in folders if os.path.isabs(folder))
+
+
+def _is_in(root: Path, program: str) -> bool:
+    """Whether whoever writes into the repository could have put the program there."""
+    own = root.resolve()
+    return any(
+        path.is_relative_to(own) for path in (Path(program).absolute(), Path(program).resolve())
+    )
 
 
 def _major_version(program: str) -> int:

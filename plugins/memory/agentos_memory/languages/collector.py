@@ -14,6 +14,7 @@ from agentos_memory.model import (
     Binding,
     CallSite,
     ClassFacts,
+    FixtureNote,
     FunctionFacts,
     Import,
     Reference,
@@ -27,7 +28,7 @@ MAX_RECEIVER_CHARS = 120
 MAX_DEPTH = 150
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Scope:
     """Where the walk stands: the enclosing symbol and, within methods, the instance's name."""
 
@@ -37,7 +38,7 @@ class Scope:
     self_class: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Span:
     """1-based lines of a definition, inclusive, and the line of its name."""
 
@@ -69,6 +70,7 @@ class FactCollector:
     bindings: list[Binding] = field(default_factory=list)
     functions: list[FunctionFacts] = field(default_factory=list)
     classes: list[ClassFacts] = field(default_factory=list)
+    fixtures: list[FixtureNote] = field(default_factory=list)
     open_functions: list[OpenFunction] = field(default_factory=list)
 
     def qualify(self, scope: Scope, name: str) -> str:

@@ -36,4 +36,8 @@ class Language:
     max_bytes: int = 1024 * 1024
     require_parsable: Callable[[bytes], None] | None = None
     """Raises RecursionError for a source that the grammar's own code would not survive."""
+    mend: Callable[[bytes], bytes] | None = None
+    """Writes otherwise, and as long, what the grammar lacks; asked where it finds errors."""
+    load_second_grammar: Callable[[], Grammar] | None = None
+    """The grammar to try where the first one finds errors."""
     version: str = ""

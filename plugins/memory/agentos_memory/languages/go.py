@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
+from weakref import proxy
 
 import tree_sitter_go
 from tree_sitter import Language as Grammar
@@ -46,24 +47,8 @@ class FileWalker:
         self._names = Locals()
         self._types = TypeReader(facts, self._names)
         self._definitions = DefinitionReader(facts, self._names, self._types)
-        self._reader = ExpressionReader(facts, self._names, self._types, self._function_literal)
+        self._reader = ExpressionReader(facts, self._names, self._types, proxy(self))
         self._depth = 0
-        self._walkers: MappingType[str, Callable[[Node, str], None]] = {
-            "short_var_declaration": self._short_declaration,
-            "var_declaration": self._local_declaration,
-            "const_declaration": self._local_declaration,
-            "type_declaration": self._type_declaration,
-            "assignment_statement": self._assignment,
-            "range_clause": self._range,
-            "receive_statement": self._receive,
-            "type_switch_statement": self._type_switch,
-            "return_statement": self._return,
-            "send_statement": self._send,
-            "comment": lambda node, scope: None,
-            **dict.fromkeys(BLOCKS, self._block),
-            **dict.fromkeys(CONTAINERS, self._walk_children),
-            **dict.fromkeys(EVALUATIONS, self._evaluations),
-        }
 
     def file(self, root: Node) -> None:
         """Record everything in the file."""
@@ -100,7 +85,8 @@ class FileWalker:
             if qualified_name and body is not None:
                 self._walk_children(body, qualified_name)
 
-    def _function_literal(self, node: Node, scope: str) -> Expression:
+    def function_literal(self, node: Node, scope: str) -> Expression:
+        """Walk a function literal in a scope and give its type."""
         parameters = self._types.parameters(node, scope)
         results = self._types.results(node, scope)
         body = node.child_by_field_name("body")
@@ -116,7 +102,11 @@ class FileWalker:
             return
         self._depth += 1
         try:
-            self._walkers.get(node.type, self._reader.read)(node, scope)
+            walker = _WALKERS.get(node.type)
+            if walker is not None:
+                walker(self, node, scope)
+            else:
+                self._reader.read(node, scope)
         finally:
             self._depth -= 1
 
@@ -274,6 +264,25 @@ class FileWalker:
             self._reader.read(channel, scope)
         if value is not None:
             self._reader.value(value, scope)
+
+
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_WALKERS: MappingType[str, Callable[[FileWalker, Node, str], None]] = {
+    "short_var_declaration": FileWalker._short_declaration,
+    "var_declaration": FileWalker._local_declaration,
+    "const_declaration": FileWalker._local_declaration,
+    "type_declaration": FileWalker._type_declaration,
+    "assignment_statement": FileWalker._assignment,
+    "range_clause": FileWalker._range,
+    "receive_statement": FileWalker._receive,
+    "type_switch_statement": FileWalker._type_switch,
+    "return_statement": FileWalker._return,
+    "send_statement": FileWalker._send,
+    "comment": lambda walker, node, scope: None,
+    **dict.fromkeys(BLOCKS, FileWalker._block),
+    **dict.fromkeys(CONTAINERS, FileWalker._walk_children),
+    **dict.fromkeys(EVALUATIONS, FileWalker._evaluations),
+}
 
 
 def _specs(node: Node) -> list[Node]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
+from typing import Protocol
 
 from tree_sitter import Node
 
@@ -26,7 +27,7 @@ from agentos_memory.expressions import (
 )
 from agentos_memory.languages.collector import MAX_DEPTH, MAX_RECEIVER_CHARS, FactCollector
 from agentos_memory.languages.go_locals import Locals
-from agentos_memory.languages.go_types import PREDECLARED_TYPES, TypeReader
+from agentos_memory.languages.go_types import PREDECLARED_TYPES, TYPE_KINDS, TypeReader
 from agentos_memory.languages.nodes import node_text
 from agentos_memory.model import CallSite, Reference, ReferenceRole
 
@@ -49,46 +50,34 @@ CONSTANTS: MappingType[str, Literal] = {
     "iota": Literal("int"),
 }
 
-# Walks a function literal in a scope and gives its type.
-FunctionWalker = Callable[[Node, str], Expression]
+
+class FunctionWalker(Protocol):
+    """The walk over statements as expressions see it."""
+
+    def function_literal(self, node: Node, scope: str) -> Expression:
+        """Walk a function literal in a scope and give its type."""
+        ...
 
 
 class ExpressionReader:
     """Turns expression nodes of one file into expressions; `scope` is a qualified name."""
 
     def __init__(
-        self, facts: FactCollector, names: Locals, types: TypeReader, walk_function: FunctionWalker
+        self, facts: FactCollector, names: Locals, types: TypeReader, walker: FunctionWalker
     ) -> None:
         self._facts = facts
         self._names = names
         self._types = types
+        self._walker = walker
         self._depth = 0
         # One object wherever the same is written, so that facts are small and found out once.
         self._shared_names: dict[str, Name] = {}
         self._shared_selectors: dict[tuple[int, str], Attribute] = {}
-        type_readers = dict.fromkeys(types.kinds, types.read)
-        self._readers: MappingType[str, Callable[[Node, str], Expression]] = {
-            **type_readers,
-            "identifier": self._identifier,
-            "selector_expression": self._selector,
-            "call_expression": self._call,
-            "type_conversion_expression": self._conversion,
-            "type_instantiation_expression": self._instantiation,
-            "parenthesized_expression": self._inner,
-            "unary_expression": self._unary,
-            "binary_expression": self._binary,
-            "index_expression": self._index,
-            "slice_expression": self._slice,
-            "type_assertion_expression": self._assertion,
-            "composite_literal": self._composite,
-            "func_literal": lambda node, scope: Typed(walk_function(node, scope)),
-            "variadic_argument": self._inner,
-        }
 
     def read(self, node: Node, scope: str) -> Expression:
         """The expression at `node`; what it calls and mentions belongs to `scope`."""
         kind = node.type
-        reader = self._readers.get(kind)
+        reader = _READERS.get(kind)
         if reader is None and kind in CONSTANTS:
             return CONSTANTS[kind]
         if self._depth > MAX_DEPTH:
@@ -96,7 +85,7 @@ class ExpressionReader:
         self._depth += 1
         try:
             if reader is not None:
-                return reader(node, scope)
+                return reader(self, node, scope)
             for child in node.named_children:
                 self.read(child, scope)
             return UNKNOWN
@@ -117,6 +106,12 @@ class ExpressionReader:
         if node.type != "expression_list":
             return [self.value(node, scope)]
         return [self.value(each, scope) for each in node.named_children if each.type != "comment"]
+
+    def _type(self, node: Node, scope: str) -> Expression:
+        return self._types.read(node, scope)
+
+    def _function(self, node: Node, scope: str) -> Expression:
+        return Typed(self._walker.function_literal(node, scope))
 
     def _identifier(self, node: Node, scope: str) -> Expression:
         name = node_text(node)
@@ -315,6 +310,26 @@ class ExpressionReader:
                 self._literal_elements(child, scope, keys_are_values=False)
             else:
                 self.value(child, scope, "argument")
+
+
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_READERS: MappingType[str, Callable[[ExpressionReader, Node, str], Expression]] = {
+    **dict.fromkeys(TYPE_KINDS, ExpressionReader._type),
+    "identifier": ExpressionReader._identifier,
+    "selector_expression": ExpressionReader._selector,
+    "call_expression": ExpressionReader._call,
+    "type_conversion_expression": ExpressionReader._conversion,
+    "type_instantiation_expression": ExpressionReader._instantiation,
+    "parenthesized_expression": ExpressionReader._inner,
+    "unary_expression": ExpressionReader._unary,
+    "binary_expression": ExpressionReader._binary,
+    "index_expression": ExpressionReader._index,
+    "slice_expression": ExpressionReader._slice,
+    "type_assertion_expression": ExpressionReader._assertion,
+    "composite_literal": ExpressionReader._composite,
+    "func_literal": ExpressionReader._function,
+    "variadic_argument": ExpressionReader._inner,
+}
 
 
 def _may_be_generic(called: Expression) -> bool:

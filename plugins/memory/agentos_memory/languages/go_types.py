@@ -52,39 +52,15 @@ class TypeReader:
         self._facts = facts
         self._names = names
         self._depth = 0
-        self._readers: MappingType[str, Callable[[Node, str], Expression]] = {
-            "type_identifier": self._named,
-            "identifier": self._named,
-            "qualified_type": self._qualified,
-            "generic_type": self._generic,
-            "pointer_type": self._inner,
-            "parenthesized_type": self._inner,
-            "negated_type": self._inner,
-            "type_constraint": self._inner,
-            "type_elem": self._inner,
-            "slice_type": self._elements,
-            "array_type": self._elements,
-            "implicit_length_array_type": self._elements,
-            "map_type": self._map,
-            "channel_type": self._channel,
-            "function_type": self.signature,
-            "struct_type": self._struct,
-            "interface_type": self._interface,
-        }
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The node types that stand for types only, never for values."""
-        return frozenset(self._readers) - {"identifier"}
 
     def read(self, node: Node, scope: str) -> Expression:
         """The type written at `node`, whose names are mentioned in `scope`."""
-        reader = self._readers.get(node.type)
+        reader = _READERS.get(node.type)
         if reader is None or self._depth > MAX_DEPTH:
             return UNKNOWN
         self._depth += 1
         try:
-            return reader(node, scope)
+            return reader(self, node, scope)
         finally:
             self._depth -= 1
 
@@ -202,3 +178,27 @@ def fields_of(struct: Node) -> Iterator[tuple[list[Node], Node]]:
             declared = field.child_by_field_name("type")
             if declared is not None:
                 yield field.children_by_field_name("name"), declared
+
+
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_READERS: MappingType[str, Callable[[TypeReader, Node, str], Expression]] = {
+    "type_identifier": TypeReader._named,
+    "identifier": TypeReader._named,
+    "qualified_type": TypeReader._qualified,
+    "generic_type": TypeReader._generic,
+    "pointer_type": TypeReader._inner,
+    "parenthesized_type": TypeReader._inner,
+    "negated_type": TypeReader._inner,
+    "type_constraint": TypeReader._inner,
+    "type_elem": TypeReader._inner,
+    "slice_type": TypeReader._elements,
+    "array_type": TypeReader._elements,
+    "implicit_length_array_type": TypeReader._elements,
+    "map_type": TypeReader._map,
+    "channel_type": TypeReader._channel,
+    "function_type": TypeReader.signature,
+    "struct_type": TypeReader._struct,
+    "interface_type": TypeReader._interface,
+}
+TYPE_KINDS = frozenset(_READERS) - {"identifier"}
+"""The node types that stand for types only, never for values."""

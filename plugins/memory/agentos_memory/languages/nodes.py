@@ -12,14 +12,14 @@ def node_text(node: Node) -> str:
 
 def start_line(node: Node) -> int:
     """1-based line of the node's first character."""
-    return node.start_point.row + 1
+    return node.start_point[0] + 1
 
 
 def end_line(node: Node) -> int:
     """1-based line of the node's last character."""
-    end = node.end_point
+    row, column = node.end_point
     # A node that ends with its newline ends in column 0 of the line after.
-    return end.row if end.column == 0 and end.row > node.start_point.row else end.row + 1
+    return row if column == 0 and row > node.start_point[0] else row + 1
 
 
 def header_text(node: Node, body: Node | None) -> str:

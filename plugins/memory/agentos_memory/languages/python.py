@@ -12,12 +12,9 @@ from collections.abc import Mapping as MappingType
 from tree_sitter import Node
 
 from agentos_memory.expressions import (
-    UNKNOWN,
     Choice,
     Element,
     Entered,
-    Expression,
-    Item,
     Name,
     Sequence,
 )
@@ -30,6 +27,7 @@ from agentos_memory.languages.collector import (
 )
 from agentos_memory.languages.declaration import Language
 from agentos_memory.languages.nodes import end_line, start_line
+from agentos_memory.languages.python_assignments import Assignments
 from agentos_memory.languages.python_definitions import (
     Decorators,
     bind_parameters,
@@ -43,14 +41,19 @@ from agentos_memory.languages.python_expressions import ExpressionReader
 from agentos_memory.languages.python_grammar import (
     AS_PATTERN,
     ASSIGNMENT,
-    ATTRIBUTE,
     BLOCK,
     CLASS_DEFINITION,
     COMMENT,
     ERROR,
     EXPRESSION_STATEMENT,
-    IDENTIFIER,
-    TARGET_PATTERNS,
+    FIELD_ALIAS,
+    FIELD_BODY,
+    FIELD_DEFINITION,
+    FIELD_LEFT,
+    FIELD_NAME,
+    FIELD_RETURN_TYPE,
+    FIELD_RIGHT,
+    FIELD_VALUE,
     SourceText,
     kind_id,
     kind_ids,
@@ -71,34 +74,13 @@ class StatementWalker:
         self._source = source
         self._reader = ExpressionReader(facts, source)
         self._depth = 0
-        self._globals: set[tuple[str, str]] = set()
-        self._variables: set[str] = set()
-        self._walkers = {kind_id(name): walk for name, walk in self._walkers_by_name().items()}
-
-    def _walkers_by_name(self) -> MappingType[str, Callable[[Node, Scope], None]]:
-        return {
-            "function_definition": self._function,
-            "class_definition": self._class,
-            "decorated_definition": self._decorated,
-            "import_statement": lambda n, s: record_import(n, s, self._facts, self._source),
-            "import_from_statement": lambda n, s: record_import_from(
-                n, s, self._facts, self._source
-            ),
-            "expression_statement": self._expression_statement,
-            "return_statement": self._return,
-            "for_statement": self._for,
-            "with_item": self._with_item,
-            "except_clause": self._except,
-            "global_statement": self._global,
-            "type_alias_statement": self._type_alias,
-            "case_pattern": lambda n, s: None,
-        }
+        self._assignments = Assignments(facts, source, self._reader)
 
     def walk(self, node: Node, scope: Scope) -> None:
         """Record what the statement or block at `node` holds; broken code is walked through."""
-        walker = self._walkers.get(node.kind_id)
+        walker = _WALKERS.get(node.kind_id)
         if walker is not None:
-            walker(node, scope)
+            walker(self, node, scope)
         else:
             self._walk_children(node, scope)
 
@@ -106,7 +88,7 @@ class StatementWalker:
         if self._depth > MAX_DEPTH:
             return
         self._depth += 1
-        walkers, read = self._walkers, self._reader.read
+        walkers, read = _WALKERS, self._reader.read
         for child in node.named_children:
             kind = child.kind_id
             if kind == EXPRESSION_STATEMENT:
@@ -114,14 +96,14 @@ class StatementWalker:
             elif kind in BLOCKS:
                 self._walk_children(child, scope)
             elif kind in walkers:
-                walkers[kind](child, scope)
+                walkers[kind](self, child, scope)
             elif kind != COMMENT:
                 read(child, scope)
         self._depth -= 1
 
     def _decorated(self, node: Node, scope: Scope) -> None:
-        definition = node.child_by_field_name("definition")
-        name = definition.child_by_field_name("name") if definition is not None else None
+        definition = node.child_by_field_id(FIELD_DEFINITION)
+        name = definition.child_by_field_id(FIELD_NAME) if definition is not None else None
         decorated = self._facts.qualify(scope, self._source.of(name)) if name is not None else ""
         decorators = read_decorators(node, scope, decorated, self._reader)
         if definition is not None and definition.kind_id == CLASS_DEFINITION:
@@ -136,7 +118,7 @@ class StatementWalker:
         outer: Node | None = None,
         decorators: Decorators = (),
     ) -> None:
-        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        name_node, body = node.child_by_field_id(FIELD_NAME), node.child_by_field_id(FIELD_BODY)
         if name_node is None:
             return
         qualified_name = self._facts.define(
@@ -150,7 +132,7 @@ class StatementWalker:
         )
         parameters = bind_parameters(node, scope, qualified_name, decorators, self._reader)
         inner = self._inner_scope(scope, qualified_name, parameters, decorators)
-        returns = node.child_by_field_name("return_type")
+        returns = node.child_by_field_id(FIELD_RETURN_TYPE)
         declared = self._reader.annotation(returns, scope) if returns is not None else None
         if declared is not None and declared in receiver_types(node, scope, self._reader):
             declared = SELF_TYPE
@@ -189,7 +171,7 @@ class StatementWalker:
         outer: Node | None = None,
         decorators: Decorators = (),
     ) -> None:
-        name_node, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        name_node, body = node.child_by_field_id(FIELD_NAME), node.child_by_field_id(FIELD_BODY)
         if name_node is None:
             return
         bases = read_bases(node, scope, self._reader)
@@ -208,92 +190,21 @@ class StatementWalker:
         if body is not None:
             self.walk(body, Scope(qualified_name, "class"))
 
+    def _import(self, node: Node, scope: Scope) -> None:
+        record_import(node, scope, self._facts, self._source)
+
+    def _import_from(self, node: Node, scope: Scope) -> None:
+        record_import_from(node, scope, self._facts, self._source)
+
+    def _case_pattern(self, node: Node, scope: Scope) -> None:
+        """Patterns hold no calls but of classes, which match makes none of."""
+
     def _expression_statement(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
             if child.kind_id == ASSIGNMENT:
-                self._assignment(child, scope)
+                self._assignments.read(child, scope)
             else:
                 self._reader.read(child, scope)
-
-    def _assignment(self, node: Node, scope: Scope) -> Expression:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        declared = node.child_by_field_name("type")
-        value: Expression = UNKNOWN
-        if right is not None and right.kind_id == ASSIGNMENT:
-            value = self._assignment(right, scope)
-        elif right is not None:
-            value = self._reader.read(right, scope)
-            self._reader.mention(value, right, scope.qualified_name)
-        if left is not None and declared is not None:
-            annotation = self._reader.annotation(declared, scope)
-            self._bind_target(left, annotation, scope, is_annotation=True)
-        if left is not None and right is not None:
-            self._bind_target(left, value, scope)
-        return value
-
-    def _bind_target(
-        self, target: Node, value: Expression, scope: Scope, *, is_annotation: bool = False
-    ) -> None:
-        if target.kind_id == IDENTIFIER:
-            self._bind_name(target, value, scope, is_annotation)
-        elif target.kind_id == ATTRIBUTE:
-            self._bind_attribute(target, value, scope, is_annotation)
-        elif target.kind_id in TARGET_PATTERNS:
-            self._bind_pattern(target, value, scope)
-        else:
-            for child in target.named_children:
-                if target.type == "list_splat_pattern":
-                    self._bind_target(child, UNKNOWN, scope)
-                else:
-                    self._reader.read(child, scope)
-
-    def _bind_name(
-        self, target: Node, value: Expression, scope: Scope, is_annotation: bool
-    ) -> None:
-        name, line = self._source.of(target), start_line(target)
-        is_global = (scope.qualified_name, name) in self._globals
-        owner = self._facts.module if is_global else scope.qualified_name
-        self._facts.bind(
-            owner,
-            name,
-            value,
-            line,
-            evaluated_in=scope.qualified_name,
-            is_annotation=is_annotation,
-        )
-        if scope.kind == "module" and name not in self._variables:
-            self._variables.add(name)
-            span = Span(line, end_line(target.parent or target), line)
-            signature = " ".join(self._source.of(target.parent or target).split())[:200]
-            self._facts.define(scope, name, "variable", span, signature=signature)
-
-    def _bind_attribute(
-        self, target: Node, value: Expression, scope: Scope, is_annotation: bool
-    ) -> None:
-        owner, name = target.child_by_field_name("object"), target.child_by_field_name("attribute")
-        if owner is None or name is None:
-            return
-        is_self = owner.kind_id == IDENTIFIER and self._source.of(owner) == scope.self_name
-        if is_self and scope.self_class is not None:
-            self._facts.bind(
-                scope.self_class,
-                self._source.of(name),
-                value,
-                start_line(target),
-                evaluated_in=scope.qualified_name,
-                is_annotation=is_annotation,
-                on_instance=True,
-            )
-        else:
-            self._reader.read(owner, scope)
-
-    def _bind_pattern(self, target: Node, value: Expression, scope: Scope) -> None:
-        targets = target.named_children
-        elements = value.elements if isinstance(value, Sequence) else ()
-        pairwise = len(elements) == len(targets)
-        for index, child in enumerate(targets):
-            part = elements[index] if pairwise else Item(value, index)
-            self._bind_target(child, part, scope)
 
     def _return(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
@@ -303,15 +214,15 @@ class StatementWalker:
                 self._facts.open_functions[-1].returned.append(value)
 
     def _for(self, node: Node, scope: Scope) -> None:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        left, right = node.child_by_field_id(FIELD_LEFT), node.child_by_field_id(FIELD_RIGHT)
         if left is not None and right is not None:
-            self._bind_target(left, Element(self._reader.read(right, scope)), scope)
+            self._assignments.bind(left, Element(self._reader.read(right, scope)), scope)
         for child in node.named_children:
             if child not in (left, right):
                 self.walk(child, scope)
 
     def _with_item(self, node: Node, scope: Scope) -> None:
-        value = node.child_by_field_name("value")
+        value = node.child_by_field_id(FIELD_VALUE)
         if value is None:
             return
         if value.kind_id != AS_PATTERN:
@@ -319,9 +230,9 @@ class StatementWalker:
             return
         context, *_ = value.named_children
         entered = Entered(self._reader.read(context, scope))
-        target = value.child_by_field_name("alias")
+        target = value.child_by_field_id(FIELD_ALIAS)
         for child in target.named_children if target is not None else []:
-            self._bind_target(child, entered, scope)
+            self._assignments.bind(child, entered, scope)
 
     def _except(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
@@ -332,17 +243,15 @@ class StatementWalker:
                 continue
             caught = self._reader.read(child.named_children[0], scope)
             types = caught.elements if isinstance(caught, Sequence) else (caught,)
-            target = child.child_by_field_name("alias")
+            target = child.child_by_field_id(FIELD_ALIAS)
             for name in target.named_children if target is not None else []:
-                self._bind_target(name, Choice(types), scope, is_annotation=True)
+                self._assignments.bind(name, Choice(types), scope, is_annotation=True)
 
     def _global(self, node: Node, scope: Scope) -> None:
-        self._globals.update(
-            (scope.qualified_name, self._source.of(c)) for c in node.named_children
-        )
+        self._assignments.declare_globals(node, scope)
 
     def _type_alias(self, node: Node, scope: Scope) -> None:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        left, right = node.child_by_field_id(FIELD_LEFT), node.child_by_field_id(FIELD_RIGHT)
         if left is None or right is None:
             return
         name = self._source.of(left).split("[")[0]
@@ -352,6 +261,25 @@ class StatementWalker:
         self._facts.define(scope, name, "type", span, signature=self._source.of(node))
 
 
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_WALKERS: MappingType[int, Callable[[StatementWalker, Node, Scope], None]] = {
+    kind_id(name): walk
+    for name, walk in {
+        "function_definition": StatementWalker._function,
+        "class_definition": StatementWalker._class,
+        "decorated_definition": StatementWalker._decorated,
+        "import_statement": StatementWalker._import,
+        "import_from_statement": StatementWalker._import_from,
+        "expression_statement": StatementWalker._expression_statement,
+        "return_statement": StatementWalker._return,
+        "for_statement": StatementWalker._for,
+        "with_item": StatementWalker._with_item,
+        "except_clause": StatementWalker._except,
+        "global_statement": StatementWalker._global,
+        "type_alias_statement": StatementWalker._type_alias,
+        "case_pattern": StatementWalker._case_pattern,
+    }.items()
+}
 BLOCKS = kind_ids(
     "block",
     "module",

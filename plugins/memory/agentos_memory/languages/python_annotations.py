@@ -31,54 +31,53 @@ class Reader(Protocol):
 class TypeReader:
     """Reads the annotations of one file."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self) -> None:
         self._quoted: dict[str, Expression] = {}
 
-    def read(self, node: Node, scope: Scope) -> Expression:
-        """The type written at `node`."""
+    def read(self, node: Node, scope: Scope, reader: Reader) -> Expression:
+        """The type written at `node`; `reader` reads what is no special form."""
         match node.type:
             case "type" | "parenthesized_expression":
                 inner = node.named_children
-                return self.read(inner[0], scope) if inner else UNKNOWN
+                return self.read(inner[0], scope, reader) if inner else UNKNOWN
             case "string":
-                return self._quoted_type(node, scope)
+                return self._quoted_type(node, scope, reader)
             case "binary_operator" | "union_type":
-                return Choice(tuple(self.read(c, scope) for c in node.named_children))
+                return Choice(tuple(self.read(c, scope, reader) for c in node.named_children))
             case "subscript" | "generic_type":
-                return self._generic(node, scope)
+                return self._generic(node, scope, reader)
             case "member_type":
-                return self._reader.path(self._reader.source.of(node))
+                return reader.path(reader.source.of(node))
             case "list":
-                return Sequence(tuple(self.read(c, scope) for c in node.named_children))
+                return Sequence(tuple(self.read(c, scope, reader) for c in node.named_children))
             case _:
-                return self._reader.read(node, scope)
+                return reader.read(node, scope)
 
-    def _quoted_type(self, node: Node, scope: Scope) -> Expression:
-        text = string_content(node, self._reader.source).strip()
+    def _quoted_type(self, node: Node, scope: Scope, reader: Reader) -> Expression:
+        text = string_content(node, reader.source).strip()
         if text not in self._quoted:
-            self._quoted[text] = self._parsed(text, scope)
+            self._quoted[text] = self._parsed(text, scope, reader)
         return self._quoted[text]
 
-    def _parsed(self, text: str, scope: Scope) -> Expression:
+    def _parsed(self, text: str, scope: Scope, reader: Reader) -> Expression:
         root = Parser(load_grammar()).parse(text.encode()).root_node
         statement = root.named_children[0] if root.named_children else None
         if statement is None or statement.type != "expression_statement" or root.has_error:
             return UNKNOWN
-        outer, self._reader.source = self._reader.source, SourceText(root)
+        outer, reader.source = reader.source, SourceText(root)
         try:
-            return self.read(statement.named_children[0], scope)
+            return self.read(statement.named_children[0], scope, reader)
         finally:
-            self._reader.source = outer
+            reader.source = outer
 
-    def _generic(self, node: Node, scope: Scope) -> Expression:
+    def _generic(self, node: Node, scope: Scope, reader: Reader) -> Expression:
         head, *arguments = node.named_children
         if len(arguments) == 1 and arguments[0].type == "type_parameter":
             arguments = arguments[0].named_children
         if len(arguments) == 1 and arguments[0].type == "tuple":
             arguments = arguments[0].named_children
-        types = tuple(self.read(argument, scope) for argument in arguments)
-        return Subscript(self.read(head, scope), types)
+        types = tuple(self.read(argument, scope, reader) for argument in arguments)
+        return Subscript(self.read(head, scope, reader), types)
 
 
 def string_content(node: Node, source: SourceText) -> str:

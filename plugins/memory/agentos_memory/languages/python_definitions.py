@@ -12,9 +12,16 @@ from agentos_memory.languages.collector import Scope
 from agentos_memory.languages.nodes import start_line
 from agentos_memory.languages.python_annotations import string_content
 from agentos_memory.languages.python_expressions import ExpressionReader
+from agentos_memory.languages.python_fixtures import MARKS
 from agentos_memory.languages.python_grammar import (
     COMMENT,
     EXPRESSION_STATEMENT,
+    FIELD_FUNCTION,
+    FIELD_NAME,
+    FIELD_PARAMETERS,
+    FIELD_SUPERCLASSES,
+    FIELD_TYPE,
+    FIELD_VALUE,
     STRING,
     SourceText,
 )
@@ -59,8 +66,11 @@ def read_decorators(
         value = reader.read(expression, scope)
         function = value.function if isinstance(value, Call) else value
         reader.mention(function, child, decorated or scope.qualified_name, "decorator")
-        called = expression.child_by_field_name("function") or expression
-        names.append(reader.source.of(called))
+        called = expression.child_by_field_id(FIELD_FUNCTION) or expression
+        name = reader.source.of(called)
+        if called is not expression and name.endswith(MARKS):
+            reader.fixtures.mark(expression, decorated or scope.qualified_name)
+        names.append(name)
     return tuple(names)
 
 
@@ -68,7 +78,7 @@ def read_bases(
     node: Node, scope: Scope, reader: ExpressionReader
 ) -> tuple[tuple[str, Expression], ...]:
     """Base classes as (text, expression); keywords such as `metaclass=` are read, not given."""
-    arguments = node.child_by_field_name("superclasses")
+    arguments = node.child_by_field_id(FIELD_SUPERCLASSES)
     bases: list[tuple[str, Expression]] = []
     for argument in arguments.named_children if arguments is not None else []:
         value = reader.read(argument, scope)
@@ -89,7 +99,7 @@ def bind_parameters(
     Annotations and defaults are evaluated in `scope`, the one around the function. A method's
     first parameter is not bound here: the resolver knows what it is.
     """
-    parameters = node.child_by_field_name("parameters")
+    parameters = node.child_by_field_id(FIELD_PARAMETERS)
     is_method = scope.kind == "class" and "staticmethod" not in decorators
     names: list[str] = []
     after_star = False
@@ -108,9 +118,9 @@ def bind_parameters(
 
 def receiver_types(node: Node, scope: Scope, reader: ExpressionReader) -> tuple[Expression, ...]:
     """Spellings of the receiver's own type in `def method(self: T)` or `cls: type[T]`."""
-    parameters = node.child_by_field_name("parameters")
+    parameters = node.child_by_field_id(FIELD_PARAMETERS)
     first = next(iter(parameters.named_children), None) if parameters is not None else None
-    declared = first.child_by_field_name("type") if first is not None else None
+    declared = first.child_by_field_id(FIELD_TYPE) if first is not None else None
     if scope.kind != "class" or declared is None:
         return ()
     annotation = reader.annotation(declared, scope)
@@ -120,8 +130,8 @@ def receiver_types(node: Node, scope: Scope, reader: ExpressionReader) -> tuple[
 def _bind_parameter(
     parameter: Node, name: str, scope: Scope, function: str, reader: ExpressionReader
 ) -> None:
-    declared = parameter.child_by_field_name("type")
-    default = parameter.child_by_field_name("value")
+    declared = parameter.child_by_field_id(FIELD_TYPE)
+    default = parameter.child_by_field_id(FIELD_VALUE)
     value = reader.read(default, scope) if default is not None else None
     line = start_line(parameter)
     outer = scope.qualified_name
@@ -151,7 +161,7 @@ def _is_splat(parameter: Node) -> bool:
 
 def _names_of(parameter: Node, source: SourceText) -> list[str]:
     if parameter.type in ("default_parameter", "typed_default_parameter"):
-        name = parameter.child_by_field_name("name")
+        name = parameter.child_by_field_id(FIELD_NAME)
         return identifiers(name, source) if name is not None else []
     if parameter.type == "typed_parameter":
         return identifiers(parameter.named_children[0], source)

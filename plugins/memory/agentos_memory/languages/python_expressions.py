@@ -7,10 +7,8 @@ and evaluated once for a scope.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Mapping as MappingType
-from contextlib import contextmanager
-from functools import reduce
 
 from tree_sitter import Node
 
@@ -35,9 +33,22 @@ from agentos_memory.languages.collector import (
 )
 from agentos_memory.languages.nodes import start_line
 from agentos_memory.languages.python_annotations import TypeReader
+from agentos_memory.languages.python_dotted_names import DottedNames
+from agentos_memory.languages.python_fixtures import REQUEST, FixtureReader
 from agentos_memory.languages.python_grammar import (
     ATTRIBUTE,
     COMMENT,
+    FIELD_ARGUMENTS,
+    FIELD_ATTRIBUTE,
+    FIELD_BODY,
+    FIELD_FUNCTION,
+    FIELD_LEFT,
+    FIELD_NAME,
+    FIELD_OBJECT,
+    FIELD_OPERATOR,
+    FIELD_PARAMETERS,
+    FIELD_RIGHT,
+    FIELD_VALUE,
     GENERATOR,
     IDENTIFIER,
     KEYWORD_ARGUMENT,
@@ -52,6 +63,7 @@ from agentos_memory.languages.python_literals import (
     TEXT,
     string_prefix,
 )
+from agentos_memory.languages.python_narrowing import bind_tested
 from agentos_memory.languages.python_targets import identifiers, target_parts
 from agentos_memory.model import CallSite, Reference, ReferenceRole
 
@@ -64,7 +76,7 @@ ARGUMENTS_MATTER = frozenset({
     "max", "min", "deepcopy", "copy", "replace", "property", "cached_property", "classmethod",
     "staticmethod", "lru_cache", "cache",
 })  # fmt: skip
-Reader = Callable[[Node, Scope], Expression]
+MENTIONED = frozenset({Name, Attribute})
 
 
 class ExpressionReader:
@@ -73,88 +85,42 @@ class ExpressionReader:
     def __init__(self, facts: FactCollector, source: SourceText) -> None:
         self.facts = facts
         self.source = source
-        self._shadows: dict[str, Expression] = {}
+        self.fixtures = FixtureReader(facts, source)
         self._depth = 0
-        self._paths: dict[str, Expression | None] = {}
-        self._types = TypeReader(self)
-        self._readers = {kind_id(name): reader for name, reader in self._readers_by_name().items()}
-
-    def _readers_by_name(self) -> MappingType[str, Reader]:
-        return {
-            "attribute": self._attribute,
-            "call": self._call,
-            "await": self._first_child,
-            "parenthesized_expression": self._first_child,
-            "conditional_expression": self._conditional,
-            "boolean_operator": self._choice_of_children,
-            "binary_operator": self._binary,
-            "string": self._string,
-            "concatenated_string": self._concatenated,
-            "list": self._sequence,
-            "tuple": self._sequence,
-            "set": self._sequence,
-            "expression_list": self._sequence,
-            "dictionary": self._dictionary,
-            "list_comprehension": self._comprehension,
-            "set_comprehension": self._comprehension,
-            "generator_expression": self._comprehension,
-            "dictionary_comprehension": self._comprehension,
-            "lambda": self._lambda,
-            "named_expression": self._named,
-            "subscript": self._subscript,
-            "yield": self._yield,
-        }
+        self._names = DottedNames()
+        self._types = TypeReader()
 
     def read(self, node: Node, scope: Scope) -> Expression:
         """The expression at `node`, looked up from `scope`."""
         kind = node.kind_id
         if kind == IDENTIFIER:
-            return self._path(self.source.of(node)) or UNKNOWN
+            return self._names.find(self.source.of(node)) or UNKNOWN
         if kind == ATTRIBUTE:
-            path = self._path(self.source.path_at(node))
+            path = self._names.find(self.source.path_at(node))
             if path is not None:
                 return path
         elif kind in CONSTANTS:
             return CONSTANTS[kind]
         if self._depth > MAX_DEPTH:
             return UNKNOWN
+        if kind == STRING and self.source.is_plain_string(node):
+            return TEXT
         self._depth += 1
-        reader = self._readers.get(kind)
-        value = reader(node, scope) if reader is not None else self._other(node, kind, scope)
+        reader = _READERS.get(kind)
+        value = reader(self, node, scope) if reader is not None else self._other(node, kind, scope)
         self._depth -= 1
         return value
 
     def path(self, text: str) -> Expression:
         """The expression of a dotted name."""
-        return self._path(text) or UNKNOWN
+        return self._names.find(text) or UNKNOWN
 
     def annotation(self, node: Node, scope: Scope) -> Expression:
         """The type written at `node`; quoted types are parsed."""
-        return self._types.read(node, scope)
-
-    def _path(self, text: str) -> Expression | None:
-        """The expression of a dotted name, None for any other text."""
-        if not self._shadows:
-            return self._paths[text] if text in self._paths else self._new_path(text)
-        first, *rest = text.split(".")
-        shadow = self._shadows.get(first)
-        if shadow is None:
-            return self._paths[text] if text in self._paths else self._new_path(text)
-        return reduce(Attribute, rest, shadow) if all(map(str.isidentifier, rest)) else None
-
-    def _new_path(self, text: str) -> Expression | None:
-        owner, _, name = text.rpartition(".")
-        value: Expression | None = None
-        if name.isidentifier():
-            if not owner:
-                value = Name(name)
-            elif (inner := self._path(owner)) is not None:
-                value = Attribute(inner, name)
-        self._paths[text] = value
-        return value
+        return self._types.read(node, scope, self)
 
     def _attribute(self, node: Node, scope: Scope) -> Expression:
-        value, name = node.child_by_field_name("object"), node.child_by_field_name("attribute")
+        value, name = node.child_by_field_id(FIELD_OBJECT), node.child_by_field_id(FIELD_ATTRIBUTE)
         if value is None or name is None:
             return UNKNOWN
         return Attribute(self.read(value, scope), self.source.of(name))
@@ -181,9 +147,12 @@ class ExpressionReader:
         is_union = True
         current = node
         while current.type == "binary_operator":
-            operator = current.child_by_field_name("operator")
+            operator = current.child_by_field_id(FIELD_OPERATOR)
             is_union = is_union and operator is not None and operator.type == "|"
-            left, right = current.child_by_field_name("left"), current.child_by_field_name("right")
+            left, right = (
+                current.child_by_field_id(FIELD_LEFT),
+                current.child_by_field_id(FIELD_RIGHT),
+            )
             if left is None or right is None:
                 return UNKNOWN
             operands.append(self.read(right, scope))
@@ -193,8 +162,6 @@ class ExpressionReader:
 
     def _string(self, node: Node, scope: Scope) -> Expression:
         prefix = string_prefix(node.start_byte, self.source)
-        if not prefix:
-            return TEXT
         if "f" in prefix or "t" in prefix:
             self._other(node, 0, scope)
         return BYTES if "b" in prefix else TEXT
@@ -207,7 +174,8 @@ class ExpressionReader:
         for child in node.named_children:
             element = self.read(child, scope)
             elements.append(element)
-            self.mention(element, child, scope.qualified_name, "argument")
+            if type(element) in MENTIONED:
+                self.mention(element, child, scope.qualified_name, "argument")
         return Sequence(tuple(elements[:MAX_SAMPLES]))
 
     def _dictionary(self, node: Node, scope: Scope) -> Expression:
@@ -221,7 +189,7 @@ class ExpressionReader:
         return Mapping(tuple(key for key, _ in samples), tuple(value for _, value in samples))
 
     def _comprehension(self, node: Node, scope: Scope) -> Expression:
-        with self._shadowing():
+        with self._names.block():
             body, *clauses = node.named_children
             for clause in clauses:
                 self._comprehension_clause(clause, scope)
@@ -231,28 +199,35 @@ class ExpressionReader:
             return Sequence((self.read(body, scope),))
 
     def _comprehension_clause(self, clause: Node, scope: Scope) -> None:
-        target, iterable = clause.child_by_field_name("left"), clause.child_by_field_name("right")
+        target, iterable = (
+            clause.child_by_field_id(FIELD_LEFT),
+            clause.child_by_field_id(FIELD_RIGHT),
+        )
         if clause.type != "for_in_clause" or target is None or iterable is None:
             self._first_child(clause, scope)
             return
         element = Element(self.read(iterable, scope))
-        self._shadows.update(target_parts(target, element, self.source))
+        self._names.cover(target_parts(target, element, self.source))
 
     def _lambda(self, node: Node, scope: Scope) -> Expression:
-        parameters, body = node.child_by_field_name("parameters"), node.child_by_field_name("body")
-        with self._shadowing():
+        parameters, body = (
+            node.child_by_field_id(FIELD_PARAMETERS),
+            node.child_by_field_id(FIELD_BODY),
+        )
+        with self._names.block():
             for parameter in parameters.named_children if parameters is not None else []:
-                default = parameter.child_by_field_name("value")
+                default = parameter.child_by_field_id(FIELD_VALUE)
                 if default is not None:
                     self.read(default, scope)
-                name = parameter.child_by_field_name("name") or parameter
-                self._shadows.update(dict.fromkeys(identifiers(name, self.source), UNKNOWN))
+                name = parameter.child_by_field_id(FIELD_NAME) or parameter
+                own = identifiers(name, self.source)
+                self._names.cover((each, UNKNOWN) for each in own)
             if body is not None:
                 self.read(body, scope)
         return UNKNOWN
 
     def _named(self, node: Node, scope: Scope) -> Expression:
-        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+        name, value = node.child_by_field_id(FIELD_NAME), node.child_by_field_id(FIELD_VALUE)
         if name is None or value is None:
             return UNKNOWN
         expression = self.read(value, scope)
@@ -281,10 +256,10 @@ class ExpressionReader:
         called: Expression | None
         if kind == IDENTIFIER:
             callee = self.source.of(function)
-            called = self._path(callee)
+            called = self._names.find(callee)
         elif kind == ATTRIBUTE:
             text = self.source.path_at(function)
-            called = self._path(text)
+            called = self._names.find(text)
             receiver, _, callee = text.rpartition(".")
         else:
             called, callee = self.read(function, scope), ""
@@ -304,8 +279,8 @@ class ExpressionReader:
 
     def _unusual_call(self, node: Node, scope: Scope) -> Expression:
         """A call with a comment inside, or one that the parser recovered."""
-        function = node.child_by_field_name("function")
-        arguments = node.child_by_field_name("arguments")
+        function = node.child_by_field_id(FIELD_FUNCTION)
+        arguments = node.child_by_field_id(FIELD_ARGUMENTS)
         if function is None:
             return UNKNOWN
         called, callee = self.read(function, scope), ""
@@ -346,9 +321,12 @@ class ExpressionReader:
                 continue
             expression = self.read(argument, scope)
             positional.append(expression)
-            self.mention(expression, argument, scope.qualified_name, "argument")
+            if type(expression) in MENTIONED:
+                self.mention(expression, argument, scope.qualified_name, "argument")
         if callee == "isinstance":
-            self._narrow(called, positional, arguments, scope)
+            bind_tested(called, positional, arguments, scope, self.facts)
+        elif callee == REQUEST:
+            self.fixtures.request(arguments, scope)
         if callee in ARGUMENTS_MATTER:
             return Call(called, tuple(positional), tuple(keywords))
         return Call(called)
@@ -372,32 +350,36 @@ class ExpressionReader:
         self, value: Expression, node: Node, source: str, role: ReferenceRole = "value"
     ) -> None:
         """Record `value`, standing at `node`, as a reference if it is a name or a dotted name."""
-        kind = type(value)
-        if kind is Name or kind is Attribute:
+        if type(value) in MENTIONED:
             line = node.start_point[0] + 1
             self.facts.references.append(Reference(source, value, line, role))
 
-    def _narrow(
-        self, called: Expression, positional: list[Expression], arguments: Node, scope: Scope
-    ) -> None:
-        if type(called) is not Name or len(positional) != 2 or scope.kind != "function":
-            return
-        subject, tested = positional
-        if isinstance(subject, Name):
-            types = tested.elements if isinstance(tested, Sequence) else (tested,)
-            self.facts.bind(
-                scope.qualified_name,
-                subject.identifier,
-                Choice(types),
-                start_line(arguments),
-                is_annotation=True,
-            )
 
-    @contextmanager
-    def _shadowing(self) -> Iterator[None]:
-        outer = self._shadows
-        self._shadows = dict(outer)
-        try:
-            yield
-        finally:
-            self._shadows = outer
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_READERS: MappingType[int, Callable[[ExpressionReader, Node, Scope], Expression]] = {
+    kind_id(name): reader
+    for name, reader in {
+        "attribute": ExpressionReader._attribute,
+        "call": ExpressionReader._call,
+        "await": ExpressionReader._first_child,
+        "parenthesized_expression": ExpressionReader._first_child,
+        "conditional_expression": ExpressionReader._conditional,
+        "boolean_operator": ExpressionReader._choice_of_children,
+        "binary_operator": ExpressionReader._binary,
+        "string": ExpressionReader._string,
+        "concatenated_string": ExpressionReader._concatenated,
+        "list": ExpressionReader._sequence,
+        "tuple": ExpressionReader._sequence,
+        "set": ExpressionReader._sequence,
+        "expression_list": ExpressionReader._sequence,
+        "dictionary": ExpressionReader._dictionary,
+        "list_comprehension": ExpressionReader._comprehension,
+        "set_comprehension": ExpressionReader._comprehension,
+        "generator_expression": ExpressionReader._comprehension,
+        "dictionary_comprehension": ExpressionReader._comprehension,
+        "lambda": ExpressionReader._lambda,
+        "named_expression": ExpressionReader._named,
+        "subscript": ExpressionReader._subscript,
+        "yield": ExpressionReader._yield,
+    }.items()
+}

@@ -28,6 +28,15 @@ def kind_id(name: str) -> int:
     return found
 
 
+@cache
+def field_id(name: str) -> int:
+    """The id of the field `name`; raises ValueError where the grammar has none."""
+    found = load_grammar().field_id_for_name(name)
+    if found is None:
+        raise ValueError(f"the Python grammar has no field {name!r}")
+    return found
+
+
 def kind_ids(*names: str) -> frozenset[int]:
     """The ids of several node kinds."""
     return frozenset(map(kind_id, names))
@@ -49,9 +58,27 @@ KEYWORD_ARGUMENT = kind_id("keyword_argument")
 STRING = kind_id("string")
 TUPLE = kind_id("tuple")
 TYPED_PARAMETER = kind_id("typed_parameter")
+FIELD_ALIAS = field_id("alias")
+FIELD_ARGUMENTS = field_id("arguments")
+FIELD_ATTRIBUTE = field_id("attribute")
+FIELD_BODY = field_id("body")
+FIELD_DEFINITION = field_id("definition")
+FIELD_FUNCTION = field_id("function")
+FIELD_LEFT = field_id("left")
+FIELD_MODULE_NAME = field_id("module_name")
+FIELD_NAME = field_id("name")
+FIELD_OBJECT = field_id("object")
+FIELD_OPERATOR = field_id("operator")
+FIELD_PARAMETERS = field_id("parameters")
+FIELD_RETURN_TYPE = field_id("return_type")
+FIELD_RIGHT = field_id("right")
+FIELD_SUPERCLASSES = field_id("superclasses")
+FIELD_TYPE = field_id("type")
+FIELD_VALUE = field_id("value")
 MAX_PATH_BYTES = 200
 SPLATS = kind_ids("list_splat_pattern", "dictionary_splat_pattern")
 TARGET_PATTERNS = kind_ids("pattern_list", "tuple_pattern", "list_pattern", "tuple", "list")
+_QUOTES = frozenset({'"', "'"})
 
 
 class SourceText:
@@ -67,12 +94,17 @@ class SourceText:
     def of(self, node: Node) -> str:
         """The text of a node."""
         text = self._text[node.start_byte : node.end_byte]
-        return text if self._is_ascii else _decoded(text)
+        return text if self._is_ascii or text.isascii() else _decoded(text)
 
     def between(self, start: int, end: int) -> str:
         """The text from one byte offset to another; both lie between characters."""
         text = self._text[start:end]
-        return text if self._is_ascii else _decoded(text)
+        return text if self._is_ascii or text.isascii() else _decoded(text)
+
+    def is_plain_string(self, node: Node) -> bool:
+        """Whether the string at a node has no prefix."""
+        start = node.start_byte
+        return self._text[start : start + 1] in _QUOTES
 
     def path_at(self, node: Node) -> str:
         """The text of an attribute, "" where it is longer than dotted names are.
@@ -80,8 +112,11 @@ class SourceText:
         Long ones hang on calls; cutting their text again and again would be quadratic.
         """
         start, end = node.start_byte, node.end_byte
-        return self.between(start, end) if end - start <= MAX_PATH_BYTES else ""
+        if end - start > MAX_PATH_BYTES:
+            return ""
+        text = self._text[start:end]
+        return text if self._is_ascii or text.isascii() else _decoded(text)
 
 
 def _decoded(text: str) -> str:
-    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+    return text.encode("latin-1").decode("utf-8", "replace")

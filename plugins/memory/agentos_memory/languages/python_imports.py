@@ -6,7 +6,12 @@ from tree_sitter import Node
 
 from agentos_memory.languages.collector import FactCollector, Scope
 from agentos_memory.languages.nodes import start_line
-from agentos_memory.languages.python_grammar import SourceText
+from agentos_memory.languages.python_grammar import (
+    FIELD_ALIAS,
+    FIELD_MODULE_NAME,
+    FIELD_NAME,
+    SourceText,
+)
 from agentos_memory.model import Import
 
 
@@ -22,7 +27,7 @@ def record_import(node: Node, scope: Scope, facts: FactCollector, source: Source
 
 def record_import_from(node: Node, scope: Scope, facts: FactCollector, source: SourceText) -> None:
     """Record `from ..a import b as c, d` and `from a import *`."""
-    origin = node.child_by_field_name("module_name")
+    origin = node.child_by_field_id(FIELD_MODULE_NAME)
     if origin is None:
         return
     text = source.of(origin).replace(" ", "")
@@ -45,7 +50,7 @@ def record_import_from(node: Node, scope: Scope, facts: FactCollector, source: S
 
 def _renamed(node: Node, source: SourceText) -> tuple[str, str | None]:
     """The imported dotted name and its alias."""
-    name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
+    name, alias = node.child_by_field_id(FIELD_NAME), node.child_by_field_id(FIELD_ALIAS)
     if name is None:
         return source.of(node), None
     return source.of(name), source.of(alias) if alias is not None else None

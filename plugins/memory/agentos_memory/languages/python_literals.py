@@ -23,12 +23,9 @@ TESTS: Mapping[int, Literal] = {
     kind_id("comparison_operator"): Literal("bool"),
 }
 TEXT, BYTES = Literal("str"), Literal("bytes")
-_QUOTES = frozenset({'"', "'"})
 
 
 def string_prefix(start: int, source: SourceText) -> str:
     """The letters before the quotes of the string at a byte offset, in lower case."""
-    if source.between(start, start + 1) in _QUOTES:
-        return ""
     opening = source.between(start, start + 3).lower()
     return opening.partition('"')[0].partition("'")[0]

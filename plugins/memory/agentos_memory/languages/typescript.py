@@ -1,6 +1,7 @@
 """TypeScript, TSX and JavaScript: definitions, imports, bindings and calls of one module.
 
-All are parsed with the tsx grammar, a superset that fails only on angle-bracket casts.
+All are parsed with the tsx grammar. A file in which it finds errors is read again with unknown
+syntax written otherwise, and by the grammar without markup, which knows angle-bracket casts.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
 from dataclasses import replace
+from weakref import proxy
 
 import tree_sitter_typescript
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from agentos_memory.expressions import UNKNOWN, Call, Element, Expression, Generic, Name, Typed
+from agentos_memory.expressions import UNKNOWN, Call, Element, Expression, Name, Typed
 from agentos_memory.languages.collector import (
     MAX_DEPTH,
     FactCollector,
@@ -23,26 +25,33 @@ from agentos_memory.languages.collector import (
 )
 from agentos_memory.languages.declaration import Language
 from agentos_memory.languages.nodes import end_line, header_text, node_text, start_line
+from agentos_memory.languages.typescript_declarations import (
+    bind_parameter_properties,
+    define_alias,
+    define_enum,
+)
 from agentos_memory.languages.typescript_definitions import (
     BLOCKS,
     FUNCTION_VALUES,
     documentation_of,
     heritage,
     modifiers,
-    parameter_properties,
+    signature_of,
 )
 from agentos_memory.languages.typescript_expressions import ExpressionReader
+from agentos_memory.languages.typescript_jsdoc import CommentReader, Documented
 from agentos_memory.languages.typescript_members import parameter_names
 from agentos_memory.languages.typescript_modules import (
     record_import,
     record_reexport,
     record_require,
 )
+from agentos_memory.languages.typescript_narrowing import narrowed_after, narrowed_by
+from agentos_memory.languages.typescript_repairs import mend
 from agentos_memory.languages.typescript_types import (
     CALL_SIGNATURE,
     function_type,
     read_type,
-    read_type_parameters,
 )
 from agentos_memory.model import ClassFacts, FunctionFacts, SymbolKind
 
@@ -52,34 +61,10 @@ class StatementWalker:
 
     def __init__(self, facts: FactCollector) -> None:
         self._facts = facts
-        self._reader = ExpressionReader(facts, self)
+        self._reader = ExpressionReader(facts, proxy(self))
+        self._comments = CommentReader(facts)
         self._depth = 0
         facts.open_functions.append(OpenFunction())
-        self._walkers: MappingType[str, Callable[[Node, Scope], None]] = {
-            "import_statement": lambda n, s: record_import(n, s, facts),
-            "export_statement": self._export,
-            "lexical_declaration": self._declaration,
-            "variable_declaration": self._declaration,
-            "function_declaration": self._function,
-            "generator_function_declaration": self._function,
-            "function_signature": self._function,
-            "class_declaration": self._class,
-            "abstract_class_declaration": self._class,
-            "class": self._class,
-            "interface_declaration": self._class,
-            "method_definition": self._function,
-            "method_signature": self._function,
-            "abstract_method_signature": self._function,
-            "public_field_definition": self._field,
-            "property_signature": self._field,
-            "call_signature": self._call_signature,
-            "construct_signature": lambda node, scope: None,
-            "field_definition": self._field,
-            "type_alias_declaration": self._type_alias,
-            "enum_declaration": self._enum,
-            "return_statement": self._return,
-            "for_in_statement": self._for_in,
-        }
 
     def walk(self, node: Node, scope: Scope) -> None:
         """Record what the statement or block at `node` holds; broken code is walked through."""
@@ -87,12 +72,12 @@ class StatementWalker:
             return
         self._depth += 1
         try:
-            walker = self._walkers.get(node.type)
+            walker = _WALKERS.get(node.type)
             if walker is not None:
-                walker(node, scope)
+                walker(self, node, scope)
                 return
             for child in node.named_children:
-                if child.type in self._walkers or child.type in BLOCKS:
+                if child.type in _WALKERS or child.type in BLOCKS:
                     self.walk(child, scope)
                 else:
                     self._reader.read(child, scope)
@@ -120,6 +105,11 @@ class StatementWalker:
                 read = self._reader.read(value, scope, label="default")
                 self._facts.mention(scope, read, start_line(value))
                 self._bind_default(read, node, scope)
+        elif any(child.type == "=" for child in node.children):
+            # `export = value`: what the module is when it is required.
+            for child in node.named_children:
+                exported = self._reader.read(child, scope)
+                self._reader.assignments.bind_exports(exported, scope, start_line(child))
         else:
             record_reexport(node, scope, self._facts)
 
@@ -149,7 +139,7 @@ class StatementWalker:
         if value is not None:
             expression = self._reader.read(value, scope, declared, label)
         self._facts.mention(scope, expression, start_line(node))
-        self._reader.bind_target(name, declared or expression, scope)
+        self._reader.assignments.bind_target(name, declared or expression, scope)
         if scope.kind == "module" and is_plain:
             span = Span(start_line(node), end_line(node), start_line(name))
             signature = " ".join(node_text(node).split())[:200]
@@ -157,8 +147,13 @@ class StatementWalker:
 
     def _function(self, node: Node, scope: Scope) -> None:
         name = node.child_by_field_name("name")
-        if name is not None:
-            self._define_function(node, node_text(name), node, scope)
+        if name is None:
+            return
+        own = None
+        if scope.kind == "module":
+            # It may be a constructor; nothing else has such members.
+            own = f"{self._facts.qualify(scope, node_text(name))}."
+        self._define_function(node, node_text(name), node, scope, own_object=own)
 
     def define_member(
         self, node: Node, name: str, whole: Node, scope: Scope, expected: Expression | None
@@ -168,17 +163,24 @@ class StatementWalker:
         `name` is the way to it from what holds the object; no bare name reaches it.
         """
         position = len(self._facts.symbols)
-        qualified_name = self._define_function(node, name, whole, scope, expected)
+        owner, _, last = name.rpartition(".")
+        prefix = self._facts.qualify(scope, f"{owner}." if owner else "")
+        qualified_name = self._define_function(node, name, whole, scope, expected, prefix)
         symbol = self._facts.symbols[position]
-        last = name.rpartition(".")[2]
         self._facts.symbols[position] = replace(symbol, name=last, kind="method")
         return qualified_name
 
     def _declared(self, node: Node) -> Expression | None:
         declared = node.child_by_field_name("type")
         if declared is None:
-            return None
+            return self._documented_type(node)
         return Typed(self._reader.context.bounded(read_type(declared)))
+
+    def _documented_type(self, node: Node) -> Expression | None:
+        if not self._comments.is_asked:
+            return None
+        own = self._comments.read(documentation_of(node), start_line(node)).own
+        return Typed(own) if own is not None else None
 
     def _define_function(
         self,
@@ -187,8 +189,11 @@ class StatementWalker:
         whole: Node,
         scope: Scope,
         expected: Expression | None = None,
+        own_object: str | None = None,
     ) -> str:
         body = node.child_by_field_name("body")
+        docstring = documentation_of(whole)
+        documented = self._comments.read(docstring, start_line(whole))
         marks = modifiers(whole)
         named = whole.child_by_field_name("name") or whole
         qualified_name = self._facts.define(
@@ -196,19 +201,21 @@ class StatementWalker:
             name,
             "method" if scope.kind == "class" else "function",
             Span(start_line(whole), end_line(whole), start_line(named)),
-            signature=_without_arrow(header_text(whole, body)),
-            docstring=documentation_of(whole),
+            signature=signature_of(whole, body),
+            docstring=docstring,
             decorators=marks,
         )
         owner = scope.qualified_name if scope.kind == "class" else scope.self_class
         inner = Scope(qualified_name, "function", "this", owner)
         with self._reader.context.function(node, expected):
-            self._bind_parameters(node, qualified_name, scope, expected)
+            if own_object is not None and node.type != "arrow_function":
+                self._reader.context.own_object = own_object
+            self._bind_parameters(node, qualified_name, scope, expected, documented)
             if name == "constructor":
-                self._bind_parameter_properties(node, scope)
+                bind_parameter_properties(node, scope, self._facts, self._reader.context)
             opened = self._walk_body(body, inner)
             result = node.child_by_field_name("return_type")
-            declared = read_type(result) if result is not None else None
+            declared = read_type(result) if result is not None else documented.returned
             if declared is not None:
                 declared = self._reader.context.bounded(declared)
         if declared is None and expected is not None:
@@ -227,9 +234,16 @@ class StatementWalker:
         return qualified_name
 
     def _bind_parameters(
-        self, node: Node, function: str, scope: Scope, expected: Expression | None
+        self,
+        node: Node,
+        function: str,
+        scope: Scope,
+        expected: Expression | None,
+        documented: Documented,
     ) -> None:
         for parameter, value in self._reader.parameter_values(node, scope, expected):
+            if parameter in documented.parameters:
+                value = Typed(documented.parameters[parameter])
             self._reader.context.uncover(parameter)
             self._facts.bind(
                 function, parameter, value, start_line(node), evaluated_in=scope.qualified_name
@@ -245,16 +259,6 @@ class StatementWalker:
             opened.returned.append(self._reader.read(body, scope, expected, ""))
         self._facts.open_functions.pop()
         return opened
-
-    def _bind_parameter_properties(self, node: Node, scope: Scope) -> None:
-        for name, declared in parameter_properties(node):
-            self._facts.bind(
-                scope.qualified_name,
-                name,
-                Typed(self._reader.context.bounded(read_type(declared))),
-                start_line(declared),
-                on_instance=True,
-            )
 
     def _class(self, node: Node, scope: Scope) -> None:
         name = node.child_by_field_name("name")
@@ -303,54 +307,70 @@ class StatementWalker:
     def _bind_member(self, name: str, value: Expression, node: Node, scope: Scope) -> None:
         self._facts.bind(scope.qualified_name, name, value, start_line(node), on_instance=True)
 
-    def _type_alias(self, node: Node, scope: Scope) -> None:
-        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-        if name is None or value is None:
-            return
-        span = Span(start_line(node), end_line(node), start_line(name))
-        signature = " ".join(node_text(node).split())
-        self._facts.define(
-            scope,
-            node_text(name),
-            "type",
-            span,
-            signature=signature,
-            docstring=documentation_of(node),
-        )
-        declared = self._reader.context.bounded(read_type(value))
-        parameters = read_type_parameters(node)
-        if parameters:
-            declared = Generic(tuple(parameters.items()), declared)
-        self._facts.bind(
-            scope.qualified_name, node_text(name), declared, start_line(node), is_annotation=True
-        )
-
-    def _enum(self, node: Node, scope: Scope) -> None:
-        name = node.child_by_field_name("name")
-        if name is not None:
-            span = Span(start_line(node), end_line(node), start_line(name))
-            signature = header_text(node, node.child_by_field_name("body"))
-            self._facts.define(scope, node_text(name), "enum", span, signature=signature)
-
     def _return(self, node: Node, scope: Scope) -> None:
         for child in node.named_children:
             value = self._reader.read(child, scope, self._reader.context.returned, "")
             self._facts.mention(scope, value, start_line(child))
             self._facts.open_functions[-1].returned.append(value)
 
+    def _if(self, node: Node, scope: Scope) -> None:
+        condition = node.child_by_field_name("condition")
+        consequence = node.child_by_field_name("consequence")
+        alternative = node.child_by_field_name("alternative")
+        if condition is not None:
+            self._reader.read(condition, scope)
+        if consequence is not None:
+            with self._reader.context.narrowed(narrowed_by(condition)):
+                self.walk(consequence, scope)
+        if alternative is not None:
+            self.walk(alternative, scope)
+        if consequence is not None:
+            for name, value in narrowed_after(condition, consequence).items():
+                self._reader.context.cover(name, value)
+
     def _for_in(self, node: Node, scope: Scope) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is not None and right is not None:
             iterable = self._reader.read(right, scope)
             is_of = any(child.type == "of" for child in node.children)
-            self._reader.bind_target(left, Element(iterable) if is_of else UNKNOWN, scope)
+            self._reader.assignments.bind_target(
+                left, Element(iterable) if is_of else UNKNOWN, scope
+            )
         body = node.child_by_field_name("body")
         if body is not None:
             self.walk(body, scope)
 
 
-def _without_arrow(signature: str) -> str:
-    return signature.removesuffix(">").rstrip(" =") if signature.endswith("=>") else signature
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_WALKERS: MappingType[str, Callable[[StatementWalker, Node, Scope], None]] = {
+    "import_statement": lambda walker, n, s: record_import(n, s, walker._facts),
+    "export_statement": StatementWalker._export,
+    "lexical_declaration": StatementWalker._declaration,
+    "variable_declaration": StatementWalker._declaration,
+    "function_declaration": StatementWalker._function,
+    "generator_function_declaration": StatementWalker._function,
+    "function_signature": StatementWalker._function,
+    "class_declaration": StatementWalker._class,
+    "abstract_class_declaration": StatementWalker._class,
+    "class": StatementWalker._class,
+    "interface_declaration": StatementWalker._class,
+    "method_definition": StatementWalker._function,
+    "method_signature": StatementWalker._function,
+    "abstract_method_signature": StatementWalker._function,
+    "public_field_definition": StatementWalker._field,
+    "property_signature": StatementWalker._field,
+    "call_signature": StatementWalker._call_signature,
+    "construct_signature": lambda walker, n, s: None,
+    "field_definition": StatementWalker._field,
+    "type_alias_declaration": lambda walker, n, s: define_alias(
+        n, s, walker._facts, walker._reader.context, walker
+    ),
+    "enum_declaration": lambda walker, n, s: define_enum(n, s, walker._facts),
+    "return_statement": StatementWalker._return,
+    "if_statement": StatementWalker._if,
+    "for_in_statement": StatementWalker._for_in,
+    "comment": lambda walker, n, s: walker._comments.record_types(n),
+}
 
 
 def extract(root: Node, facts: FactCollector) -> None:
@@ -362,6 +382,10 @@ def _load_grammar() -> Grammar:
     return Grammar(tree_sitter_typescript.language_tsx())
 
 
+def _load_grammar_without_markup() -> Grammar:
+    return Grammar(tree_sitter_typescript.language_typescript())
+
+
 TYPESCRIPT = Language(
     name="typescript",
     suffixes=(".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"),
@@ -370,4 +394,6 @@ TYPESCRIPT = Language(
     module_separator=":",
     dotted_modules=False,
     imports="typescript",
+    mend=mend,
+    load_second_grammar=_load_grammar_without_markup,
 )

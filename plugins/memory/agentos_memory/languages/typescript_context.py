@@ -6,7 +6,7 @@ the scope around them. Above: expressions and statements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tree_sitter import Node
@@ -28,6 +28,8 @@ class Context:
         self._type_parameters: dict[str, Expression] = {}
         # What is expected of the values that the innermost function returns.
         self.returned: Expression | None = None
+        # The way to the object whose member is being read; `this` in it is that object.
+        self.own_object: str | None = None
 
     def cover(self, name: str, value: Expression) -> None:
         """Let the name stand for `value` in the innermost function."""
@@ -46,6 +48,20 @@ class Context:
         return substitute(declared, self._type_parameters)
 
     @contextmanager
+    def narrowed(self, names: Mapping[str, Expression]) -> Iterator[None]:
+        """Let names stand for something narrower for a while."""
+        outer = {name: self._covering.get(name) for name in names}
+        self._covering.update(names)
+        try:
+            yield
+        finally:
+            for name, value in outer.items():
+                if value is None:
+                    self._covering.pop(name, None)
+                else:
+                    self._covering[name] = value
+
+    @contextmanager
     def generic(self, node: Node) -> Iterator[None]:
         """The type parameters of a declaration hold inside of it."""
         outer = self._type_parameters
@@ -60,7 +76,9 @@ class Context:
     @contextmanager
     def function(self, node: Node, expected: Expression | None) -> Iterator[None]:
         """Names and results of a function that is expected to be `expected`."""
-        covering, returned = self._covering, self.returned
+        covering, returned, own_object = self._covering, self.returned, self.own_object
+        if node.type != "arrow_function":
+            self.own_object = None
         self._covering = dict(covering)
         with self.generic(node):
             declared = node.child_by_field_name("return_type")
@@ -72,6 +90,7 @@ class Context:
                 yield
             finally:
                 self._covering, self.returned = covering, returned
+                self.own_object = own_object
 
 
 def pattern_parts(pattern: Node, value: Expression) -> list[tuple[str, Expression]]:

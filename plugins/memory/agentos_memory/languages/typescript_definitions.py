@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from agentos_memory.expressions import Expression
-from agentos_memory.languages.nodes import node_text
+from agentos_memory.languages.nodes import header_text, node_text
 from agentos_memory.languages.typescript_types import read_type
 
 FUNCTION_VALUES = frozenset({"arrow_function", "function_expression", "generator_function"})
@@ -42,6 +42,10 @@ BLOCKS = frozenset(
         "class_static_block",
     }
 )
+# What stands around a definition, after its comment.
+DECLARING = frozenset({
+    "export_statement", "lexical_declaration", "variable_declaration", "expression_statement",
+})  # fmt: skip
 MODIFIERS = frozenset({"static", "get", "set", "async", "abstract"})
 
 
@@ -86,10 +90,16 @@ def parameter_properties(node: Node) -> Iterator[tuple[str, Node]]:
 def documentation_of(node: Node) -> str:
     """Text of the `/** */` comment right before a definition, "" without one."""
     parent = node.parent
-    while parent is not None and parent.type in ("export_statement", "lexical_declaration"):
+    while parent is not None and parent.type in DECLARING:
         node, parent = parent, parent.parent
     comment = node.prev_named_sibling
     if comment is None or comment.type != "comment" or not node_text(comment).startswith("/**"):
         return ""
     lines = node_text(comment)[3:].removesuffix("*/").splitlines()
     return "\n".join(line.strip().removeprefix("*").strip() for line in lines).strip()
+
+
+def signature_of(node: Node, body: Node | None) -> str:
+    """The head of the function at `node`, without the arrow before its `body`."""
+    head = header_text(node, body)
+    return head.removesuffix(">").rstrip(" =") if head.endswith("=>") else head

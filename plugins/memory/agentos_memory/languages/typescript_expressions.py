@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
 from typing import Protocol
+from weakref import proxy
 
 from tree_sitter import Node
 
 from agentos_memory.expressions import (
+    SPREAD,
     UNKNOWN,
     Attribute,
     Call,
@@ -22,6 +24,7 @@ from agentos_memory.expressions import (
     Defined,
     Element,
     Expression,
+    FunctionType,
     Literal,
     Name,
     Parameter,
@@ -29,14 +32,25 @@ from agentos_memory.expressions import (
     Sequence,
     Subscript,
     Typed,
+    TypeOf,
+    Unknown,
 )
-from agentos_memory.languages.collector import MAX_DEPTH, FactCollector, Scope
+from agentos_memory.languages.collector import MAX_DEPTH, FactCollector, OpenFunction, Scope
 from agentos_memory.languages.nodes import node_text, start_line
+from agentos_memory.languages.typescript_assignments import Assignments, MemberDefiner
 from agentos_memory.languages.typescript_context import Context, pattern_parts
 from agentos_memory.languages.typescript_definitions import FUNCTION_VALUES
-from agentos_memory.languages.typescript_members import known_result, member_name, parameters_of
-from agentos_memory.languages.typescript_modules import EXPORTED_VALUE, record_dynamic_import
-from agentos_memory.languages.typescript_types import read_type
+from agentos_memory.languages.typescript_members import (
+    known_result,
+    member_name,
+    parameters_of,
+)
+from agentos_memory.languages.typescript_modules import (
+    is_module_call,
+    record_dynamic_import,
+)
+from agentos_memory.languages.typescript_narrowing import narrowed_by
+from agentos_memory.languages.typescript_types import function_type, read_type
 
 MAX_SAMPLES = 8
 # Members of one object literal that are told apart.
@@ -55,17 +69,11 @@ LITERALS: MappingType[str, Literal] = {
 CHOOSING_OPERATORS = frozenset({"||", "&&", "??"})
 
 
-class Walker(Protocol):
+class Walker(MemberDefiner, Protocol):
     """The statement walker as expressions see it."""
 
     def walk(self, node: Node, scope: Scope) -> None:
         """Record what the statement or block at `node` holds."""
-        ...
-
-    def define_member(
-        self, node: Node, name: str, whole: Node, scope: Scope, expected: Expression | None
-    ) -> str:
-        """Record a function that an object literal names, and give its qualified name."""
         ...
 
 
@@ -75,40 +83,12 @@ class ExpressionReader:
     def __init__(self, facts: FactCollector, walker: Walker) -> None:
         self.facts = facts
         self.context = Context()
+        self.assignments = Assignments(facts, self.context, walker, proxy(self))
         self._walker = walker
         self._depth = 0
         # What is expected of the node that is read next, and how its members are named.
         self._expected: Expression | None = None
         self._label: str | None = None
-        self._readers: MappingType[str, Callable[[Node, Scope], Expression]] = {
-            "identifier": self._identifier,
-            "shorthand_property_identifier": self._identifier,
-            "this": lambda node, scope: Name("this"),
-            "super": lambda node, scope: Name("super"),
-            "member_expression": self._member,
-            "call_expression": self._call,
-            "new_expression": self._new,
-            "await_expression": self._first_child,
-            "parenthesized_expression": self._first_child,
-            "non_null_expression": self._first_child,
-            "as_expression": self._cast,
-            "satisfies_expression": self._satisfies,
-            "ternary_expression": self._ternary,
-            "binary_expression": self._binary,
-            "assignment_expression": self._assignment,
-            "array": self._array,
-            "object": self._object,
-            "subscript_expression": self._subscript,
-            "arrow_function": self._function,
-            "function_expression": self._function,
-            "generator_function": self._function,
-            "method_definition": self._function,
-            "class": self._class_expression,
-            "jsx_self_closing_element": self._jsx,
-            "jsx_opening_element": self._jsx,
-            "type_arguments": lambda node, scope: UNKNOWN,
-            "type_annotation": lambda node, scope: UNKNOWN,
-        }
 
     def read(
         self,
@@ -127,59 +107,17 @@ class ExpressionReader:
         self._depth += 1
         self._expected, self._label = expected, label
         try:
-            reader = self._readers.get(node.type)
+            reader = _READERS.get(node.type)
             if reader is not None:
-                return reader(node, scope)
+                return reader(self, node, scope)
             for child in node.named_children:
                 self.read(child, scope)
             return LITERALS.get(node.type, UNKNOWN)
         finally:
             self._depth -= 1
 
-    def bind_target(self, target: Node, value: Expression, scope: Scope) -> None:
-        """Bind what an assignment or declaration names on its left side."""
-        name = node_text(target)
-        match target.type:
-            case "identifier" | "shorthand_property_identifier_pattern":
-                self.context.uncover(name)
-                self.facts.bind(scope.qualified_name, name, value, start_line(target))
-            case "member_expression":
-                self._bind_member(target, value, scope)
-            case "object_pattern" | "array_pattern":
-                for bound, part in pattern_parts(target, value):
-                    self.context.uncover(bound)
-                    self.facts.bind(scope.qualified_name, bound, part, start_line(target))
-            case _:
-                self.read(target, scope)
-
-    def _bind_member(self, target: Node, value: Expression, scope: Scope) -> None:
-        owner, name = target.child_by_field_name("object"), target.child_by_field_name("property")
-        if owner is None or name is None:
-            return
-        if owner.type == "this" and scope.self_class is not None:
-            self.facts.bind(
-                scope.self_class,
-                node_text(name),
-                value,
-                start_line(target),
-                evaluated_in=scope.qualified_name,
-                on_instance=True,
-            )
-        elif node_text(owner) in ("exports", "module.exports") and scope.kind == "module":
-            self.facts.bind(scope.qualified_name, node_text(name), value, start_line(target))
-        elif node_text(target) == "module.exports" and scope.kind == "module":
-            self._bind_exports(value, scope, start_line(target))
-        else:
-            self.read(owner, scope)
-
-    def _bind_exports(self, value: Expression, scope: Scope, line: int) -> None:
-        """What `module.exports` holds is the module itself, its default and its members."""
-        for name in ("default", EXPORTED_VALUE):
-            self.facts.bind(scope.qualified_name, name, value, line)
-        if isinstance(value, Record):
-            for name, member in zip(value.names, value.values, strict=True):
-                if member != Name(name):
-                    self.facts.bind(scope.qualified_name, name, member, line)
+    def _assignment(self, node: Node, scope: Scope) -> Expression:
+        return self.assignments.read(node, scope)
 
     def _identifier(self, node: Node, scope: Scope) -> Expression:
         name = node_text(node)
@@ -189,11 +127,14 @@ class ExpressionReader:
         owner, name = node.child_by_field_name("object"), node.child_by_field_name("property")
         if owner is None or name is None:
             return UNKNOWN
+        own_object = self.context.own_object
+        if owner.type == "this" and own_object is not None:
+            return Defined(own_object + node_text(name))
         return Attribute(self.read(owner, scope), node_text(name))
 
     def _call(self, node: Node, scope: Scope) -> Expression:
         function = node.child_by_field_name("function")
-        if function is not None and function.type == "import":
+        if function is not None and is_module_call(node, function):
             return record_dynamic_import(node, scope, self.facts)
         called, values = self._called(node, function, scope)
         return known_result(called, values) or Call(called, values)
@@ -263,7 +204,9 @@ class ExpressionReader:
         expected = self._expected
         condition, *options = node.named_children
         self.read(condition, scope)
-        return Choice(tuple(self.read(option, scope, expected) for option in options))
+        with self.context.narrowed(narrowed_by(condition)):
+            first = [self.read(option, scope, expected) for option in options[:1]]
+        return Choice((*first, *(self.read(option, scope, expected) for option in options[1:])))
 
     def _binary(self, node: Node, scope: Scope) -> Expression:
         # Left-nested chains are walked in a loop: they exceed any recursion limit.
@@ -281,37 +224,6 @@ class ExpressionReader:
         operands.append(self.read(current, scope))
         return Choice(tuple(reversed(operands))) if chooses else UNKNOWN
 
-    def _assignment(self, node: Node, scope: Scope) -> Expression:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is None or right is None:
-            return UNKNOWN
-        name = left.child_by_field_name("property")
-        if right.type in FUNCTION_VALUES and name is not None:
-            defined = self._assigned_function(node, left, node_text(name), right, scope)
-            if defined is not None:
-                return defined
-        is_module = node_text(left) == "module.exports" and scope.kind == "module"
-        value = self.read(right, scope, label="" if is_module else None)
-        self.facts.mention(scope, value, start_line(right))
-        self.bind_target(left, value, scope)
-        return value
-
-    def _assigned_function(
-        self, node: Node, left: Node, name: str, right: Node, scope: Scope
-    ) -> Expression | None:
-        """`this.name = () => ...` and `exports.name = function ...` define what they name."""
-        owner = left.child_by_field_name("object")
-        if owner is None:
-            return None
-        is_own = owner.type == "this" and scope.self_class is not None
-        is_exported = node_text(owner) in ("exports", "module.exports")
-        if not (is_own or (is_exported and scope.kind == "module")):
-            return None
-        expected = Attribute(Name("this"), name) if is_own else None
-        defined = Defined(self._walker.define_member(right, name, node, scope, expected))
-        self.bind_target(left, defined, scope)
-        return defined
-
     def _array(self, node: Node, scope: Scope) -> Expression:
         expected = Element(self._expected) if self._expected is not None else None
         elements = [self.read(child, scope, expected) for child in node.named_children]
@@ -323,6 +235,10 @@ class ExpressionReader:
         values: list[Expression] = []
         is_open = False
         for member in node.named_children:
+            if member.type == "spread_element" and member.named_children:
+                names.append(SPREAD)
+                values.append(self.read(member.named_children[0], scope))
+                continue
             key = member_name(member)
             if key is None or len(names) >= MAX_MEMBERS:
                 is_open = is_open or member.type != "comment"
@@ -362,13 +278,24 @@ class ExpressionReader:
         with self.context.function(node, expected):
             for name, value in self.parameter_values(node, scope, expected):
                 self.context.cover(name, value)
+            returned: list[Expression] = []
             if body is not None and body.type == "statement_block":
-                self.facts.open_functions.append(type(self.facts.open_functions[-1])())
+                self.facts.open_functions.append(OpenFunction(returned))
                 self._walker.walk(body, scope)
                 self.facts.open_functions.pop()
             elif body is not None:
-                self.read(body, scope, self.context.returned)
-        return UNKNOWN
+                returned.append(self.read(body, scope, self.context.returned))
+            return self._anonymous(node, returned)
+
+    def _anonymous(self, node: Node, returned: list[Expression]) -> Expression:
+        """The type of a function without a symbol, as far as it says what a call gives."""
+        known = [each for each in returned if type(each) not in (Unknown, Literal)]
+        if node.child_by_field_name("return_type") is not None:
+            return Typed(self.context.bounded(function_type(node)))
+        if not known:
+            return UNKNOWN
+        result = known[0] if len(known) == 1 else Choice(tuple(known[:MAX_SAMPLES]))
+        return FunctionType((), False, TypeOf(result))
 
     def _class_expression(self, node: Node, scope: Scope) -> Expression:
         self._walker.walk(node, scope)
@@ -409,3 +336,35 @@ class ExpressionReader:
         if declared is None:
             return value
         return Typed(self.context.bounded(read_type(declared)))
+
+
+# Of the class and not of its instances, which would hold themselves alive by their own methods.
+_READERS: MappingType[str, Callable[[ExpressionReader, Node, Scope], Expression]] = {
+    "identifier": ExpressionReader._identifier,
+    "shorthand_property_identifier": ExpressionReader._identifier,
+    "this": lambda reader, node, scope: Name("this"),
+    "super": lambda reader, node, scope: Name("super"),
+    "member_expression": ExpressionReader._member,
+    "call_expression": ExpressionReader._call,
+    "new_expression": ExpressionReader._new,
+    "await_expression": ExpressionReader._first_child,
+    "parenthesized_expression": ExpressionReader._first_child,
+    "non_null_expression": ExpressionReader._first_child,
+    "as_expression": ExpressionReader._cast,
+    "satisfies_expression": ExpressionReader._satisfies,
+    "ternary_expression": ExpressionReader._ternary,
+    "binary_expression": ExpressionReader._binary,
+    "assignment_expression": ExpressionReader._assignment,
+    "array": ExpressionReader._array,
+    "object": ExpressionReader._object,
+    "subscript_expression": ExpressionReader._subscript,
+    "arrow_function": ExpressionReader._function,
+    "function_expression": ExpressionReader._function,
+    "generator_function": ExpressionReader._function,
+    "method_definition": ExpressionReader._function,
+    "class": ExpressionReader._class_expression,
+    "jsx_self_closing_element": ExpressionReader._jsx,
+    "jsx_opening_element": ExpressionReader._jsx,
+    "type_arguments": lambda reader, node, scope: UNKNOWN,
+    "type_annotation": lambda reader, node, scope: UNKNOWN,
+}

@@ -51,6 +51,14 @@ def member_name(member: Node) -> str | None:
     return node_text(key).strip("\"'")
 
 
+def prototype_owner(node: Node) -> str | None:
+    """`Class` where the node is `Class.prototype`."""
+    owner, name = node.child_by_field_name("object"), node.child_by_field_name("property")
+    if owner is None or name is None or owner.type != "identifier":
+        return None
+    return node_text(owner) if node_text(name) == "prototype" else None
+
+
 def known_result(called: Expression, arguments: tuple[Expression, ...]) -> Expression | None:
     """What a function of the language gives that only passes items on."""
     if not isinstance(called, Attribute) or not arguments:

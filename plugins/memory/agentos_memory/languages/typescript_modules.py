@@ -83,8 +83,18 @@ def record_require(value: Node, target: Node, scope: Scope, facts: FactCollector
     return True
 
 
+def is_module_call(node: Node, function: Node) -> bool:
+    """Whether the call gives a module: `import("./m")` or `require("./m")`."""
+    if function.type == "import":
+        return True
+    arguments = node.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    is_path = len(given) == 1 and given[0].type == "string"
+    return is_path and function.type == "identifier" and node_text(function) == "require"
+
+
 def record_dynamic_import(node: Node, scope: Scope, facts: FactCollector) -> Expression:
-    """Record `import("./m")` and give an expression for the module; unknown when computed."""
+    """Record `import("./m")` or `require("./m")` and give an expression for the module; unknown when computed."""
     arguments = node.child_by_field_name("arguments")
     specifier = next(iter(arguments.named_children), None) if arguments is not None else None
     if specifier is None or specifier.type != "string":

@@ -11,13 +11,16 @@ from agentos_memory.expressions import (
     Attribute,
     Call,
     Choice,
+    Element,
     Expression,
     FunctionType,
+    Item,
     Literal,
     Name,
     Record,
     Subscript,
     Typed,
+    TypeOf,
 )
 from agentos_memory.languages.nodes import node_text
 
@@ -65,6 +68,12 @@ def read_type(node: Node) -> Expression:
             return function_type(node)
         case "object_type":
             return _record(children)
+        case "type_query":
+            return TypeOf(dotted_name(node_text(children[0]))) if children else UNKNOWN
+        case "lookup_type" if len(children) == 2:
+            return _looked_up(*children)
+        case "type_predicate_annotation" | "type_predicate":
+            return Literal("boolean")
         case _:
             return UNKNOWN
 
@@ -118,9 +127,15 @@ def substitute(declared: Expression, parameters: Mapping[str, Expression]) -> Ex
             return Choice(tuple(substitute(each, parameters) for each in options))
         case Typed(annotation):
             return Typed(substitute(annotation, parameters))
+        case TypeOf(Attribute(Typed() as held, name)):
+            return TypeOf(Attribute(substitute(held, parameters), name))
+        case TypeOf(Element(Typed() as held)):
+            return TypeOf(Element(substitute(held, parameters)))
         case FunctionType(taken, is_variadic, result):
             types = tuple(substitute(each, parameters) for each in taken)
             return FunctionType(types, is_variadic, substitute(result, parameters))
+        case Attribute(value, name):
+            return Attribute(substitute(value, parameters), name)
         case Record(names, values, is_open):
             members = tuple(substitute(each, parameters) for each in values)
             return Record(names, members, is_open)
@@ -144,6 +159,17 @@ def _generic(children: list[Node]) -> Expression:
         queried = arguments[0].named_children
         return Call(dotted_name(node_text(queried[0]))) if queried else UNKNOWN
     return Subscript(read_type(head), tuple(map(read_type, arguments)))
+
+
+def _looked_up(owner: Node, index: Node) -> Expression:
+    """`T["name"]` and `T[number]`."""
+    held = Typed(read_type(owner))
+    key = index.named_children[0] if index.type == "literal_type" and index.named_children else None
+    if key is not None and key.type == "string":
+        return TypeOf(Attribute(held, node_text(key).strip("\"'")))
+    if key is not None and key.type == "number":
+        return TypeOf(Item(held, int(node_text(key)) if node_text(key).isdecimal() else 0))
+    return TypeOf(Element(held)) if node_text(index) == "number" else UNKNOWN
 
 
 def _element(node: Node) -> Expression:

@@ -33,8 +33,12 @@ def is_bundle(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def read_members(content: bytes, wants: Callable[[str], bool]) -> Mapping[str, bytes]:
+def read_members(
+    content: bytes, wants: Callable[[str], bool], too_large: list[str] | None = None
+) -> Mapping[str, bytes]:
     """The wanted regular files of at most MAX_MEMBER_BYTES, by their path in the archive.
+
+    `too_large` takes the paths of wanted files that are larger.
 
     Raises ValueError for a damaged or encrypted archive, one with a path that leads out of it, and
     one that unpacks beyond a limit.
@@ -47,6 +51,8 @@ def read_members(content: bytes, wants: Callable[[str], bool]) -> Mapping[str, b
             if number >= MAX_MEMBERS:
                 raise ValueError(f"it has more than {MAX_MEMBERS} members, which is the limit")
             if data is None or len(data) > MAX_MEMBER_BYTES:
+                if data is not None and too_large is not None:
+                    too_large.append(name)
                 continue
             kept += len(data)
             if kept > MAX_KEPT_BYTES:

@@ -22,7 +22,7 @@ from agentos_memory.languages import find_language
 from agentos_memory.model import SkippedFile
 from agentos_memory.naming_of_tests import is_test_path
 from agentos_memory.python_modules import package_directories
-from agentos_memory.references.archives import SUFFIXES, read_members
+from agentos_memory.references.archives import MAX_MEMBER_BYTES, SUFFIXES, read_members
 from agentos_memory.references.markdown import read_markdown
 from agentos_memory.references.restructured_text import read_restructured_text
 from agentos_memory.references.sections import Block, Document, slug_of
@@ -51,13 +51,18 @@ class _Package:
 
 def read_bundle(name: str, content: bytes) -> Document:
     """The package's code and manuals, tests left out; ValueError where there is neither."""
-    members = read_members(content, _wants)
+    too_large: list[str] = []
+    members = read_members(content, _wants, too_large)
     package = _package(name, members)
     files = _without_root(members)
     document = Document("bundle", (), package.label, package.name)
     n_tests = sum(_is_test(path) for path in files)
     if n_tests:
         document.notices.append(f"{n_tests} files of tests are left out")
+    if too_large:
+        document.notices.append(
+            f"{len(too_large)} files are larger than {MAX_MEMBER_BYTES} bytes and left out"
+        )
     document.blocks = _blocks(package, files, document)
     return document
 

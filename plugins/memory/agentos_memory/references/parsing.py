@@ -6,7 +6,6 @@ Above: adding references. Below: `parsing_process`, at the other end of two pipe
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 
 from agentos import InvalidArgumentError, LimitExceededError, UnavailableError
+from agentos_memory.process_limits import child_environment
 from agentos_memory.references.sections import Section
 
 MAX_PARALLEL = 2
@@ -64,7 +64,7 @@ class Parsing:
             sys.executable, "-m", "agentos_memory.references.parsing_process",
             name, str(self.limits.memory_bytes), str(self.limits.cpu_s),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, env=_environment(),
+            stderr=asyncio.subprocess.DEVNULL, env=child_environment(),
         )  # fmt: skip
         try:
             async with asyncio.timeout(self.limits.wall_s):
@@ -131,17 +131,6 @@ async def _send(process: asyncio.subprocess.Process, content: bytes) -> None:
         process.stdin.write(content)
         await process.stdin.drain()
     process.stdin.close()
-
-
-def _environment() -> dict[str, str]:
-    """Where Python finds its modules, and no secrets of this process."""
-    kept = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUTF8": "1",
-        # One arena instead of one per thread: address space is what is limited.
-        "MALLOC_ARENA_MAX": "1",
-    }
 
 
 def _parsed(found: dict[str, Any]) -> ParsedSource:

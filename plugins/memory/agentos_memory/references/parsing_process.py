@@ -8,20 +8,14 @@ a crash of a parser ends nothing else. Above: `parsing`. Below: the readers of f
 from __future__ import annotations
 
 import os
-import resource
 import sys
-from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from agentos_memory.process_limits import limit_resources, refuse_effects
 from agentos_memory.references.formats import read_document
 from agentos_memory.references.sections import Document, Section, make_sections
-
-_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn",
-              "os.spawn", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link",
-              "os.symlink", "shutil.")  # fmt: skip
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def answer(name: str, content: bytes) -> dict[str, Any]:
@@ -35,7 +29,7 @@ def answer(name: str, content: bytes) -> dict[str, Any]:
     except MemoryError:
         return {"exceeded": "memory"}
     if not sections:
-        return {"refused": "it holds no text"}
+        return {"refused": "; ".join(["it holds no text", *document.notices[:2]])}
     return _answered(document, sections)
 
 
@@ -53,26 +47,6 @@ def _answered(document: Document, sections: list[Section]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def limit_resources(memory_bytes: int, cpu_s: int) -> None:
-    """What this process may use at most from now on; systems without a limit go without it."""
-    for what, amount in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(OSError, ValueError):
-            resource.setrlimit(what, (amount, amount))
-
-
-def refuse_effects(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: whatever a file makes a parser do, it reads modules and nothing else."""
-    if event.startswith(_FORBIDDEN):
-        raise PermissionError(f"{event} is not allowed here")
-    if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
-        raise PermissionError("writing files is not allowed here")
-
-
 def main() -> None:
     """Answer one request: arguments are name, memory in bytes, CPU seconds."""
     name, memory_bytes, cpu_s = sys.argv[1:]
@@ -80,7 +54,7 @@ def main() -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     content = sys.stdin.buffer.read()
-    limit_resources(int(memory_bytes), int(cpu_s))
+    limit_resources(memory_bytes=int(memory_bytes), cpu_s=int(cpu_s))
     sys.addaudithook(refuse_effects)
     try:
         found = orjson.dumps(answer(name, content))

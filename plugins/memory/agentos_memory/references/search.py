@@ -40,10 +40,14 @@ _sql = Queries("agentos_memory", "sql/references.sql")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceHit:
-    """One section; `sha256` is that of the source's file, `snippet` fits the query."""
+    """One section; `sha256` is that of the source's file, `snippet` fits the query.
+
+    `model_summary` is what a language model, `summary_model`, said of it, where one did.
+    """
 
     source: str
     sha256: str
+    source_path: str
     anchor: str
     title: str
     headings: Sequence[str]
@@ -53,6 +57,8 @@ class ReferenceHit:
     start_line: int | None
     end_line: int | None
     page: int | None
+    model_summary: str | None = None
+    summary_model: str | None = None
     snippet: str = ""
     score: float = 0.0
     previous: str | None = None

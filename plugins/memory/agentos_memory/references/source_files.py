@@ -6,10 +6,12 @@ Above: adding references. Below: the file system; nothing is written.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from agentos import InvalidArgumentError, LimitExceededError, sha256_hex
 
@@ -46,14 +48,18 @@ async def load_source(path: str) -> SourceFile:
         ) from None
 
 
+def digest_file(path: str) -> str:
+    """SHA-256 of the file as it is now; ValueError or OSError where it cannot be read as a source."""
+    digest = hashlib.sha256()
+    with _opened(Path(path)) as file:
+        while piece := file.read(1024 * 1024):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def _load(path: str) -> SourceFile:
     real = Path(os.path.realpath(path))
-    # Without O_NONBLOCK a named pipe would wait for a writer.
-    descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("not a regular file")
+    with _opened(real) as file:
         content = file.read(MAX_SOURCE_BYTES + 1)
     if len(content) > MAX_SOURCE_BYTES:
         raise LimitExceededError(
@@ -61,3 +67,14 @@ def _load(path: str) -> SourceFile:
             remedy="add its parts, or a smaller edition",
         )
     return SourceFile(real, content, sha256_hex(content))
+
+
+def _opened(real: Path) -> BinaryIO:
+    """A regular file, open for reading, its last part no symbolic link."""
+    # Without O_NONBLOCK a named pipe would wait for a writer.
+    descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise ValueError("not a regular file")
+    return file

@@ -211,6 +211,8 @@ async def _write_sections(
         await transaction.execute(
             _sql.insert_sections, source_id, new[start : start + _ROWS_AT_ONCE]
         )
+    if gone or changed:
+        await transaction.execute(_sql.delete_unused_summaries)
     n_unchanged = len(matches) - len(moved) - len(changed)
     return SectionChanges(len(new), len(changed), len(moved), len(gone), n_unchanged)
 

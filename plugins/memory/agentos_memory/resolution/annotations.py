@@ -14,6 +14,7 @@ from agentos_memory.expressions import (
     Record,
     Scoped,
     Subscript,
+    TypeOf,
     Unknown,
 )
 from agentos_memory.languages.collector import last_name
@@ -34,6 +35,7 @@ from agentos_memory.resolution.values import (
     Signature,
     Value,
     Values,
+    external,
     union,
 )
 
@@ -64,13 +66,15 @@ class AnnotationReader:
         self._names = names
         self._recursion = recursion
         self._open_aliases: set[int] = set()
+        self._applications: dict[tuple[int, Entity], Values] = {}
+        self._n_cut = 0
         self._bodies: dict[tuple[int, tuple[int, ...], Entity], Expression] = {}
 
     def read(self, annotation: Expression, scope: Entity) -> Values:
         """The values that a name declared as `annotation` may hold."""
         match annotation:
             case Literal(type_name):
-                return () if type_name in OPEN_TYPES else (External(type_name),)
+                return () if type_name in OPEN_TYPES else external(type_name)
             case Choice(options):
                 return union(self.read(option, scope) for option in options)
             case Subscript(head, arguments):
@@ -85,6 +89,8 @@ class AnnotationReader:
                 return self.read(self._applied(annotation, (), scope), scope)
             case Scoped(inner, own):
                 return self.read(inner, own)
+            case TypeOf(value):
+                return self._recursion.evaluate(value, scope)
             case Call():
                 # What a function gives, as `ReturnType<typeof f>` says.
                 return self._recursion.evaluate(annotation, scope)
@@ -134,12 +140,22 @@ class AnnotationReader:
     ) -> Values:
         assert isinstance(binding.value, Generic)
         if id(binding) in self._open_aliases:
+            self._n_cut += 1
             return ()
+        body = self._applied(binding.value, arguments, scope)
+        key = (id(body), owner)
+        if key in self._applications:
+            return self._applications[key]
+        n_cut = self._n_cut
         self._open_aliases.add(id(binding))
         try:
-            return self.read(self._applied(binding.value, arguments, scope), owner)
+            values = self.read(body, owner)
         finally:
             self._open_aliases.discard(id(binding))
+        # What a cycle cut short is known only where it began.
+        if n_cut == self._n_cut:
+            self._applications[key] = values
+        return values
 
     def _applied(
         self, generic: Generic, arguments: tuple[Expression, ...], scope: Entity
@@ -179,6 +195,7 @@ class AnnotationReader:
 
     def _alias(self, binding: Binding, scope: Entity) -> Values:
         if id(binding) in self._open_aliases:
+            self._n_cut += 1
             return ()
         self._open_aliases.add(id(binding))
         try:

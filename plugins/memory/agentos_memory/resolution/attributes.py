@@ -22,6 +22,7 @@ from agentos_memory.resolution.values import (
     Super,
     Value,
     Values,
+    external,
     instance_of,
     union,
 )
@@ -52,17 +53,17 @@ class Attributes:
             case Super(entity):
                 return self._class_member(entity, name, value, self._hierarchy.order(entity)[1:])
             case External(owner):
-                return (External(f"{owner}.{name}"),)
+                return external(f"{owner}.{name}")
             case SelfType():
                 return ()
             case _:
-                return (External(name),)
+                return external(name)
 
     def _class_member(
         self, entity: Entity, name: str, receiver: ReceiverValue, order: tuple[Entity, ...]
     ) -> Values:
         for each in order:
-            definitions = each.names.get(name, ())
+            definitions = each.names.get(name, ()) if not each.is_function else ()
             attributes = each.attributes.get(name, ())
             if definitions or attributes:
                 groups = [self._class_definition(d, each, receiver) for d in definitions]
@@ -70,7 +71,7 @@ class Attributes:
                 return union(groups)
         if any("__getattr__" in each.names for each in order):
             return ()
-        return (External(f"{entity.symbol.qualified_name}.{name}"),)
+        return external(f"{entity.symbol.qualified_name}.{name}")
 
     def _of_instance(self, receiver: Instance, name: str) -> Values:
         """The member, kept where it is a method or missing, which hangs on nothing else."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agentos_memory.expressions import UNKNOWN, Name
+from agentos_memory.identity import identity
 from agentos_memory.model import CallSite, Edge, EdgeKind, Symbol, Tier, UnresolvedSite
 from agentos_memory.resolution.builtin_methods import BUILTIN_METHODS
 from agentos_memory.resolution.certainty import Certainties, Certainty
@@ -37,7 +38,7 @@ _SUPER = Name("super")
 Reached = tuple[EdgeKind, Symbol, Tier, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Outcome:
     """What a call reaches; it is open when nothing is known, not even that it lies outside."""
 
@@ -65,12 +66,12 @@ class CallEdges:
             if known is None:
                 known = by_caller[caller] = (entity(path, caller), {})
             scope, outcomes = known
-            outcome = outcomes.get(id(call.function))
+            outcome = outcomes.get(identity(call.function))
             if outcome is None:
                 outcome = self._outcome(call, scope)
                 # All that is unknown is one expression, whatever it is called.
                 if call.function is not UNKNOWN:
-                    outcomes[id(call.function)] = outcome
+                    outcomes[identity(call.function)] = outcome
             for kind, target, tier, rule in outcome.reached:
                 yield Edge(
                     caller, target.qualified_name, kind, path, line, target.path,

@@ -26,6 +26,7 @@ from agentos_memory.resolution.values import (
     Super,
     Value,
     Values,
+    external,
     instance_of,
     union,
 )
@@ -124,6 +125,9 @@ class Calls:
         match called:
             case ClassValue(entity):
                 return instance_of(entity)
+            case FunctionValue(entity) if entity.attributes:
+                # A constructor of JavaScript, whose prototype has members.
+                return (Instance(entity),)
             case FunctionValue(entity):
                 return self._returns.of(entity, None)
             case BoundMethod(entity, receiver):
@@ -136,7 +140,7 @@ class Calls:
             case Signature():
                 return self._signatures.result(called)
             case External(name):
-                return (External(f"{name}()"),)
+                return external(f"{name}()")
             case _:
                 return ()
 

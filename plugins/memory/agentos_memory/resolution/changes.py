@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from agentos_memory.expressions import Expression, Unknown
+from agentos_memory.mentions import Mentions, mentions_in
 from agentos_memory.model import FileAnalysis, FunctionFacts, Symbol
-from agentos_memory.resolution.outlines import Mentions, mentions_in
+from agentos_memory.naming_of_tests import is_fixture_decorator
 
 # A scope's qualified name and a name in it.
 Key: TypeAlias = tuple[str, str]
@@ -42,6 +43,14 @@ class Spread:
         self._symbols: dict[str, Symbol] = {s.qualified_name: s for s in analysis.symbols}
         self._has_stars = any(each.name == "*" for each in analysis.imports)
         self._keys: set[Key] = set()
+        # What a fixture goes by in other files, where that is not its own name.
+        self._fixture_names: dict[Key, list[str]] = defaultdict(list)
+        self._fixture_keys = {
+            self.key(symbol.qualified_name) for symbol in analysis.symbols if _is_fixture(symbol)
+        }
+        for note in analysis.fixtures:
+            if note.role == "named":
+                self._fixture_names[self.key(note.source)].append(note.name)
         self._definitions = list(self._read_definitions())
         self.names: set[str] = set()
 
@@ -52,9 +61,11 @@ class Spread:
         if owner is not None and owner.kind in ("function", "method"):
             return
         self.names.add(name)
+        self.names.update(self._fixture_names.get((scope, name), ()))
+        # What runs without being named: calls, iteration, missing attributes, and fixtures.
         is_special = name.startswith("__") and name.endswith("__")
+        is_special = is_special or (scope, name) in self._fixture_keys
         if is_special and owner is not None and owner.kind == "class":
-            # What runs without being named: calls, iteration, missing attributes.
             key = self.key(owner.qualified_name)
             if key not in self._keys:
                 self.mark(*key)
@@ -116,9 +127,7 @@ class Spread:
 
     def _takes_fixtures(self, scope: str) -> bool:
         symbol = self._symbols.get(scope)
-        return symbol is not None and (
-            symbol.name.startswith("test") or any("fixture" in d for d in symbol.decorators)
-        )
+        return symbol is not None and (symbol.name.startswith("test") or _is_fixture(symbol))
 
     def _around(self, scope: str) -> Iterator[str]:
         here: str | None = scope
@@ -172,7 +181,34 @@ def _described(analysis: FileAnalysis) -> dict[Key, list[object]]:
         )
     for described in analysis.classes:
         found[spread.key(described.qualified_name)].append(described.bases)
+    for note in analysis.fixtures:
+        found[spread.key(note.source)].append((note.role, note.name))
     return found
+
+
+def changes_every_test(before: FileAnalysis | None, after: FileAnalysis | None) -> bool:
+    """Whether fixtures differ that tests use without naming them."""
+    old, new = (_unnamed(each) if each is not None else set() for each in (before, after))
+    return old != new
+
+
+def _unnamed(analysis: FileAnalysis) -> set[tuple[str, str]]:
+    *_, file = analysis.path.split("/")
+    notes = analysis.fixtures
+    unnamed: set[tuple[str, str]] = {(n.role, n.name) for n in notes if n.role == "plugin"}
+    # Those of a test's own module and class are told by names.
+    if not file.startswith("test_") and not file.endswith("_test.py"):
+        unnamed |= {
+            (note.role, note.source) for note in analysis.fixtures if note.role == "autouse"
+        }
+    if file == "conftest.py":
+        # Any may hide one of its name that is farther away.
+        unnamed |= {("fixture", s.qualified_name) for s in analysis.symbols if _is_fixture(s)}
+    return unnamed
+
+
+def _is_fixture(symbol: Symbol) -> bool:
+    return any(map(is_fixture_decorator, symbol.decorators))
 
 
 def changes_stars(before: FileAnalysis | None, after: FileAnalysis | None) -> bool:

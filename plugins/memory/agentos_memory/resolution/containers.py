@@ -17,6 +17,7 @@ from agentos_memory.resolution.values import (
     Parts,
     Value,
     Values,
+    external,
     union,
 )
 
@@ -41,7 +42,7 @@ class Containers:
             case ClassValue():
                 return (value,)
             case External(name):
-                return (External(f"{name}[]"),)
+                return external(f"{name}[]")
             case _:
                 return ()
 
@@ -59,7 +60,7 @@ class Containers:
             case Parts(parts):
                 return union(parts)
             case External(name):
-                return (External(f"{name}[]"),)
+                return external(f"{name}[]")
             case Instance(entity):
                 for name in ("__iter__", "__aiter__"):
                     method = self._hierarchy.find_method(entity, name)

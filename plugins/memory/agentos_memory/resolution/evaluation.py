@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentos_memory.expressions import (
+    SPREAD,
     Attribute,
     Call,
     Choice,
@@ -28,15 +29,17 @@ from agentos_memory.expressions import (
     Sequence,
     Subscript,
     Typed,
+    TypeOf,
     Unknown,
 )
 from agentos_memory.expressions import Mapping as MappingDisplay
+from agentos_memory.identity import identity
 from agentos_memory.model import Binding
 from agentos_memory.resolution.annotations import AnnotationReader
 from agentos_memory.resolution.attributes import Attributes
 from agentos_memory.resolution.calls import Calls
 from agentos_memory.resolution.containers import Containers
-from agentos_memory.resolution.fixtures import fixture_function
+from agentos_memory.resolution.fixtures import Fixtures
 from agentos_memory.resolution.hierarchy import Hierarchy
 from agentos_memory.resolution.modules import ModuleIndex
 from agentos_memory.resolution.names import Names
@@ -45,13 +48,15 @@ from agentos_memory.resolution.returns import Returns
 from agentos_memory.resolution.signatures import Signatures
 from agentos_memory.resolution.surroundings import Surroundings
 from agentos_memory.resolution.values import (
+    ClassValue,
     Elements,
-    External,
+    FunctionValue,
     MappedValues,
     RecordValue,
     Value,
     Values,
     entity_itself,
+    external,
     union,
 )
 
@@ -67,6 +72,7 @@ class Evaluator:
         self.modules = ModuleIndex(program)
         self.hierarchy = Hierarchy(self._base_values)
         self.names = Names(self.modules, self)
+        self.fixtures = Fixtures(program, self.modules, self.names, self.hierarchy)
         self._annotations = AnnotationReader(self.names, self)
         self._returns = Returns(self._annotations, self)
         self._attributes = Attributes(self.modules, self.names, self.hierarchy, self._returns)
@@ -84,7 +90,7 @@ class Evaluator:
             Name: lambda name, scope: self.names.lookup(name.identifier, scope),
             Attribute: self._attribute,
             Call: self._calls.result,
-            Literal: lambda literal, scope: (External(literal.type_name),),
+            Literal: lambda literal, scope: external(literal.type_name),
             Choice: lambda choice, scope: self._any_of(choice.options, scope),
             Sequence: lambda each, scope: (Elements(self._any_of(each.elements, scope)),),
             MappingDisplay: self._mapping,
@@ -96,6 +102,7 @@ class Evaluator:
             Unknown: lambda unknown, scope: (),
             FunctionType: self._annotations.read,
             Record: self._annotations.read,
+            TypeOf: self._annotations.read,
             Generic: self._annotations.read,
             Scoped: self._annotations.read,
             Defined: self._defined,
@@ -109,7 +116,7 @@ class Evaluator:
 
     def evaluate(self, expression: Expression, scope: Entity) -> Values:
         """What the expression may be, seen from `scope`; empty when nothing is known."""
-        key = id(expression)
+        key = identity(expression)
         known = scope.evaluated.get(key)
         if known is not None:
             return known
@@ -160,10 +167,11 @@ class Evaluator:
     def _attribute(self, expression: Attribute, scope: Entity) -> Values:
         owners, name = self.evaluate(expression.value, scope), expression.name
         if len(owners) == 1:
-            return self._member(owners[0], name)
-        return union(self._member(owner, name) for owner in owners)
+            return self.member(owners[0], name)
+        return union(self.member(owner, name) for owner in owners)
 
-    def _member(self, owner: Value, name: str) -> Values:
+    def member(self, owner: Value, name: str) -> Values:
+        """What `owner.name` is."""
         if isinstance(owner, RecordValue):
             return self._signatures.member(owner, name)
         return self._attributes.of(owner, name)
@@ -181,11 +189,18 @@ class Evaluator:
         return union(self._containers.part(each, item.index) for each in owners)
 
     def _subscript(self, subscript: Subscript, scope: Entity) -> Values:
-        return union(map(self._any_item, self.evaluate(subscript.value, scope)))
+        found = union(map(self._any_item, self.evaluate(subscript.value, scope)))
+        if not subscript.indices or scope.analysis.language == "python":
+            return found
+        # A computed name reaches one of many functions; which one is not known.
+        return tuple(v for v in found if not isinstance(v, FunctionValue | ClassValue))
 
     def _any_item(self, owner: Value) -> Values:
         if isinstance(owner, RecordValue):
-            return self._any_of(owner.record.values, owner.scope)
+            record = owner.record
+            members = zip(record.names, record.values, strict=True)
+            own = tuple(value for name, value in members if name != SPREAD)
+            return self._any_of(own, owner.scope)
         return self._containers.item(owner)
 
     def _element(self, element: Element, scope: Entity) -> Values:
@@ -198,7 +213,7 @@ class Evaluator:
         return union(self.evaluate(each, scope) for each in expressions)
 
     def _fixture_value(self, parameter: str, function: Entity) -> Values:
-        fixture = fixture_function(self.program, function, parameter)
+        fixture = self.fixtures.behind(function, parameter)
         if fixture is None:
             return ()
         values = self._returns.of(fixture, None)

@@ -11,7 +11,13 @@ import posixpath
 from collections.abc import Callable, Mapping
 
 from agentos_memory.model import FileAnalysis, Resolution
-from agentos_memory.resolution.changes import Spread, changes_stars, mark_differences, told
+from agentos_memory.resolution.changes import (
+    Spread,
+    changes_every_test,
+    changes_stars,
+    mark_differences,
+    told,
+)
 from agentos_memory.resolution.edges import EdgeBuilder
 from agentos_memory.resolution.evaluation import Evaluator
 from agentos_memory.resolution.lazy_program import LazyProgram
@@ -72,7 +78,7 @@ def _is_local(before: Mapping[str, FileAnalysis], after: Mapping[str, FileAnalys
             return False
         if old is not None and new is not None and old.module != new.module:
             return False
-        if changes_stars(old, new):
+        if changes_stars(old, new) or changes_every_test(old, new):
             return False
     return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentos_memory.expressions import Attribute, Expression, Name
+from agentos_memory.identity import identity
 from agentos_memory.languages.typescript_modules import EXPORTED_VALUE
 from agentos_memory.model import Binding, Import
 from agentos_memory.resolution.modules import ModuleIndex
@@ -19,11 +20,11 @@ from agentos_memory.resolution.scopes import (
     receiver_values,
 )
 from agentos_memory.resolution.values import (
-    External,
     ModuleValue,
     Super,
     Values,
     entity_itself,
+    external,
     union,
 )
 
@@ -39,7 +40,7 @@ class Names:
         self._known: dict[int, Values] = {}
         self._open: set[int] = set()
         # What a name means that no scope of its file binds.
-        self.outside: Callable[[str, Entity], Values] = lambda name, scope: (External(name),)
+        self.outside: Callable[[str, Entity], Values] = lambda name, scope: external(name)
 
     def lookup(self, name: str, scope: Entity) -> Values:
         """What a bare name means in `scope`: local, enclosing, module, star imports, outside."""
@@ -62,7 +63,7 @@ class Names:
         if isinstance(definition, Receiver):
             return receiver_values(definition.method)
         # Definitions live as long as the program, so their ids are stable.
-        key = id(definition)
+        key = identity(definition)
         known = self._known.get(key)
         if known is not None:
             return known

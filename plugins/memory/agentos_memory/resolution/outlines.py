@@ -7,17 +7,13 @@ outlines. Below: the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, get_args
 
-from agentos_memory.expressions import Attribute, Defined, Expression, Name
+from agentos_memory.expressions import Expression
+from agentos_memory.mentions import Mentions, mentions_in
 from agentos_memory.model import FileAnalysis
-
-_FIELDS: Mapping[type[Any], tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Expression)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +34,9 @@ class FileOutline:
         return f"\n{name}\n" in self.names
 
 
-def outline_of(analysis: FileAnalysis) -> FileOutline:
-    """The outline of a file's facts."""
-    mentions = mentions_in(_expressions(analysis))
+def outline_of(analysis: FileAnalysis, mentions: Mentions | None = None) -> FileOutline:
+    """The outline of a file's facts; `mentions` are those in its expressions, where known."""
+    mentions = mentions or mentions_in(_expressions(analysis))
     names = set(mentions.bare | mentions.attributes)
     for imported in analysis.imports:
         names.update((*imported.module.split("."), imported.name or "", imported.bound_name))
@@ -49,43 +45,10 @@ def outline_of(analysis: FileAnalysis) -> FileOutline:
     methods = {s.qualified_name: s.name for s in analysis.symbols if s.kind == "method"}
     names.update(methods.values())
     names.update(call.callee for call in analysis.calls)
+    names.update(note.name for note in analysis.fixtures)
     return FileOutline(
         analysis.path, analysis.module, _lines(sorted(names)), _lines(sorted(methods.values()))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Mentions:
-    """Names that expressions look up where they stand, and those they look up on something."""
-
-    bare: frozenset[str]
-    attributes: frozenset[str]
-
-
-def mentions_in(expressions: Iterable[Expression]) -> Mentions:
-    """Every name and attribute in the expressions, at any depth."""
-    bare: set[str] = set()
-    attributes: set[str] = set()
-    # Shared expressions are looked into once.
-    seen: dict[int, Expression] = {}
-    pending: list[Any] = list(expressions)
-    while pending:
-        each = pending.pop()
-        kind = type(each)
-        if kind is Name:
-            bare.add(each.identifier)
-        elif kind is tuple:
-            pending.extend(each)
-        elif kind in _FIELDS and id(each) not in seen:
-            seen[id(each)] = each
-            if kind is Attribute:
-                attributes.add(each.name)
-                pending.append(each.value)
-                continue
-            if kind is Defined:
-                attributes.add(each.qualified_name.rpartition(".")[2])
-            pending.extend([getattr(each, name) for name in _FIELDS[kind]])
-    return Mentions(frozenset(bare), frozenset(attributes))
 
 
 def _expressions(analysis: FileAnalysis) -> Iterator[Expression]:

@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from agentos_memory.model import Import
 from agentos_memory.resolution.program import Entity
-from agentos_memory.resolution.values import External, ModuleValue, Namespace, Values
+from agentos_memory.resolution.values import (
+    ModuleValue,
+    Namespace,
+    Values,
+    external,
+)
 
 
 class PythonImports:
@@ -44,13 +49,13 @@ class PythonImports:
         module = self._find(bound, importer)
         if module is not None:
             return (ModuleValue(module),)
-        return (Namespace(bound),) if bound in self._namespaces else (External(bound),)
+        return (Namespace(bound),) if bound in self._namespaces else external(bound)
 
     def missing(self, statement: Import, importer: Entity) -> Values:
         """A module below a namespace, else something outside."""
         dotted = f"{_absolute_name(statement, importer)}.{statement.name}"
         submodule = self._find(dotted, importer)
-        return (ModuleValue(submodule),) if submodule is not None else (External(dotted),)
+        return (ModuleValue(submodule),) if submodule is not None else external(dotted)
 
     def submodule(self, module: Entity, name: str) -> Values:
         """The submodule that a package has as an attribute once it is imported."""

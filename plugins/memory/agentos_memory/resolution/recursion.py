@@ -11,7 +11,7 @@ from typing import Protocol
 from agentos_memory.expressions import Expression
 from agentos_memory.model import Binding
 from agentos_memory.resolution.program import Entity
-from agentos_memory.resolution.values import Values
+from agentos_memory.resolution.values import Value, Values
 
 
 class Recursion(Protocol):
@@ -24,6 +24,10 @@ class Recursion(Protocol):
 
     def evaluate(self, expression: Expression, scope: Entity) -> Values:
         """What the expression may be, seen from `scope`."""
+        ...
+
+    def member(self, owner: Value, name: str) -> Values:
+        """What `owner.name` is."""
         ...
 
     def bound(self, binding: Binding, holder: Entity) -> Values:

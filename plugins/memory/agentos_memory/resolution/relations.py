@@ -19,7 +19,6 @@ from agentos_memory.model import (
 from agentos_memory.resolution.certainty import Certainties
 from agentos_memory.resolution.evaluation import Evaluator
 from agentos_memory.resolution.evidence import edge
-from agentos_memory.resolution.fixtures import fixture_function, takes_fixtures
 from agentos_memory.resolution.program import Entity
 from agentos_memory.resolution.values import (
     BoundMethod,
@@ -127,15 +126,8 @@ class RelationEdges:
 
     def _fixtures(self, facts: FunctionFacts, path: str) -> Iterator[Edge]:
         function = self._program.entity(path, facts.qualified_name)
-        if not takes_fixtures(function):
-            return
-        for parameter in facts.parameters:
-            fixture = fixture_function(self._program, function, parameter)
-            if fixture is not None:
-                yield edge(
-                    "fixture", facts.qualified_name, fixture.symbol, path, facts.line,
-                    "typed", "fixture",
-                )  # fmt: skip
+        for fixture, line, rule in self._evaluator.fixtures.asked_for(function):
+            yield edge("fixture", facts.qualified_name, fixture.symbol, path, line, "typed", rule)
 
 
 def _symbol_of(value: Value) -> Symbol | None:

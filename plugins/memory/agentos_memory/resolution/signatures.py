@@ -6,8 +6,9 @@ Above: the evaluator and calls. Below: names, annotations, containers.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from agentos_memory.expressions import Attribute, Parameter
+from agentos_memory.expressions import SPREAD, Attribute, Parameter
 from agentos_memory.model import FunctionFacts
 from agentos_memory.resolution.annotations import AnnotationReader
 from agentos_memory.resolution.containers import Containers
@@ -42,6 +43,10 @@ PAIR_CALLBACKS = frozenset({"sort", "toSorted"})
 PROMISE_CALLBACKS = frozenset({"then"})
 
 
+# Overloads that are told apart for one argument; generated ones come in hundreds.
+MAX_OVERLOADS = 8
+
+
 class Signatures:
     """Reads parameters and results of functions that are known by their type."""
 
@@ -73,14 +78,28 @@ class Signatures:
         if name in record.names:
             value = record.values[record.names.index(name)]
             return self._recursion.evaluate(value, owner.scope)
+        if SPREAD in record.names:
+            return self._spread_member(owner, name)
+        return () if record.is_open else (External(name),)
+
+    def _spread_member(self, owner: RecordValue, name: str) -> Values:
+        """A member of what is spread into an object; the last one that has it."""
+        record, evaluate = owner.record, self._recursion.evaluate
+        for key, value in zip(reversed(record.names), reversed(record.values), strict=True):
+            if key == SPREAD:
+                held = evaluate(value, owner.scope)
+                found = union(self._recursion.member(each, name) for each in held)
+                if not held or any(not isinstance(each, External) for each in found):
+                    return found
         return () if record.is_open else (External(name),)
 
     def result(self, called: Value) -> Values:
         """What a call of a function type, or of an object with call signatures, gives."""
-        return union(
+        results = (
             self._annotations.read(each.declared.result, each.scope)
             for each in self._signatures(called)
         )
+        return union(islice(filter(None, results), MAX_OVERLOADS))
 
     def _handed(self, expression: Parameter, scope: Entity) -> Values | None:
         """What `items.map` and the like hand to the function they are given."""
@@ -110,7 +129,8 @@ class Signatures:
                 return self._declared(FunctionValue(constructor), index) if constructor else ()
             case _:
                 signatures = self._signatures(function)
-                return union(self._of_signature(each, index) for each in signatures)
+                declared = (self._of_signature(each, index) for each in signatures)
+                return union(islice(filter(None, declared), MAX_OVERLOADS))
 
     def _of_function(self, entity: Entity, facts: FunctionFacts, index: int) -> Values:
         last = len(facts.parameters) - 1

@@ -27,6 +27,7 @@ from agentos_memory.resolution.values import (
     Instance,
     Values,
     entity_itself,
+    external,
     union,
 )
 
@@ -57,7 +58,7 @@ class Surroundings:
         language = scope.analysis.language
         group = GROUPS.get(language)
         if group is None:
-            return (External(name),)
+            return external(name)
         bare = name.removesuffix(CALL_MARK)
         found = self._word(bare, scope, group)
         if not found and language in IMPLICIT_RECEIVER:

@@ -45,6 +45,16 @@ class Aliases:
             yield from self._of_packages(specifier)
         yield from _matches(specifier, [pair for pair in compiler if pair[1].name == "baseUrl"])
 
+    def entries(self, folder: str) -> Iterator[str]:
+        """What a folder with a package stands for when it is imported by its path."""
+        path = posixpath.join(folder, "package.json") if folder != "." else "package.json"
+        if path not in self._configurations:
+            return
+        here = posixpath.dirname(path)
+        for alias in self._configurations[path].analysis.imports:
+            if alias.name == "exports" and alias.bound_name == _package_name(alias.bound_name):
+                yield posixpath.normpath(posixpath.join(here, alias.module))
+
     def _compiler_aliases(self, folder: str) -> Iterator[tuple[str, Import]]:
         path = self._nearest(folder, CONFIGURATIONS)
         for _ in range(MAX_EXTENDS):

@@ -16,6 +16,8 @@ from agentos_memory.resolution.values import External, ModuleValue, Values
 SCRIPT_SUFFIXES = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mts", ".cts", ".mjs", ".cjs")
 # Sources name the compiled file.
 COMPILED_SUFFIXES = (".d.ts", ".d.mts", ".d.cts", ".js", ".jsx", ".mjs", ".cjs")
+# What the compiler looks for first where a compiled file is named.
+SOURCE_SUFFIXES = (".ts", ".tsx", ".d.ts", ".mts", ".cts")
 # The level of an import that the module exports.
 REEXPORTED = 1
 
@@ -71,12 +73,20 @@ class TypeScriptImports:
             yield from self._aliases.paths(specifier, folder)
 
     def _file(self, base: str) -> Entity | None:
-        stems = [base]
-        stems.extend(base.removesuffix(s) for s in COMPILED_SUFFIXES if base.endswith(s))
-        names = [base]
-        names.extend(f"{stem}{suffix}" for stem in stems for suffix in SCRIPT_SUFFIXES)
-        names.extend(posixpath.join(base, f"index{suffix}") for suffix in SCRIPT_SUFFIXES)
-        found = (self._by_path.get(name) for name in names)
+        found = (self._by_path.get(name) for name in self._names(base))
         return next(
             (e for e in found if e is not None and e.analysis.language == "typescript"), None
         )
+
+    def _names(self, base: str, *, is_folder_asked: bool = True) -> Iterator[str]:
+        """Files that a path may mean, in the compiler's order: declarations before JavaScript."""
+        for suffix in COMPILED_SUFFIXES:
+            if base.endswith(suffix):
+                stem = base.removesuffix(suffix)
+                yield from (f"{stem}{source}" for source in SOURCE_SUFFIXES)
+        yield base
+        yield from (f"{base}{suffix}" for suffix in SCRIPT_SUFFIXES)
+        if is_folder_asked:
+            for entry in self._aliases.entries(base):
+                yield from self._names(entry, is_folder_asked=False)
+        yield from (posixpath.join(base, f"index{suffix}") for suffix in SCRIPT_SUFFIXES)

@@ -1,10 +1,12 @@
 -- name: list_repositories
 -- Every repository with its generations; read before each query, so it stays small.
-select id, name, root, commit, generation, graph_generation, resolver from memory.repository order by name;
+select id, name, root, commit, generation, graph_generation, resolver, refinement
+  from memory.repository order by name;
 
 -- name: get_repository
 -- Repository $1 in this snapshot of the database.
-select id, name, root, commit, generation, graph_generation, resolver from memory.repository where id = $1;
+select id, name, root, commit, generation, graph_generation, resolver, refinement
+  from memory.repository where id = $1;
 
 -- name: lock_repository
 -- The generations of repository $1, held until the end of the transaction that replaces one.
@@ -15,7 +17,7 @@ select generation, graph_generation from memory.repository where id = $1 for upd
 insert into memory.repository (name, root, commit, generation, indexed_at, left_out)
 values ($1, $2, $3, 1, $4, $5)
 on conflict do nothing
-returning id, name, root, commit, generation, graph_generation, resolver;
+returning id, name, root, commit, generation, graph_generation, resolver, refinement;
 
 -- name: advance_repository
 -- A new generation of repository $1: name $2, root $3, commit $4, at $5, left_out $6.
@@ -23,7 +25,7 @@ update memory.repository
    set name = $2, root = $3, commit = $4, indexed_at = $5, left_out = $6,
        generation = generation + 1
  where id = $1
-returning id, name, root, commit, generation, graph_generation, resolver;
+returning id, name, root, commit, generation, graph_generation, resolver, refinement;
 
 -- name: move_repository
 -- Nothing in the files of repository $1 changed: same generation, name $2, root $3, commit $4, at
@@ -31,12 +33,12 @@ returning id, name, root, commit, generation, graph_generation, resolver;
 update memory.repository
    set name = $2, root = $3, commit = $4, indexed_at = $5, left_out = $6
  where id = $1
-returning id, name, root, commit, generation, graph_generation, resolver;
+returning id, name, root, commit, generation, graph_generation, resolver, refinement;
 
 -- name: complete_graph
 -- The graph of repository $1 is that of its generation, made by the resolver $2.
 update memory.repository set graph_generation = generation, resolver = $2 where id = $1
-returning id, name, root, commit, generation, graph_generation, resolver;
+returning id, name, root, commit, generation, graph_generation, resolver, refinement;
 
 -- name: list_files
 -- The files of repository $1 at its generation, to find out which changed.
@@ -118,12 +120,19 @@ on conflict (repository_id, path) do update
        digest = excluded.digest, relations = excluded.relations;
 
 -- name: read_graph
--- Symbols and relations of repository $1, file by file.
-select g.path, c.symbols, g.relations
+-- Symbols and relations of repository $1, file by file, and what language servers said.
+select g.path, c.symbols, g.relations, a.answers
   from memory.graph_file g
   join memory.content c on c.id = g.content_id
+  left join memory.server_answer a
+    on a.repository_id = g.repository_id and a.content_id = g.content_id
  where g.repository_id = $1
  order by g.path;
+
+-- name: read_unextracted
+-- Files of repository $1 from which knowledge could not be extracted to the end: reason and detail
+-- by path.
+select skipped -> 'files' from memory.knowledge where repository_id = $1;
 
 -- name: read_left_out
 -- Compressed list of the files of repository $1 that no analysis saw.

@@ -11,7 +11,7 @@ select r.id, r.root, r.indexed_at
 -- name: get_state
 -- When repository $1 was indexed, and the knowledge there is of it.
 select r.indexed_at as wanted_at, r.commit as wanted_commit, k.indexed_at, k.extractors, k.build,
-       k.history_commit
+       k.history_commit, k.skipped
   from memory.repository r
   left join memory.knowledge k on k.repository_id = r.id
  where r.id = $1;
@@ -41,7 +41,7 @@ delete from memory.knowledge_file where repository_id = $1;
 insert into memory.knowledge_file (repository_id, path, sha256, entity_count, edge_count, extraction)
 select $1, f.* from unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::bytea[]) f
 on conflict (repository_id, path) do update
-   set sha256 = excluded.sha256, entity_count = excluded.entity_count,
+   set sha256 = excluded.sha256, entity_count = excluded.entity_count, blame = null,
        edge_count = excluded.edge_count, extraction = excluded.extraction;
 
 -- name: insert_knowledge
@@ -68,6 +68,33 @@ returning build;
 select build, history, paths, skipped from memory.knowledge where repository_id = $1;
 
 -- name: read_extractions
--- What the files of repository $1 gave, by path.
-select extraction from memory.knowledge_file
+-- What the files of repository $1 gave, by path, and who changed it last.
+select path, extraction, blame from memory.knowledge_file
  where repository_id = $1 and extraction is not null order by path;
+
+-- name: find_unblamed
+-- At most $2 files of repository $1 with entities that git blame was not asked about.
+select path, sha256, extraction from memory.knowledge_file
+ where repository_id = $1 and extraction is not null and entity_count > 0 and blame is null
+ order by path limit $2;
+
+-- name: find_blamable
+-- Repositories with files that git blame was not asked about, whose knowledge is current.
+select r.id, r.root
+  from memory.repository r join memory.knowledge k on k.repository_id = r.id
+ where k.indexed_at = r.indexed_at
+   and exists (select from memory.knowledge_file f
+                where f.repository_id = r.id and f.extraction is not null and f.entity_count > 0
+                  and f.blame is null)
+ order by r.id;
+
+-- name: store_blame
+-- Who changed the files $2 of repository $1, whose digests are $3, as $4 says; one that differs
+-- by now is asked about again. The arrays run in parallel.
+update memory.knowledge_file f set blame = b.blame
+  from unnest($2::text[], $3::text[], $4::bytea[]) b (path, sha256, blame)
+ where f.repository_id = $1 and f.path = b.path and f.sha256 = b.sha256;
+
+-- name: count_build
+-- What is known of repository $1 has changed without a build.
+update memory.knowledge set build = build + 1 where repository_id = $1;

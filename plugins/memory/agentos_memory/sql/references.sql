@@ -77,21 +77,29 @@ select t.id, s.name as source, t.anchor, t.title, t.headings, t.text, t.path, t.
  order by s.name, t.position;
 
 -- name: read_hits
--- The sections $1 in full.
-select t.id, s.name as source, s.sha256, t.anchor, t.title, t.headings, t.text, t.summary, t.path,
-       t.start_line, t.end_line, t.page
+-- The sections $1 in full, with the last summary of a model.
+select t.id, s.name as source, s.sha256, s.path as source_path, t.anchor, t.title, t.headings,
+       t.text, t.summary, t.path, t.start_line, t.end_line, t.page,
+       m.text as model_summary, m.model as summary_model
   from memory.reference_section t join memory.reference_source s on s.id = t.source_id
+  left join lateral (select text, model from memory.section_summary
+                      where digest = t.digest and text <> ''
+                      order by created_at desc, model limit 1) m on true
  where t.id = any ($1::bigint[]);
 
 -- name: find_section
--- The section with anchor $1, and the anchors before and after it.
-select t.id, s.name as source, s.sha256, t.anchor, t.title, t.headings, t.text, t.summary, t.path,
-       t.start_line, t.end_line, t.page,
+-- The section with anchor $1, the last summary of a model, and the anchors before and after it.
+select t.id, s.name as source, s.sha256, s.path as source_path, t.anchor, t.title, t.headings,
+       t.text, t.summary, t.path, t.start_line, t.end_line, t.page,
+       m.text as model_summary, m.model as summary_model,
        (select p.anchor from memory.reference_section p
          where p.source_id = t.source_id and p.position = t.position - 1) as previous,
        (select n.anchor from memory.reference_section n
          where n.source_id = t.source_id and n.position = t.position + 1) as next
   from memory.reference_section t join memory.reference_source s on s.id = t.source_id
+  left join lateral (select text, model from memory.section_summary
+                      where digest = t.digest and text <> ''
+                      order by created_at desc, model limit 1) m on true
  where t.anchor = $1;
 
 -- name: list_section_digests
@@ -104,3 +112,26 @@ select t.digest
 -- The sections with the digests $1.
 select t.digest, t.title, t.headings, t.text
   from memory.reference_section t where t.digest = any ($1::text[]);
+
+-- name: find_unsummarised
+-- At most $4 sections of $2 characters or more, among the first $3 of each source, of which model $1
+-- was not asked; what was added last comes first.
+select d.digest, d.title, d.text
+  from (select distinct on (t.digest) t.digest, t.title, t.text, s.updated_at, t.source_id, t.position
+          from memory.reference_section t join memory.reference_source s on s.id = t.source_id
+         where length(t.text) >= $2 and t.position < $3
+           and not exists (select from memory.section_summary m
+                            where m.digest = t.digest and m.model = $1)
+         order by t.digest, t.source_id, t.position) d
+ order by d.updated_at desc, d.source_id, d.position
+ limit $4;
+
+-- name: store_summary
+-- Model $2 says $3 of the text with digest $1, at $4; another process may have been faster.
+insert into memory.section_summary (digest, model, text, created_at) values ($1, $2, $3, $4)
+on conflict do nothing;
+
+-- name: delete_unused_summaries
+-- Summaries of texts that no source has any more.
+delete from memory.section_summary m
+ where not exists (select from memory.reference_section t where t.digest = m.digest);

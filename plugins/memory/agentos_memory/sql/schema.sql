@@ -129,12 +129,14 @@ CREATE TABLE memory.knowledge_file (
     entity_count integer NOT NULL,
     edge_count integer NOT NULL,
     extraction bytea,
+    blame bytea,
     CONSTRAINT knowledge_file_edge_count_check CHECK ((edge_count >= 0)),
     CONSTRAINT knowledge_file_entity_count_check CHECK ((entity_count >= 0)),
     CONSTRAINT knowledge_file_path_check CHECK (((length(path) >= 1) AND (length(path) <= 1000))),
     CONSTRAINT knowledge_file_sha256_check CHECK ((length(sha256) = 64))
 );
 ALTER TABLE ONLY memory.knowledge_file ALTER COLUMN extraction SET STORAGE EXTERNAL;
+ALTER TABLE ONLY memory.knowledge_file ALTER COLUMN blame SET STORAGE EXTERNAL;
 CREATE TABLE memory.observation (
     id text NOT NULL,
     "position" bigint NOT NULL,
@@ -212,6 +214,18 @@ ALTER TABLE memory.reference_source ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE memory.refinement_progress (
+    repository_id bigint NOT NULL,
+    graph_generation bigint NOT NULL,
+    servers text NOT NULL,
+    done_count integer NOT NULL,
+    waiting_count integer NOT NULL,
+    failure text,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT refinement_progress_done_count_check CHECK ((done_count >= 0)),
+    CONSTRAINT refinement_progress_graph_generation_check CHECK ((graph_generation > 0)),
+    CONSTRAINT refinement_progress_waiting_count_check CHECK ((waiting_count >= 0))
+);
 CREATE TABLE memory.repository (
     id bigint NOT NULL,
     name text NOT NULL,
@@ -222,10 +236,12 @@ CREATE TABLE memory.repository (
     graph_generation bigint,
     resolver text,
     left_out bytea,
+    refinement bigint DEFAULT 0 NOT NULL,
     CONSTRAINT repository_check CHECK (((graph_generation >= 1) AND (graph_generation <= generation))),
     CONSTRAINT repository_check1 CHECK (((graph_generation IS NULL) = (resolver IS NULL))),
     CONSTRAINT repository_generation_check CHECK ((generation > 0)),
     CONSTRAINT repository_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT repository_refinement_check CHECK ((refinement >= 0)),
     CONSTRAINT repository_root_check CHECK (((length(root) >= 1) AND (length(root) <= 4096)))
 );
 ALTER TABLE ONLY memory.repository ALTER COLUMN left_out SET STORAGE EXTERNAL;
@@ -237,6 +253,24 @@ ALTER TABLE memory.repository ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE memory.section_summary (
+    digest text NOT NULL,
+    model text NOT NULL,
+    text text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT section_summary_digest_check CHECK ((length(digest) = 64)),
+    CONSTRAINT section_summary_model_check CHECK (((length(model) >= 1) AND (length(model) <= 200))),
+    CONSTRAINT section_summary_text_check CHECK ((length(text) <= 4000))
+);
+CREATE TABLE memory.server_answer (
+    repository_id bigint NOT NULL,
+    content_id bigint NOT NULL,
+    site_count integer NOT NULL,
+    answers bytea NOT NULL,
+    answered_at timestamp with time zone NOT NULL,
+    CONSTRAINT server_answer_site_count_check CHECK ((site_count > 0))
+);
+ALTER TABLE ONLY memory.server_answer ALTER COLUMN answers SET STORAGE EXTERNAL;
 ALTER TABLE ONLY memory.content
     ADD CONSTRAINT content_key_key UNIQUE (key);
 ALTER TABLE ONLY memory.content
@@ -269,12 +303,18 @@ ALTER TABLE ONLY memory.reference_source
     ADD CONSTRAINT reference_source_name_key UNIQUE (name);
 ALTER TABLE ONLY memory.reference_source
     ADD CONSTRAINT reference_source_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY memory.refinement_progress
+    ADD CONSTRAINT refinement_progress_pkey PRIMARY KEY (repository_id);
 ALTER TABLE ONLY memory.repository
     ADD CONSTRAINT repository_name_key UNIQUE (name);
 ALTER TABLE ONLY memory.repository
     ADD CONSTRAINT repository_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY memory.repository
     ADD CONSTRAINT repository_root_key UNIQUE (root);
+ALTER TABLE ONLY memory.section_summary
+    ADD CONSTRAINT section_summary_pkey PRIMARY KEY (digest, model);
+ALTER TABLE ONLY memory.server_answer
+    ADD CONSTRAINT server_answer_pkey PRIMARY KEY (repository_id, content_id);
 CREATE UNIQUE INDEX embedding_model_building ON memory.embedding_model USING btree (state) WHERE (state = 'building'::text);
 CREATE UNIQUE INDEX embedding_model_serving ON memory.embedding_model USING btree (state) WHERE (state = 'serving'::text);
 CREATE INDEX embedding_position ON memory.embedding USING btree (model_id, "position");
@@ -286,6 +326,7 @@ CREATE INDEX observation_refs ON memory.observation USING gin (refs jsonb_path_o
 CREATE INDEX observation_work_order ON memory.observation USING btree (work_order) WHERE (work_order IS NOT NULL);
 CREATE INDEX reference_section_digest ON memory.reference_section USING btree (digest);
 CREATE INDEX reference_section_source ON memory.reference_section USING btree (source_id, "position");
+CREATE INDEX server_answer_content ON memory.server_answer USING btree (content_id);
 ALTER TABLE ONLY memory.embedding_progress
     ADD CONSTRAINT embedding_progress_model_id_fkey FOREIGN KEY (model_id) REFERENCES memory.embedding_model(model_id) ON DELETE CASCADE;
 ALTER TABLE ONLY memory.file
@@ -304,3 +345,9 @@ ALTER TABLE ONLY memory.knowledge
     ADD CONSTRAINT knowledge_repository_id_fkey FOREIGN KEY (repository_id) REFERENCES memory.repository(id) ON DELETE CASCADE;
 ALTER TABLE ONLY memory.reference_section
     ADD CONSTRAINT reference_section_source_id_fkey FOREIGN KEY (source_id) REFERENCES memory.reference_source(id) ON DELETE CASCADE;
+ALTER TABLE ONLY memory.refinement_progress
+    ADD CONSTRAINT refinement_progress_repository_id_fkey FOREIGN KEY (repository_id) REFERENCES memory.repository(id) ON DELETE CASCADE;
+ALTER TABLE ONLY memory.server_answer
+    ADD CONSTRAINT server_answer_content_id_fkey FOREIGN KEY (content_id) REFERENCES memory.content(id) ON DELETE CASCADE;
+ALTER TABLE ONLY memory.server_answer
+    ADD CONSTRAINT server_answer_repository_id_fkey FOREIGN KEY (repository_id) REFERENCES memory.repository(id) ON DELETE CASCADE;

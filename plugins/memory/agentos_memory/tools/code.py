@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -17,6 +18,7 @@ from agentos_memory.shards import ArmName, SearchMode
 
 MAX_LISTED_SKIPS = 20
 INDEX_TIMEOUT_S = 1_800.0
+IS_TEST = "A test runner runs it as a test; fixtures and helpers are none."
 
 RepositoryName = Annotated[
     str, Field(min_length=1, max_length=100, description="Name of an indexed repository.")
@@ -161,6 +163,12 @@ class CodeHitResult(BaseModel):
     commit: str | None = Field(
         description="The commit in which these lines stand there; null while uncommitted."
     )
+    is_test: bool = Field(default=False, description=IS_TEST)
+    redacted: bool = Field(
+        default=False,
+        description="Something that looks like a secret was taken out of the snippet; sha256 is "
+        "of the lines as they are.",
+    )
 
     @classmethod
     def of(cls, hit: CodeHit) -> CodeHitResult:
@@ -180,6 +188,8 @@ class CodeHitResult(BaseModel):
             line=hit.line,
             sha256=hit.sha256,
             commit=hit.commit,
+            is_test=hit.is_test,
+            redacted=hit.is_redacted,
         )
 
 
@@ -292,7 +302,12 @@ async def search_code(
     if not query.strip():
         raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")
     wanted = CodeQuery(query, mode, repo, path, language, kind, limit)
-    found = await call.service(Memory).search.run(wanted)
+    steps = count(1)
+
+    async def tell(step: str) -> None:
+        await call.progress(next(steps), None, step)
+
+    found = await call.service(Memory).search.run(wanted, tell)
     states = [IndexStateResult.of(state) for state in found.states]
     first = found.hits[0].repository.name if found.hits else states[0].repo
     return SearchCodeResult(

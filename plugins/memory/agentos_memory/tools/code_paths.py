@@ -6,6 +6,7 @@ service `Completer` for prose, where a plugin registers one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -14,12 +15,12 @@ from pydantic import BaseModel, Field
 from agentos import Completer, InvalidArgumentError, ToolCall, tool
 from agentos_memory.adjacency import Relation
 from agentos_memory.cited_prose import Span, write_prose
-from agentos_memory.graph import Definition, TracedKind
+from agentos_memory.definition import Definition
 from agentos_memory.memory import Memory
 from agentos_memory.path_code import Excerpt, read_excerpts
 from agentos_memory.ranked import CodeQuery
-from agentos_memory.tools.code import IndexStateResult, RepositoryName
-from agentos_memory.tools.graph import (
+from agentos_memory.tools.code import IS_TEST, IndexStateResult, RepositoryName
+from agentos_memory.tools.named_symbols import (
     Found,
     SymbolName,
     SymbolResult,
@@ -27,6 +28,7 @@ from agentos_memory.tools.graph import (
     index_state,
     place_of,
 )
+from agentos_memory.traced_kinds import TracedKind
 from agentos_memory.tracing import shortest_path
 
 _CALLS: frozenset[TracedKind] = frozenset({"calls"})
@@ -42,6 +44,9 @@ class CodeResult(BaseModel):
     start_line: int
     end_line: int
     text: str
+    redacted: bool = Field(
+        default=False, description="Something that looks like a secret was taken out of the text."
+    )
 
 
 class StepResult(BaseModel):
@@ -51,6 +56,7 @@ class StepResult(BaseModel):
     path: str
     start_line: int
     end_line: int
+    is_test: bool = Field(default=False, description=IS_TEST)
     why: str
     code: CodeResult | None = Field(
         default=None,
@@ -115,7 +121,9 @@ async def explain_code_path(
     # A function that is handed over (a callback, a thread's target) is reached by a reference.
     for kinds in (_CALLS, _CALLS_AND_REFERENCES):
         for goal in goals:
-            relations = shortest_path(start.graph, start.positions, goal, kinds=kinds)
+            relations = await asyncio.to_thread(
+                shortest_path, start.graph, start.positions, goal, kinds=kinds
+            )
             if relations is not None:
                 return await _path_result(call, index, start, goal, relations, question)
     return _no_path(index, _why_no_path(start, to_symbol or question or ""), [])
@@ -235,5 +243,6 @@ def _step(definition: Definition, why: str, excerpt: Excerpt | None) -> StepResu
             start_line=excerpt.start_line,
             end_line=excerpt.end_line,
             text="\n".join(excerpt.lines),
+            redacted=excerpt.is_redacted,
         )
     return StepResult(**place, why=why, code=code)

@@ -13,19 +13,20 @@ from agentos import InvalidArgumentError, NotFoundError, ToolCall, tool
 from agentos_memory.generations import Repository
 from agentos_memory.knowledge.builder import KnowledgeBase
 from agentos_memory.knowledge.graph import CODE_EDGE_KINDS, KnowledgeGraph
-from agentos_memory.knowledge.model import EDGE_KINDS
+from agentos_memory.knowledge.model import EDGE_KINDS, plain_field
 from agentos_memory.knowledge.paths import (
     FlowDirection,
     Hop,
     Paths,
     Question,
     accepted_kinds,
+    find_paths_into,
     unresolved_among,
 )
 from agentos_memory.knowledge.paths import (
     find_paths as search_paths,
 )
-from agentos_memory.knowledge.query_execution import Answer, run_query
+from agentos_memory.knowledge.query_execution import Answer, Limit, run_query
 from agentos_memory.knowledge.query_form import DEFAULT_LIMIT, MAX_LIMIT
 from agentos_memory.knowledge.query_parsing import parse_query
 from agentos_memory.memory import Memory
@@ -83,6 +84,9 @@ class HopResult(BaseModel):
     tier: str
     confidence: float
     rule: str
+    carries: list[str] = Field(
+        default_factory=list, description="Fields that go along, where the line shows them."
+    )
 
 
 class PathResult(BaseModel):
@@ -113,6 +117,11 @@ class QueryGraphResult(BaseModel):
     columns: list[str]
     rows: list[list[str | int | float | bool | None]]
     truncated: bool = Field(description="There are more rows, or the search was cut.")
+    cut_by: Limit | None = Field(
+        default=None,
+        description="Which limit: the query's own LIMIT; 1,000,000 steps; 3 s; 100,000 values. "
+        "Counts are too low where it is not `limit`.",
+    )
     index: IndexStateResult
 
 
@@ -127,7 +136,8 @@ async def find_paths(
             min_length=1,
             max_length=1_000,
             description="Only ways through this, such as column:user_id; several of that name "
-            "all count.",
+            "all count. A step that carries a field of that name (in a request, a message, a "
+            "call of gRPC) is a way through it, however it is spelled.",
         ),
     ] = None,
     kinds: Annotated[
@@ -186,7 +196,8 @@ async def find_paths(
             index=index,
         )
     middle = graph.find(through) if through is not None else None
-    if middle == []:
+    field = None if through is None else _field_of(through)
+    if middle == [] and field not in graph.carried:
         raise NotFoundError(
             f"nothing in {repository.name} is called {through!r}", remedy="leave out `through`"
         )
@@ -199,8 +210,9 @@ async def find_paths(
         max_depth,
         limit,
         guesses,
+        field,
     )
-    found = await asyncio.to_thread(search_paths, graph, question)
+    found = await asyncio.to_thread(_search, graph, question)
     return _paths_result(graph, question, found, index)
 
 
@@ -225,7 +237,8 @@ async def query_graph(
     A small read-only part of openCypher: MATCH, WHERE, RETURN, ORDER BY, SKIP, LIMIT. Node kinds:
     module, class, function, method, interface, table, column, index, migration, service,
     deployment, config_map, secret, ingress, cron_job, resource, env_var, feature_flag, adr, rfc,
-    runbook, changelog, incident, owner, team, commit, file, directory. Edge kinds: calls, imports,
+    runbook, changelog, incident, endpoint, rpc, topic, owner, team, commit, file, directory. Edge
+    kinds: calls, imports,
     inherits, implements, overrides, references, constructs, decorates, reads, writes, depends_on,
     owned_by, caused_by, decided_by, deployed_as, configured_by, changed_with, contains. Properties
     of both: path, line, tier, confidence, rule; of nodes also name, kind, end_line. Source files
@@ -237,7 +250,8 @@ async def query_graph(
     return QueryGraphResult(
         columns=list(answer.columns),
         rows=[list(row) for row in answer.rows],
-        truncated=answer.is_cut,
+        truncated=answer.cut_by is not None,
+        cut_by=answer.cut_by,
         index=await _index_state(call, repository),
     )
 
@@ -267,6 +281,19 @@ async def _graph(
 async def _index_state(call: ToolCall, repository: Repository) -> IndexStateResult:
     head = await call.service(Memory).freshness.head(repository.root)
     return IndexStateResult.of(IndexState(repository, head != repository.commit))
+
+
+def _field_of(through: str) -> str:
+    return plain_field(through.rpartition(":")[2].rpartition(".")[2])
+
+
+def _search(graph: KnowledgeGraph, question: Question) -> Paths:
+    """Ways to the goal; where none leads through what was asked for, ways into it at the goal."""
+    found = search_paths(graph, question)
+    if found.paths or question.through is None:
+        return found
+    into = find_paths_into(graph, question)
+    return into if into.paths else found
 
 
 def _candidates(
@@ -348,4 +375,5 @@ def _hop_result(graph: KnowledgeGraph, hop: Hop) -> HopResult:
         tier=hop.link.tier,
         confidence=hop.link.confidence,
         rule=hop.link.rule,
+        carries=[name for name in hop.link.carries.split(",") if name],
     )

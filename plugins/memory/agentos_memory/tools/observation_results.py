@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentos import format_time
 from agentos_memory.anchors import UNKNOWN, Anchor, AnchorState
 from agentos_memory.memory import Memory
 from agentos_memory.observations import Observation, ObservationKind, Outcome
+from agentos_memory.tools.wire import WireModel
 
 MAX_CHECKED_REFS = 3
 
@@ -50,7 +50,7 @@ class Ref(BaseModel):
     ] = None
 
 
-class FoundAt(BaseModel):
+class FoundAt(WireModel):
     """Where the place is now."""
 
     path: str
@@ -87,13 +87,11 @@ class RefResult(BaseModel):
         """The wire form."""
         found_at = None
         if state.path is not None:
-            found_at = FoundAt(
-                path=state.path, start_line=state.start_line, end_line=state.end_line
-            )
+            found_at = FoundAt.taken_from(state)
         return cls(**anchor.as_data(), stale=state.is_stale, why=state.why, found_at=found_at)
 
 
-class ObservationResult(BaseModel):
+class ObservationResult(WireModel):
     """One observation."""
 
     id: str
@@ -118,21 +116,7 @@ class ObservationResult(BaseModel):
     ) -> ObservationResult:
         """The wire form."""
         shown = refs or [RefResult.of(Anchor(**data)) for data in observation.refs]
-        return cls(
-            id=observation.id,
-            created_at=format_time(observation.created_at),
-            actor=observation.actor,
-            work_order=observation.work_order,
-            kind=observation.kind,
-            title=observation.title,
-            body=observation.body,
-            tags=list(observation.tags),
-            refs=list(shown),
-            supersedes=observation.supersedes,
-            superseded_by=observation.superseded_by,
-            outcome=observation.outcome,
-            origin=dict(observation.origin) if observation.origin is not None else None,
-        )
+        return cls.taken_from(observation, refs=list(shown))
 
 
 async def checked_refs(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from agentos import InvalidArgumentError, ToolCall, format_time, tool
+from agentos import InvalidArgumentError, ToolCall, tool
 from agentos_memory.anchors import Anchor
 from agentos_memory.memory import Memory
 from agentos_memory.observation_search import ObservationArm, ObservationQuery
@@ -33,6 +33,7 @@ from agentos_memory.tools.observation_results import (
     checked_refs,
     is_stale,
 )
+from agentos_memory.tools.wire import WireModel
 
 SNIPPET_CHARS = 300
 MAX_REFS = 10
@@ -54,7 +55,7 @@ class CreateObservationResult(BaseModel):
     )
 
 
-class ObservationHit(BaseModel):
+class ObservationHit(WireModel):
     """One observation found."""
 
     id: str
@@ -73,7 +74,7 @@ class ObservationHit(BaseModel):
     )
 
 
-class SearchObservationsResult(BaseModel):
+class SearchObservationsResult(WireModel):
     """Hits, best first; superseded observations are left out."""
 
     hits: list[ObservationHit]
@@ -196,13 +197,8 @@ async def search_observations(
     found = await memory.observations.run(wanted)
     refs = await checked_refs(memory, [observation for observation, _ in found.hits])
     hits = [_hit(o, score, refs[o.id]) for o, score in found.hits]
-    return SearchObservationsResult(
-        hits=_stale_last(hits),
-        truncated=found.is_cut,
-        arms=list(found.arms),
-        missing=found.missing,
-        n_observations=found.n_observations,
-        n_embedded=found.n_embedded,
+    return SearchObservationsResult.taken_from(
+        found, hits=_stale_last(hits), truncated=found.is_cut
     )
 
 
@@ -219,19 +215,10 @@ def _stale_last(hits: list[ObservationHit]) -> list[ObservationHit]:
 
 
 def _hit(observation: Observation, score: float, refs: list[RefResult]) -> ObservationHit:
-    return ObservationHit(
-        id=observation.id,
-        title=observation.title,
-        snippet=_cut(observation.body),
-        kind=observation.kind,
-        created_at=format_time(observation.created_at),
-        score=score,
-        refs=refs,
-        tags=list(observation.tags),
-        work_order=observation.work_order,
-        actor=observation.actor,
-        outcome=observation.outcome,
-        stale=is_stale(refs),
+    snippet = _cut(observation.body)
+    stale = is_stale(refs)
+    return ObservationHit.taken_from(
+        observation, snippet=snippet, score=score, refs=refs, stale=stale
     )
 
 

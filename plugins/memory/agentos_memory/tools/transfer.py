@@ -10,12 +10,22 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from agentos import InvalidArgumentError, NewEvent, Queries, ToolCall, format_time, new_id, tool
+from agentos import (
+    InvalidArgumentError,
+    NewEvent,
+    Queries,
+    ToolCall,
+    Transaction,
+    format_time,
+    new_id,
+    tool,
+)
 from agentos_memory.anchors import Anchor
 from agentos_memory.observations import (
     NewObservation,
     ObservationKind,
     Outcome,
+    find_same_text,
     observation_data,
     require_no_secrets,
 )
@@ -115,7 +125,7 @@ async def import_observations(
 ) -> ImportResult:
     """Take in observations that were exported elsewhere; repeating it changes nothing.
 
-    All or none. The event says who imported them; who noted them first, and when, is in `origin`.
+    All or none. What an observation here says already, under whatever id, is known. The event says who imported them; who noted them first, and when, is in `origin`.
     Refuses secrets. For admins; `agentos observations import FILE` calls it.
     """
     news = [each.new() for each in observations]
@@ -136,6 +146,10 @@ async def import_observations(
             result.known.append(each.id)
             mapped[each.id] = known
             continue
+        if (same := await _same_here(transaction, new, call.work_order)) is not None:
+            result.known.append(each.id)
+            mapped[each.id] = same
+            continue
         id = new_id("OB") if each.id in taken else each.id
         if id != each.id:
             result.mapped[each.id] = id
@@ -151,3 +165,13 @@ async def import_observations(
     if events:
         await transaction.append(*events)
     return result
+
+
+async def _same_here(
+    transaction: Transaction, new: NewObservation, work_order: str | None
+) -> str | None:
+    """The current observation of the same scope that says this already, by its id."""
+    if new.supersedes is not None:
+        return None
+    same = await find_same_text(transaction, new, work_order)
+    return None if same is None else same.id

@@ -9,6 +9,7 @@ CODE_SUFFIXES = (
 )  # fmt: skip
 
 _COMMENTS = ("#", "//", "*", "--")
+_MAX_LINE_CHARS = 2_000
 
 
 def is_code(path: str) -> bool:
@@ -18,6 +19,8 @@ def is_code(path: str) -> bool:
 
 def is_commented(text: str, offset: int) -> bool:
     """Whether a position stands behind a comment's mark on its line."""
-    start = text.rfind("\n", 0, offset) + 1
+    # A line may hold the whole file; its comment, if any, begins near.
+    begin = max(0, offset - _MAX_LINE_CHARS)
+    start = max(text.rfind("\n", begin, offset) + 1, begin)
     before = text[start:offset]
     return before.lstrip().startswith(_COMMENTS) or " # " in before or " // " in before

@@ -13,7 +13,7 @@ _FLAG = r"['\"`:](?P<name>[A-Za-z][\w.:/-]{1,99})['\"`]?"
 _ASKED = re.compile(
     r"\b(?P<rule>(?:bool|string|int|float|json|number)?[vV]ariation(?:Detail)?|"
     r"get_(?:boolean|string|integer|float|object)_value|"
-    r"get(?:Boolean|String|Number|Object)Value|BooleanValue|"
+    r"[gG]et(?:Boolean|String|Number|Integer|Double|Object)Value(?:Async)?|BooleanValue|"
     r"(?:flag|switch|sample)_is_active|flag_enabled|feature_enabled|useFlag|useFeatureFlag|"
     r"isFeatureEnabled|Flipper\.enabled\?)\(\s*(?:(?:request|self\.request|ctx|context)\s*,\s*)?"
     + _FLAG
@@ -40,7 +40,7 @@ def _extract(file: SourceFile) -> Extraction:
 
 FEATURE_FLAGS = KnowledgeExtractor(
     "feature flags",
-    1,
+    2,
     is_code,
     _extract,
     (b"ariation", b"_value(", b"Value(", b"is_active(", b"nabled", b"Flag(", b"isOn(", b"is_on("),

@@ -12,6 +12,7 @@ from tree_sitter import Node
 from agentos_memory.knowledge.extractors.django import model_ref
 from agentos_memory.knowledge.model import Extraction, Findings, KnowledgeEdgeKind, Ref
 from agentos_memory.knowledge.python_syntax import (
+    MAX_CALLED_BYTES,
     called,
     imported_names,
     keywords,
@@ -23,6 +24,7 @@ from agentos_memory.knowledge.python_syntax import (
 )
 from agentos_memory.knowledge.sources import KnowledgeExtractor, SourceFile
 
+MAX_CHAIN = 50
 _MANAGERS = ("objects", "_default_manager", "_base_manager")
 _WRITES = frozenset({
     "create", "bulk_create", "update", "delete", "get_or_create", "update_or_create",
@@ -56,9 +58,12 @@ class _Queries:
 
     def model(self, node: Node | None) -> Ref | None:
         """The model that an expression names; None for what starts with a small letter."""
+        if node is None or node.type not in ("identifier", "attribute"):
+            return None
+        if node.end_byte - node.start_byte > MAX_CALLED_BYTES:
+            return None
         spelled = text_of(node)
-        last = spelled.rpartition(".")[2]
-        if node is None or node.type not in ("identifier", "attribute") or not last[:1].isupper():
+        if not spelled.rpartition(".")[2][:1].isupper():
             return None
         return model_ref(spelled, self._path, self._imports)
 
@@ -121,9 +126,11 @@ def _chain(method: str, call: Node) -> Iterator[tuple[str, Node]]:
     """The method and those called on its result, with their calls."""
     yield method, call
     here = call
-    while (up := here.parent) is not None and up.type == "attribute":
-        outer = up.parent
-        if outer is None or outer.type != "call":
+    # A node finds its parent from the root down.
+    for _ in range(MAX_CHAIN):
+        up = here.parent
+        outer = up.parent if up is not None and up.type == "attribute" else None
+        if up is None or outer is None or outer.type != "call":
             return
         yield _attribute(up), outer
         here = outer

@@ -57,21 +57,24 @@ def _note(findings: Findings, block: Node, address: str, kind: str) -> None:
         )
         findings.edge(thing, "deployed_as", resource, line, "terraform block")
     for node in _walk(block, "expression"):
-        # The innermost attribute's expression holds the text once; nested ones repeat it.
-        if node.parent is not None and node.parent.type not in ("attribute", "object_elem"):
-            continue
-        for match in _REFERENCE.finditer(_text(node)):
-            if match["type"] not in _NOT_RESOURCES:
-                other = Ref("resource", f"{match['type']}.{match['name']}")
-                at = node.start_point[0] + 1 + _text(node).count("\n", 0, match.start())
-                findings.edge(resource, "depends_on", other, at, "terraform reference")
+        for other, at in _references(_text(node), node.start_point[0] + 1):
+            findings.edge(resource, "depends_on", other, at, "terraform reference")
     _note_variables(findings, resource, block)
+
+
+def _references(text: str, first_line: int) -> Iterator[tuple[Ref, int]]:
+    """Other resources that an expression names, with their lines."""
+    line, seen = first_line, 0
+    for match in _REFERENCE.finditer(text):
+        line += text.count("\n", seen, match.start())
+        seen = match.start()
+        if match["type"] not in _NOT_RESOURCES:
+            yield Ref("resource", f"{match['type']}.{match['name']}"), line
 
 
 def _note_variables(findings: Findings, resource: Ref, block: Node) -> None:
     rule = "terraform environment"
-    for inner in _walk(block, "block"):
-        labels = _labels(inner)
+    for labels, inner in _inner_blocks(block):
         if labels[:1] == ["env"]:
             named = _own_name(inner)
             if named is not None:
@@ -107,13 +110,26 @@ def _labels(block: Node) -> list[str]:
     ]
 
 
+def _inner_blocks(block: Node) -> Iterator[tuple[list[str], Node]]:
+    """The blocks inside with their labels, but for what environments hold."""
+    pending = list(reversed(list(_walk(block, "block"))))
+    while pending:
+        here = pending.pop()
+        labels = _labels(here)
+        yield labels, here
+        if labels[:1] not in (["env"], ["environment"]):
+            pending.extend(reversed(list(_walk(here, "block"))))
+
+
 def _walk(node: Node, kind: str) -> Iterator[Node]:
+    """The outermost nodes of a kind below `node`; those inside them would repeat their text."""
     pending = list(reversed(node.named_children))
     while pending:
         here = pending.pop()
         if here.type == kind:
             yield here
-        pending.extend(reversed(here.named_children))
+        else:
+            pending.extend(reversed(here.named_children))
 
 
 def _text(node: Node) -> str:

@@ -23,6 +23,7 @@ from agentos_memory.expressions import (
     Subscript,
     Typed,
 )
+from agentos_memory.identity import identity
 from agentos_memory.resolution.golang.declarations import (
     Declaration,
     FunctionDeclaration,
@@ -84,7 +85,7 @@ class Evaluator:
     def evaluate(self, expression: Expression, file: SourceFile) -> Type:
         """What the expression is in that file."""
         # The expressions live as long as their analyses, so their ids are stable.
-        key = (id(expression), file)
+        key = (identity(expression), file)
         known = self._known.get(key)
         if known is not None:
             return known
@@ -122,7 +123,7 @@ class Evaluator:
             case TypeDeclaration():
                 return TypeName(self._reader.of_declaration(declaration))
             case VariableDeclaration(_, file, binding):
-                key = id(binding)
+                key = identity(binding)
                 if key not in self._bound:
                     self._bound[key] = UNKNOWN
                     read = self._reader.read if binding.is_annotation else self.evaluate
@@ -152,7 +153,7 @@ class Evaluator:
         binding = file.locals.get(identifier)
         if binding is None:
             return UNKNOWN
-        key = id(binding)
+        key = identity(binding)
         known = self._bound.get(key)
         if known is None:
             self._bound[key] = UNKNOWN
