@@ -257,5 +257,8 @@ class Workers:
         else:
             self._idle.append(worker)
             while len(self._idle) > MAX_IDLE:
-                await self._idle.pop(0).end()
+                # One that knows no tree yet is the least loss.
+                least = next((each for each in self._idle if each.root is None), self._idle[0])
+                self._idle.remove(least)
+                await least.end()
         self._taken.set()

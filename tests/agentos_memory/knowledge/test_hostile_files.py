@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentos import ConfigurationError, Kernel
+from agentos_memory.bulk import bulk_work
 from agentos_memory.knowledge.builder import KnowledgeBase
 from agentos_memory.knowledge.extractors import EXTRACTORS
 from agentos_memory.knowledge.model import Extraction
@@ -129,9 +130,11 @@ def test_the_time_of_an_extractor_grows_as_the_text_does(
             assert extractor.concerns(file)
             # What the parser takes is limited elsewhere.
             _ = file.hcl if path.endswith(".tf") else file.python
-            start = time.process_time()
-            extractor.extract(file)
-            times.append(time.process_time() - start)
+            # As in the process that extracts; here the collector would walk the heap of all tests.
+            with bulk_work():
+                start = time.process_time()
+                extractor.extract(file)
+                times.append(time.process_time() - start)
         return min(times)
 
     small = cpu_s(2_000)
