@@ -21,7 +21,7 @@ from agentos_memory.memory import Memory
 from agentos_memory.model import SkippedFile
 from agentos_memory.parsing import parses_within
 from agentos_memory.run_timing import RunTiming
-from agentos_memory.workers import Ended, FileLimits, Worker, Workers
+from agentos_memory.workers import KEPT_BYTES, Ended, FileLimits, Worker, Workers
 from tests.agentos_memory.repositories import LIBRARY, call, make_repository, write_files
 
 pytestmark = pytest.mark.anyio
@@ -131,6 +131,8 @@ async def test_processes_stay_warm_for_one_tree_and_are_not_shared_with_another(
         write_files(root, LIBRARY)
     workers = Workers()
     pids = []
+    # What the server holds is nothing that its processes held.
+    held = b"x" * (2 * KEPT_BYTES)
     async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(workers.run())
         await asyncio.sleep(0)
@@ -139,6 +141,7 @@ async def test_processes_stay_warm_for_one_tree_and_are_not_shared_with_another(
                 await _analysed(_analyst(worker, root), ["shop/prices.py"])
                 pids.append(worker.pid)
         keeping.cancel()
+    assert len(held) > KEPT_BYTES
     assert pids[0] == pids[1] == pids[3] != pids[2]
     assert not any(_is_there(pid) for pid in pids)
 

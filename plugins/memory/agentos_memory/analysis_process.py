@@ -25,7 +25,7 @@ from agentos_memory.file_contents import FileContent
 from agentos_memory.frames import pack_frame, read_frame
 from agentos_memory.languages import IN_USE
 from agentos_memory.model import SkippedFile
-from agentos_memory.process_limits import Budget, limit_resources, refuse_effects
+from agentos_memory.process_limits import Budget, limit_resources, peak_bytes, refuse_effects
 
 _RELATIONS_PER_FRAME = 500
 # What belongs to no single file: decoding and resolving those of a whole repository.
@@ -47,8 +47,7 @@ class _Requests:
 
     def usage(self) -> list[float]:
         """CPU seconds since the session began, and the most memory ever held, in bytes."""
-        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return [_cpu_s() - self._cpu_s_before, peak_bytes]
+        return [_cpu_s() - self._cpu_s_before, peak_bytes()]
 
     def open(self, about: Any, blobs: Sequence[bytes]) -> _Answers:
         """A new session for a root, with package folders and the budget of a file."""
