@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from agentos import (
-    CallRefusedError,
     ConflictError,
     Event,
     InvalidStateError,
@@ -23,7 +22,7 @@ from agentos import (
     tool,
 )
 from agentos_governance.authority.enforcement import HeldOrder
-from agentos_governance.authority.persons import keys_behind, keys_of_makers, same_person_key
+from agentos_governance.authority.persons import same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
 from agentos_governance.contracts.model import Contract
 from agentos_governance.endings import complete_order, ending, fail_order
@@ -34,7 +33,6 @@ from agentos_governance.evidence.packet_lines import sql as evidence_sql
 from agentos_governance.evidence.packets import find_head, packet_content, store_packet
 from agentos_governance.evidence.recorded import read_recorded
 from agentos_governance.orders import (
-    Reader,
     contract_of,
     get_order,
     list_votes,
@@ -44,8 +42,9 @@ from agentos_governance.orders import (
     sql,
 )
 from agentos_governance.projections import work_order_stream
-from agentos_governance.tools.leases import require_held, require_lease, resume_packet
+from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import WorkOrderId
+from agentos_governance.tools.votes import check_four_eyes, check_reviewable, count_approvals
 from agentos_governance.views import EvidenceView, GateView, State, VoteView
 from agentos_governance.workspace.changes import WorkspaceDiff, diff_workspace
 from agentos_governance.workspace.worktrees import Workspace
@@ -137,9 +136,9 @@ async def review_work_order(
         await _check_worktree(call, work_order)
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)
-    await _check_reviewable(transaction, row, packet_sha256)
+    await check_reviewable(transaction, row, packet_sha256)
     contract = contract_of(row)
-    await _check_four_eyes(call, transaction, row, contract)
+    await check_four_eyes(call, transaction, row, contract)
     await transaction.append(
         NewEvent(
             work_order_stream(work_order),
@@ -305,7 +304,7 @@ async def _conclude(
             )
         )
         return "suspended"
-    if await _count_approvals(transaction, work_order, contract) >= contract.review.quorum:
+    if await count_approvals(transaction, work_order, contract) >= contract.review.quorum:
         await _confirm_evidence(call, transaction, work_order, votes)
         await complete(call, transaction, work_order, "approved")
         return "completed"
@@ -326,58 +325,6 @@ async def _confirm_evidence(
                 call.now(),
                 {"work_order": work_order, "reviewers": approving},
             )
-        )
-
-
-async def _count_approvals(transaction: Transaction, work_order: str, contract: Contract) -> int:
-    """How many persons approve the packet; names that tokens bind to one person are one."""
-    packet = (await get_order(transaction, work_order))["packet_sha256"]
-    counted: set[str] = set()
-    n_approvals = 0
-    for vote in await transaction.fetch(sql.list_votes, work_order, packet, None):
-        if _counts(vote, contract):
-            keys = {vote["voter"]} | await keys_behind(transaction, [vote["reviewer"]])
-            n_approvals += keys.isdisjoint(counted)
-            counted |= keys
-    return n_approvals
-
-
-def _counts(vote: Any, contract: Contract) -> bool:
-    if vote["verdict"] != "approve":
-        return False
-    by = contract.review.by
-    return by == "either" or vote["is_human"] == (by == "human")
-
-
-async def _check_reviewable(reader: Reader, row: Any, packet_sha256: str) -> None:
-    if row["state"] != "in_review":
-        raise InvalidStateError(f"{row['id']} is {row['state']}; only work in review is voted on")
-    if packet_sha256 == row["packet_sha256"]:
-        return
-    if packet_sha256 != (await resume_packet(reader, row["id"])).sha256:
-        raise ConflictError(
-            f"the packet of {row['id']} is {row['packet_sha256']} now, not {packet_sha256}",
-            remedy="look at the work order again and vote on what is there now",
-        )
-
-
-async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any, contract: Contract) -> None:
-    makers = await keys_of_makers(reader, row["id"])
-    voter = await keys_behind(reader, (call.principal.answerable, call.principal.name))
-    if not makers.isdisjoint(voter):
-        raise CallRefusedError(
-            f"{call.principal.answerable} planned or worked on {row['id']}, or what it is part of; "
-            "nobody approves their own work",
-            rule="four_eyes",
-            contract_version=row["contract_version"],
-            remedy="ask somebody who had no part in it",
-        )
-    if contract.review.by == "human" and call.principal.person is None:
-        raise CallRefusedError(
-            f"{row['id']} must be reviewed by a person; {call.principal.name} is bound to none",
-            rule="review.by",
-            contract_version=row["contract_version"],
-            remedy="use a token that was created with --person",
         )
 
 
