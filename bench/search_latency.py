@@ -1,14 +1,17 @@
 """How long `search_code` takes through the server: wall p50 and p95, and CPU, per request.
 
-    python -m bench.search_latency PATH [--queries 200] [--edge http] [--vectors none]
-        [--while-indexing] [--home DIR] [--json]
+    python -m bench.search_latency PATH [--queries 200] [--edge http] [--clients sdk raw raw-2025]
+        [--vectors none] [--while-indexing] [--home DIR] [--answers FILE] [--json]
 
 A copy of PATH is indexed by a server process of its own (`agentos serve`, or `agentos mcp` over
-stdio) with all plugins and an embedded PostgreSQL of its own. One official MCP client asks
-distinct queries, one after the other. Wall times include the client; CPU is told apart: the server,
-PostgreSQL with all its processes, and the client. `--vectors none` measures without vectors; by
-default all are made first, and `--home` keeps database and copy for the next run. With
-`--while-indexing` another client changes and indexes the same repository all the time. Linux only.
+stdio) with all plugins and an embedded PostgreSQL of its own. One client asks distinct queries, one
+after the other: the official one (`sdk`), which checks every answer against the tool's schema, or
+one that does nothing beyond the protocol, of 2026-07-28 (`raw`) or 2025-11-25 (`raw-2025`). Wall
+times include the client; CPU is told apart: the server, PostgreSQL with all its processes, and the
+client. `--vectors none` measures without vectors; by default all are made first, and `--home` keeps
+database and copy for the next run. `--answers` writes what was answered, to compare two versions.
+With `--while-indexing` another client changes and indexes the same repository all the time. Linux
+only.
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx2
 from mcp import Client, StdioServerParameters
@@ -39,6 +43,7 @@ from mcp.client.streamable_http import streamable_http_client
 from agentos import ConfigurationError
 from agentos.database.embedded import EmbeddedPostgres
 from agentos_memory import process_usage
+from bench.raw_client import LEGACY, MODERN, RawClient
 from bench.search_queries import make_queries
 
 START_TIMEOUT_S = 60.0
@@ -47,7 +52,11 @@ WARM_UP = 20
 # The knowledge graph is built 5 s after a start.
 IDLE_FOR_S, BUSY_CPU_S, IDLE_TIMEOUT_S = 7, 0.1, 300.0
 MODES = ("keyword", "hybrid", "semantic")
+CLIENTS = ("sdk", "raw", "raw-2025")
 _IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
+
+Call: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Calls a tool; the structured result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Latency:
     """One mode over one edge; milliseconds per request, and the load average at the end."""
 
     edge: str
+    client: str
     mode: str
     queries: int
     p50_ms: float
@@ -77,65 +87,72 @@ class Bench:
     postgres: EmbeddedPostgres
     has_vectors: bool
     is_indexing: bool
+    clients: Sequence[str]
+    answers: dict[str, dict[str, Any]]
+    """What was answered, by mode and query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A connection to a server process."""
+    """A server process, and how to connect to it as one of CLIENTS."""
 
     name: str
-    client: Client
     server: int
-    another: Callable[[], contextlib.AbstractAsyncContextManager[Client]] | None
-
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        return await _call(self.client, tool, **arguments)
+    clients: Sequence[str]
+    connect: Callable[[str], AbstractAsyncContextManager[Call]]
 
 
-async def _call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    result = await client.call_tool(tool, arguments, read_timeout_seconds=CALL_TIMEOUT_S)
-    content: dict[str, Any] = result.structured_content or {}
-    if result.is_error:
-        raise RuntimeError(f"{tool}: {content}")
-    return content
+def _official(client: Client) -> Call:
+    async def call(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        result = await client.call_tool(tool, dict(arguments), read_timeout_seconds=CALL_TIMEOUT_S)
+        content: dict[str, Any] = result.structured_content or {}
+        if result.is_error:
+            raise RuntimeError(f"{tool}: {content}")
+        return content
+
+    return call
 
 
 async def measure(bench: Bench, edges: Sequence[str], modes: Sequence[str]) -> list[Latency]:
-    """Every mode over every edge."""
+    """Every mode over every edge by every client."""
     found: list[Latency] = []
     for edge in edges:
         async with (_over_http if edge == "http" else _over_stdio)(bench) as connected:
-            _say(f"indexing {bench.repository} ({edge})")
-            await connected.call("index_repository", path=str(bench.repository))
-            if bench.has_vectors and not bench.is_indexing:
-                await _wait_for_vectors(connected)
+            async with connected.connect("sdk") as call:
+                _say(f"indexing {bench.repository} ({edge})")
+                await call("index_repository", {"path": str(bench.repository)})
+                if bench.has_vectors and not bench.is_indexing:
+                    await _wait_for_vectors(call)
             if not bench.is_indexing:
                 await _wait_until_idle(connected)
             for mode in modes:
-                _say(f"{edge}: {mode}")
-                async with _indexing(bench, connected):
-                    found.append(await _measure(bench, connected, mode))
+                for client in connected.clients:
+                    _say(f"{edge}: {mode} ({client})")
+                    async with _indexing(bench, connected), connected.connect(client) as call:
+                        found.append(await _measure(bench, connected, client, call, mode))
     return found
 
 
-async def _measure(bench: Bench, edge: Edge, mode: str) -> Latency:
+async def _measure(bench: Bench, edge: Edge, client: str, call: Call, mode: str) -> Latency:
     # The last ones of another seed would do as well; these are asked again, all answers anew.
     for query in bench.queries[-WARM_UP:]:
-        await edge.call("search_code", query=query, mode=mode)
+        await call("search_code", {"query": query, "mode": mode})
     walls: list[float] = []
     arms: dict[str, None] = {}
     before = _cpu_s(bench, edge)
     for query in bench.queries:
         started = time.perf_counter()
-        answer = await edge.call("search_code", query=query, mode=mode)
+        answer = await call("search_code", {"query": query, "mode": mode})
         walls.append((time.perf_counter() - started) * 1000)
         arms.update(dict.fromkeys(answer["arms"]))
-    server, database, client = (
+        bench.answers[f"{mode}: {query}"] = answer
+    server, database, own = (
         round((after - earlier) / len(walls) * 1000, 2)
         for after, earlier in zip(_cpu_s(bench, edge), before, strict=True)
     )
     return Latency(
         edge.name,
+        client,
         mode,
         len(walls),
         round(statistics.median(walls), 2),
@@ -143,7 +160,7 @@ async def _measure(bench: Bench, edge: Edge, mode: str) -> Latency:
         round(max(walls), 2),
         server,
         database,
-        client,
+        own,
         list(arms),
         round(os.getloadavg()[0], 2),
     )
@@ -156,9 +173,9 @@ def _cpu_s(bench: Bench, edge: Edge) -> tuple[float, float, float]:
     return process_usage.cpu_s(edge.server), process_usage.cpu_s(database), time.process_time()
 
 
-async def _wait_for_vectors(edge: Edge) -> None:
+async def _wait_for_vectors(call: Call) -> None:
     while True:
-        (state,) = (await edge.call("search_code", query="vectors", limit=1))["indexes"]
+        (state,) = (await call("search_code", {"query": "vectors", "limit": 1}))["indexes"]
         if all(arm["done"] == arm["total"] for arm in state["embedded"].values()):
             return
         _say(", ".join(f"{a['done']}/{a['total']} {n}" for n, a in state["embedded"].items()))
@@ -178,21 +195,21 @@ async def _wait_until_idle(edge: Edge) -> None:
 @asynccontextmanager
 async def _indexing(bench: Bench, edge: Edge) -> AsyncIterator[None]:
     """Another client changes a file and indexes, again and again, while the block runs."""
-    if not bench.is_indexing or edge.another is None:
+    if not bench.is_indexing or edge.name != "http":
         yield
         return
     n_runs = 0
     changed = bench.repository / "changed_by_the_benchmark.py"
 
-    async def run(client: Client) -> None:
+    async def run(call: Call) -> None:
         nonlocal n_runs
         while True:
             changed.write_text(f"def changed_{time.monotonic_ns()}() -> int:\n    return 0\n")
-            await _call(client, "index_repository", path=str(bench.repository))
+            await call("index_repository", {"path": str(bench.repository)})
             n_runs += 1
 
-    async with edge.another() as client:
-        running = asyncio.create_task(run(client))
+    async with edge.connect("raw") as call:
+        running = asyncio.create_task(run(call))
         try:
             yield
         finally:
@@ -216,20 +233,25 @@ async def _over_http(bench: Bench) -> AsyncIterator[Edge]:
     try:
         await _wait_until_ready(server, url)
 
-        @asynccontextmanager
-        async def connect() -> AsyncIterator[Client]:
-            async with (
-                httpx2.AsyncClient(timeout=CALL_TIMEOUT_S) as http,
-                Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
-            ):
-                yield client
-
-        async with connect() as client:
-            yield Edge("http", client, server.pid, connect)
+        yield Edge("http", server.pid, bench.clients, partial(_connect, url))
     finally:
         if server.returncode is None:
             server.terminate()
         await server.wait()
+
+
+@asynccontextmanager
+async def _connect(url: str, client: str) -> AsyncIterator[Call]:
+    if client != "sdk":
+        revision = MODERN if client == "raw" else LEGACY
+        async with RawClient.connect(url, revision) as raw:
+            yield raw.call
+        return
+    async with (
+        httpx2.AsyncClient(timeout=CALL_TIMEOUT_S) as http,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http)) as official,
+    ):
+        yield _official(official)
 
 
 @asynccontextmanager
@@ -240,7 +262,12 @@ async def _over_stdio(bench: Bench) -> AsyncIterator[Edge]:
     )
     async with Client(command) as client:
         (server, *_) = [pid for pid in process_usage.tree(os.getpid()) if pid not in known]
-        yield Edge("stdio", client, server, None)
+
+        @asynccontextmanager
+        async def connect(_: str) -> AsyncIterator[Call]:
+            yield _official(client)
+
+        yield Edge("stdio", server, ("sdk",), connect)
 
 
 async def _wait_until_ready(server: asyncio.subprocess.Process, url: str) -> None:
@@ -265,6 +292,7 @@ def _environment(home: Path, *, has_vectors: bool) -> dict[str, str]:
     """The user's environment without AgentOS settings, so that none of them leaks in."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AGENTOS_")}
     kept |= {"AGENTOS_HOME": str(home), "AGENTOS_ROLE": "admin", "AGENTOS_LOG_LEVEL": "warning"}
+    kept["AGENTOS_PROFILE"] = "worker"  # The official client lists anew for a tool not shown.
     if not has_vectors:
         kept["AGENTOS_MEMORY"] = json.dumps({"embedder": {"kind": "none"}})
     return kept
@@ -315,10 +343,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             postgres,
             has_vectors,
             options.while_indexing,
+            options.clients,
+            {},
         )
         modes = options.modes or (MODES if has_vectors else MODES[:1])
         edges = ("http", "stdio") if options.edge == "both" else (options.edge,)
         found = asyncio.run(measure(bench, edges, modes))
+        if options.answers is not None:
+            options.answers.write_text(json.dumps(bench.answers, indent=1))
         return {"durable_write_ms": durable_write_ms(home), "figures": [asdict(f) for f in found]}
     finally:
         postgres.stop()
@@ -338,9 +370,11 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200, help="distinct queries per mode")
     parser.add_argument("--modes", nargs="*", choices=MODES, help="all by default")
     parser.add_argument("--edge", choices=("http", "stdio", "both"), default="http")
+    parser.add_argument("--clients", nargs="*", choices=CLIENTS, default=["sdk", "raw"])
     parser.add_argument("--vectors", choices=("all", "none"), default="all")
     parser.add_argument("--while-indexing", action="store_true")
     parser.add_argument("--home", type=Path, help="keep the database and the copy here")
+    parser.add_argument("--answers", type=Path, help="write the answers here, as JSON")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
@@ -351,10 +385,12 @@ def main() -> None:
         print(json.dumps(document))
         return
     print(f"a durable write of 8 KiB takes {document['durable_write_ms']} ms here")
-    print("edge   mode      p50 ms  p95 ms  max ms   CPU ms: server  database  client  load  arms")
+    print(
+        "edge   client    mode      p50 ms  p95 ms  max ms   CPU ms: server  database  client  load  arms"
+    )
     for each in document["figures"]:
         print(
-            f"{each['edge']:6} {each['mode']:8} {each['p50_ms']:7.2f} {each['p95_ms']:7.2f} "
+            f"{each['edge']:6} {each['client']:9} {each['mode']:8} {each['p50_ms']:7.2f} {each['p95_ms']:7.2f} "
             f"{each['max_ms']:7.2f} {each['server_cpu_ms']:15.2f} {each['database_cpu_ms']:9.2f} "
             f"{each['client_cpu_ms']:7.2f} {each['load']:5.2f}  {', '.join(each['arms'])}"
         )

@@ -55,6 +55,36 @@ async def test_search_answers_before_the_graph_is_there(kernel: Kernel, shop: Pa
     assert [node["symbol"] for node in traced["nodes"]][:1] == ["shop.basket.Basket.add"]
 
 
+async def test_a_search_during_a_run_is_answered_from_the_generation_before_and_says_so(
+    kernel: Kernel, shop: Path
+) -> None:
+    await call(kernel, "index_repository", path=str(shop))
+    before = await call(kernel, "search_code", query="parse_price", mode="keyword")
+    write_files(shop, {"shop/vouchers.py": "def redeem_voucher() -> int:\n    return 7\n"})
+    is_held, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(done: float, total: float | None, message: str) -> None:
+        if message.startswith("resolving"):
+            is_held.set()
+            await may_go_on.wait()
+
+    request = CallRequest(
+        "index_repository", {"path": str(shop)}, Credentials(is_local=True), "test", progress=hold
+    )
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(kernel.dispatch(request))
+        await is_held.wait()
+        during = await call(kernel, "search_code", query="parse_price", mode="keyword")
+        may_go_on.set()
+    assert during["index"] == before["index"] | {"stale": True}
+    assert during["hits"] == before["hits"]
+    # Whoever is told of the new generation finds what is in it.
+    assert running.result().structured["generation"] == before["index"]["generation"] + 1
+    after = await call(kernel, "search_code", query="redeem_voucher", mode="keyword", limit=1)
+    assert after["hits"][0]["symbol"] == "shop.vouchers.redeem_voucher"
+    assert not after["index"]["stale"]
+
+
 async def test_the_old_graph_answers_as_a_whole_until_the_new_one_does(
     kernel: Kernel, shop: Path
 ) -> None:

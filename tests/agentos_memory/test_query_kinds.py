@@ -117,6 +117,9 @@ async def test_a_printed_message_finds_the_line_that_prints_it(
         ('"%s"', "cannot open /etc/x", False),
         ('"short"', "a short message", False),
         ('"open the file before reading"', "reading before open the file", False),
+        ('"before reading"', "open the file and all of its folders before reading", False),
+        # Twice as long in lower case, and so more than a third of the message.
+        ('"İİİİ İİİİ"', "İİİİ İİİİ" + " and 23 other characters", True),
     ],
 )
 def test_a_message_is_quoted_when_the_fixed_parts_are_there_in_order(

@@ -19,6 +19,8 @@ from agentos_memory.ranking import (
     Bm25fIndex,
     arm_weights,
     fuse,
+    scale_of,
+    scale_of_groups,
 )
 from agentos_memory.stemming import stem
 from agentos_memory.words import query_terms, split_identifiers, stems_of
@@ -162,3 +164,13 @@ def test_what_an_arm_cannot_score_counts_as_average() -> None:
 def test_arms_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="different numbers"):
         fuse({"bm25f": np.zeros(2), "body": np.zeros(3)}, ARM_WEIGHTS)
+
+
+def test_the_scale_of_groups_is_that_of_all_their_documents() -> None:
+    scores = np.array([0.5, np.nan, -1.0, 3.0], np.float32)
+    sizes = np.array([3, 2, 1, 0])
+    of_groups = scale_of_groups([(scores[:2], sizes[:2]), (scores[2:], sizes[2:])])
+    of_documents = scale_of([np.repeat(scores, sizes)])
+    assert of_groups.mean == pytest.approx(of_documents.mean)
+    assert of_groups.spread == pytest.approx(of_documents.spread)
+    assert scale_of_groups([]).spread == 0

@@ -17,7 +17,7 @@ from agentos_memory.naming_of_tests import is_test_symbol
 from agentos_memory.ranked import Found
 from agentos_memory.rereading import Reread
 from agentos_memory.shards import CodeChunk, Shard
-from agentos_memory.shown_lines import key_lines, redact_lines, without_keys
+from agentos_memory.shown_lines import redact_lines, without_keys
 from agentos_memory.spans import cut_lines
 
 SNIPPET_LINES = 12
@@ -100,7 +100,7 @@ def _shown(
     assert file.content is not None
     cut = cut_lines(file.content, start, end)
     lines: Sequence[str] = source_lines(cut) if isinstance(cut, bytes) else []
-    lines = without_keys(lines, start, key_lines(file.content))
+    lines = without_keys(lines, start, file.keys)
     if found.line is None:
         inner = [(first - start + 1, last - start + 1) for first, last in gaps]
         body = chunk_text(lines, 1, len(lines), inner) or chunk.signature

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from agentos import sha256_hex
 from agentos_memory.analysis import MAX_FILE_BYTES
+from agentos_memory.file_texts import Signature, signature_of
 from agentos_memory.git_files import GIT_TIMEOUT_S
 from agentos_memory.own_git import own_git
+from agentos_memory.shown_lines import key_lines
 from agentos_memory.work_files import read_file
 
 REMEMBERED_COMMITS = 16
@@ -26,34 +26,36 @@ REMEMBERED_FILES = 20_000
 # So much is held at once where a whole repository is read.
 _FILES_PER_STEP = 50
 
-_Signature: TypeAlias = tuple[int, int, int, int] | None
-
 
 @dataclass(frozen=True, slots=True)
 class CurrentFile:
     """A file as it is; `content` is None where it is gone or cannot be indexed any more.
 
     `is_indexed`: it is what the index was made from. `is_committed`: the commit of the index has
-    exactly this content.
+    exactly this content. `keys` are the numbers of the lines of private keys.
     """
 
     path: str
     content: bytes | None
     is_indexed: bool
     is_committed: bool
+    keys: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Digests:
+class _Known:
+    """What follows from a file's content."""
+
     sha256: str
     object_id: str
+    keys: Collection[int]
 
 
 class CurrentFiles:
-    """Reads files, and remembers the digests of those that did not change since."""
+    """Reads files, and remembers what follows from those that did not change since."""
 
     def __init__(self) -> None:
-        self._digests: dict[str, tuple[_Signature, _Digests]] = {}
+        self._known: dict[str, tuple[Signature, _Known]] = {}
 
     def read(
         self,
@@ -84,27 +86,21 @@ class CurrentFiles:
     ) -> CurrentFile:
         place = f"{root}/{path}"
         # Taken before the content: a change in between is seen by the next look.
-        signature = _signature(place)
+        signature = signature_of(place)
         content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
         if not isinstance(content, bytes):
             return CurrentFile(path, None, False, False)
-        known = self._digests.get(place)
-        if known is not None and signature is not None and known[0] == signature:
+        known = self._known.get(place)
+        if known is not None and known[0] == signature:
             found = known[1]
         else:
-            found = _Digests(sha256_hex(content), _object_id(content, object_id))
-            if len(self._digests) >= REMEMBERED_FILES:
-                self._digests.clear()
-            self._digests[place] = (signature, found)
-        return CurrentFile(path, content, found.sha256 == digest, found.object_id == object_id)
-
-
-def _signature(path: str) -> _Signature:
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+            found = _Known(sha256_hex(content), _object_id(content, object_id), key_lines(content))
+            if len(self._known) >= REMEMBERED_FILES:
+                self._known.clear()
+            if signature is not None:
+                self._known[place] = (signature, found)
+        is_indexed, is_committed = found.sha256 == digest, found.object_id == object_id
+        return CurrentFile(path, content, is_indexed, is_committed, found.keys)
 
 
 def _object_id(content: bytes, like: str | None) -> str:

@@ -58,7 +58,7 @@ class DenseArm:
     @property
     def n_filled(self) -> int:
         """How many rows have a vector."""
-        return int(self._source.current.is_filled.sum())
+        return int(np.count_nonzero(self._source.current.is_filled))
 
     @property
     def n_rows(self) -> int:
@@ -86,7 +86,8 @@ class DenseArm:
             scores: Scores = np.vecdot(rows, query)
         else:
             scores = self._approximate(rows, is_filled, query)
-        scores[~is_filled] = np.nan
+        if not is_filled.all():
+            scores[~is_filled] = np.nan
         return scores
 
     def _approximate(
@@ -101,7 +102,7 @@ class DenseArm:
 
     def _follow(self, rows: NDArray[np.float32], is_filled: NDArray[np.bool_]) -> None:
         """Project what was filled since; anew where the rows are others or twice as many."""
-        filled = int(is_filled.sum())
+        filled = int(np.count_nonzero(is_filled))
         if (
             self._basis is None
             or self._basis.shape[0] != rows.shape[1]

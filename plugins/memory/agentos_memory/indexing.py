@@ -24,6 +24,7 @@ from agentos_memory.git_files import WorkTree, open_work_tree
 from agentos_memory.index_attempt import IndexAttempt
 from agentos_memory.model import SkippedFile
 from agentos_memory.run_timing import RunTiming
+from agentos_memory.shard_loading import Shards
 from agentos_memory.workers import Workers
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -62,10 +63,16 @@ class Indexer:
     """Runs index builds, one at a time per repository and process."""
 
     def __init__(
-        self, database: Database, catalog: Catalog, queue: EmbeddingQueue, workers: Workers
+        self,
+        database: Database,
+        catalog: Catalog,
+        shards: Shards,
+        queue: EmbeddingQueue,
+        workers: Workers,
     ) -> None:
         self._database = database
         self._catalog = catalog
+        self._shards = shards
         self._queue = queue
         self._workers = workers
         self._running: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -77,13 +84,15 @@ class Indexer:
         """
         timing = RunTiming()
         tree = await open_work_tree(path)
-        async with self._running[tree.root]:
+        async with self._running[tree.root], self._shards.changing(tree.root):
             for _ in range(_ATTEMPTS):
                 target = await self._target(tree, name)
                 attempt = IndexAttempt(call, self._database, target, timing, self._workers)
                 repository = await attempt.run(tree)
                 if repository is not None:
                     self._queue.wake()
+                    # Whoever is told of the new generation finds what is in it.
+                    await self._shards.renew(repository)
                     return await _finished(call, repository, attempt, timing)
         raise ConflictError(
             f"other runs keep changing the index of {tree.root}", remedy="repeat the call"

@@ -50,6 +50,9 @@ class Message:
 
     def may_be_in(self, text: bytes) -> bool:
         """Whether to look for literals in `text`."""
+        if not text.isascii():
+            # Bytes know only the capital letters of ASCII.
+            text = text.decode("utf-8", "replace").lower().encode()
         squeezed = b" ".join(text.lower().split())
         return any(mark in squeezed for mark in self._marks)
 
@@ -85,6 +88,9 @@ def _literals(text: str) -> Iterator[tuple[int, str]]:
 def _share(literal: str, message: str) -> float:
     """How much of the message the literal's fixed parts are; 0 where they do not all occur."""
     if len(literal) < MIN_QUOTED_CHARS:
+        return 0.0
+    # Of other characters, a lower-case form may be longer.
+    if literal.isascii() and len(literal) * 3 < len(message):
         return 0.0
     parts = [part for part in map(_squeezed, _PLACEHOLDER.split(literal)) if part]
     fixed = sum(map(len, parts))

@@ -82,10 +82,11 @@ class Memory:
         self.workers = Workers()
         rereading = Rereading(self.workers)
         self.anchors = Anchors(rereading)
-        self.indexer = Indexer(kernel.database, self.catalog, self.embedding_queue, self.workers)
-        self.search = CodeSearch(
-            self.catalog, Shards(self.catalog, vectors), vectors, self.freshness, rereading
+        shards = Shards(self.catalog, vectors)
+        self.indexer = Indexer(
+            kernel.database, self.catalog, shards, self.embedding_queue, self.workers
         )
+        self.search = CodeSearch(self.catalog, shards, vectors, self.freshness, rereading)
         self.observations = ObservationSearch(kernel.database, vectors, self.embedding_queue)
         self.references = References(kernel.database, self.embedding_queue)
         self.source_states = SourceStates()

@@ -1,4 +1,4 @@
-"""Whether a query reports what goes wrong or describes what is looked for.
+"""Whether a query reports what goes wrong or describes what is looked for, and which words count.
 
 Reports share words with the code that is at fault, descriptions say what it does in other words,
 so that different arms find them. Above: shards. Below: words and their stems.
@@ -7,31 +7,54 @@ so that different arms find them. Above: shards. Below: words and their stems.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from agentos_memory.stemming import stem
-from agentos_memory.words import split_identifiers
+from agentos_memory.words import STOP_WORDS, query_terms, split_identifiers
 
 # Log odds, learned from the sentences of docstrings and the subjects of commits that the packaged
 # model is trained on. Articles and names of things were left out: people write either differently.
 _ANYWHERE: Mapping[str, float] = {
-    "avoid": 1.7, "broken": 1.0, "bug": 1.8, "case": 0.8, "cause": 0.8, "correct": 1.4,
-    "correctly": 1.2, "crash": 0.8, "duplicate": 1.0, "empty": 1.5, "ensure": 1.0, "error": 1.7,
-    "even": 0.7, "fail": 0.8, "fix": 2.5, "given": -2.4, "handle": 1.2, "helper": -0.7,
-    "ignore": 1.3, "improve": 1.7, "incorrect": 1.1, "instead": 1.2, "invalid": 1.0, "issue": 1.4,
-    "leak": 0.9, "missing": 1.5, "multiple": 0.7, "never": 0.5, "no": 0.7, "not": 1.0,
-    "only": 0.5, "panic": 0.8, "prevent": 1.5, "properly": 0.9, "regression": 0.7, "respect": 1.0,
-    "should": 0.5, "skip": 0.9, "support": 2.4, "was": 0.6, "when": 1.5, "whether": -1.2,
-    "wrong": 0.9,
+    "allow": 1.4, "apply": -0.6, "associated": -0.8, "avoid": 2.1, "been": -1.0, "broken": 1.1,
+    "bug": 2.1, "case": 1.0, "cause": 1.1, "correct": 1.5, "correctly": 1.5, "corresponding": -0.3,
+    "crash": 1.0, "determine": -0.6, "don": 1.1, "duplicate": 1.2, "during": 0.4, "empty": 1.8,
+    "ensure": 1.0, "equivalent": -0.4, "error": 1.7, "evaluate": -0.9, "even": 1.2, "fail": 1.0,
+    "fix": 2.9, "given": -2.5, "handle": 1.3, "ignore": 1.4, "improve": 2.0, "incorrect": 1.3,
+    "instead": 1.4, "invalid": 1.5, "issue": 1.7, "leak": 1.2, "maximum": -0.5, "missing": 1.6,
+    "multiple": 1.0, "never": 0.7, "no": 0.8, "not": 1.0, "only": 0.5, "panic": 1.1, "passed": 0.5,
+    "preserve": 0.4, "prevent": 1.8, "properly": 1.3, "raise": -0.5, "regression": 0.7,
+    "remove": 0.4, "respect": 1.3, "should": 0.7, "skip": 1.2, "specified": -0.6, "support": 2.6,
+    "throw": 0.5, "unnecessary": 1.0, "was": 0.6, "were": 1.5, "when": 1.4, "whether": -1.7,
+    "would": 0.8, "wrong": 1.2,
 }  # fmt: skip
 _FIRST: Mapping[str, float] = {
-    "allow": 2.7, "build": -1.4, "calculate": -1.3, "call": -1.2, "check": -1.4, "compute": -1.8,
-    "construct": -1.1, "convert": -1.7, "create": -2.1, "determine": -1.2, "don": 1.1,
-    "extract": -1.1, "find": -1.3, "format": -1.1, "generate": -1.7, "get": -2.1, "is": -1.8,
-    "load": -1.1, "parse": -1.5, "raise": -0.7, "read": -0.8, "return": -2.5, "run": -1.1,
-    "send": -0.7, "set": -1.1, "write": -1.2, "yield": -0.6,
+    "added": 1.4, "allow": 1.8, "apply": -0.7, "attempt": -1.1, "avoid": 1.3, "build": -1.7,
+    "calculate": -1.7, "call": -1.5, "check": -1.4, "compute": -2.1, "construct": -1.5,
+    "convert": -1.7, "correct": 0.9, "create": -2.4, "decode": -0.9, "delete": -0.9,
+    "determine": -1.2, "don": 1.1, "ensure": 0.9, "error": 0.6, "execute": -1.2, "extract": -1.4,
+    "find": -1.5, "format": -1.3, "generate": -1.9, "get": -2.3, "given": -0.6, "handle": 0.3,
+    "ignore": 0.6, "improve": 1.3, "insert": -0.7, "is": -2.2, "load": -1.2, "parse": -1.8,
+    "preserve": 1.3, "prevent": 1.0, "produce": -0.9, "read": -1.0, "register": -1.4,
+    "retrieve": -1.5, "return": -2.6, "run": -1.4, "save": -0.8, "search": -0.7, "send": -0.8,
+    "set": -1.2, "split": -1.2, "start": -0.9, "support": 1.3, "transform": -1.2,
+    "validate": -1.0, "when": 0.5, "write": -1.4, "yield": -0.7,
 }  # fmt: skip
 _BASE = -0.4
+# What code does is said by a verb and its object, in the third person most of all: "parse a
+# header", "checks whether". Reports begin with what they are about.
+_VERB_AND_ARTICLE = -0.8
+_THIRD_PERSON = -1.0
+_ARTICLES = frozenset(("a", "an", "the"))
+_AFTER_VERBS = _ARTICLES | {"all", "any", "each", "if", "that", "this", "whether"}
+# They say that something is a report and not where the fault is, and stand in few functions, so
+# that their rarity would count for much.
+_SAYS_LITTLE = frozenset(
+    map(stem, ("fix", "bug", "issue", "problem", "correctly", "properly", "instead", "also"))
+)
+_LITTLE = 0.3
+# Two words that code writes as one: multi line, web hook.
+_JOINED = 0.7
 
 
 def _by_stem(weights: Mapping[str, float]) -> Mapping[str, float]:
@@ -43,9 +66,34 @@ _WEIGHTS, _FIRST_WEIGHTS = _by_stem(_ANYWHERE), _by_stem(_FIRST)
 
 def report_share(query: str) -> float:
     """From 0, a description, to 1, a report; near the middle where nothing tells."""
-    terms = list(dict.fromkeys(map(stem, split_identifiers(query))))
-    odds = _BASE + _sum(_WEIGHTS, terms) + _sum(_FIRST_WEIGHTS, terms[:1])
+    words = split_identifiers(query)
+    terms = list(dict.fromkeys(map(stem, words)))
+    odds = _BASE + _sum(_WEIGHTS, terms) + _sum(_FIRST_WEIGHTS, terms[:1]) + _opening(words[:2])
     return 1 / (1 + math.exp(-odds))
+
+
+def weighted_terms(query: str, known: Container[str]) -> Mapping[str, float]:
+    """The terms to look for in code, with how much each counts; `known` are those that occur."""
+    terms = query_terms(query)
+    weights = {term: _LITTLE if term in _SAYS_LITTLE else 1.0 for term in terms}
+    if len(terms) == 1:
+        return dict.fromkeys(terms, 1.0)
+    for a, b in pairwise(split_identifiers(query)):
+        if a in STOP_WORDS and b in STOP_WORDS:
+            continue
+        joined = stem(a + b)
+        if joined in known:
+            weights.setdefault(joined, _JOINED)
+    return weights
+
+
+def _opening(words: Sequence[str]) -> float:
+    if len(words) < 2:
+        return 0.0
+    verb, following = words
+    is_third_person = len(verb) > 3 and verb.endswith("s") and not verb.endswith("ss")
+    odds = _VERB_AND_ARTICLE if following in _ARTICLES else 0.0
+    return odds + (_THIRD_PERSON if is_third_person and following in _AFTER_VERBS else 0.0)
 
 
 def _sum(weights: Mapping[str, float], terms: Iterable[str]) -> float:

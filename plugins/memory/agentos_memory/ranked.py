@@ -6,22 +6,23 @@ Above: search. Below: shards, and messages found in files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentos_memory.analysis import MAX_FILE_BYTES
+from agentos_memory.file_texts import FileText, FileTexts
+from agentos_memory.highest import highest
 from agentos_memory.literals import Message, find_quote
 from agentos_memory.path_filters import path_filter
+from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
 from agentos_memory.recognition import Recognised
 from agentos_memory.shards import ArmName, Measured, Scales, SearchMode, Shard, common_scales
 from agentos_memory.vectors import Vector
-from agentos_memory.work_files import read_file
 
 # How many of the best chunks are looked through for a message that the query may quote.
 QUOTED_CANDIDATES = 32
@@ -29,9 +30,10 @@ QUOTED_CANDIDATES = 32
 # A name inside a sentence is a hint in standard deviations: sentences name what is used as often
 # as what is looked for, and lifting it to the top costs .024 of MRR (bench/retrieval).
 NAMED_INSIDE_BONUS = 0.3
-# What is looked for lies in one of several files more often than twice in one: per hit of the same
-# file above, in standard deviations.
+# What is looked for lies in one of several files more often than twice in one, and a fault most of
+# all: per hit of the same file above, in standard deviations.
 REPEATED_FILE_PENALTY = 0.05
+REPORT_REPEATED_FILE_PENALTY = 0.4
 # Levels above everything that is only described, in steps of the span of all scores.
 QUOTED = 1.0
 NAMED = 2.0
@@ -84,21 +86,33 @@ def rank_all(
     asked: Sequence[tuple[Shard, Vector | None]],
     query: CodeQuery,
     recognised: Recognised,
+    texts: FileTexts | None = None,
 ) -> list[tuple[Sequence[ArmName], list[Found]]]:
-    """The same of several shards, with scores that compare between them."""
+    """The same of several shards, with scores that compare between them.
+
+    `texts` remembers files that were looked through for what a query quotes.
+    """
+    texts = texts or FileTexts()
     measured = [shard.measure(query.text, vector, query.mode) for shard, vector in asked]
     scales = common_scales(measured) if len(asked) > 1 else None
     lifted = [
-        _lift(shard, query, recognised, each, scales)
+        _lift(shard, query, recognised, each, scales, texts)
         for (shard, _), each in zip(asked, measured, strict=True)
     ]
+    behind = REPEATED_FILE_PENALTY
     if any(each.levels is not None for each in lifted):
         scores = [each.scores for each in lifted if len(each.scores)]
         span = max(float(s.max()) for s in scores) - min(float(s.min()) for s in scores)
         for each in lifted:
             if each.levels is not None:
                 np.add(each.scores, each.levels * np.float32(span + 1), out=each.scores)
-    return [(each.arms, list(_best(each, query.limit + 1) if each.arms else ())) for each in lifted]
+    else:
+        # What is named may lie in one file; what is only described may not be there at all.
+        behind += report_share(query.text) * (REPORT_REPEATED_FILE_PENALTY - behind)
+    return [
+        (each.arms, list(_best(each, query.limit + 1, behind)) if each.arms else [])
+        for each in lifted
+    ]
 
 
 def _lift(
@@ -107,18 +121,28 @@ def _lift(
     recognised: Recognised,
     measured: Measured,
     scales: Scales | None,
+    texts: FileTexts,
 ) -> _Lifted:
     scores = shard.fused(measured, query.text, scales)
     chosen = shard.chosen(file_filter(shard, query), query.kind)
     if query.mode == "semantic" or not measured.arms:
         return _Lifted(shard, measured.arms, scores, chosen, None, {})
-    named = np.unique([p for name in recognised.names for p in shard.named(name)])
-    scores[named.astype(np.int64)] += NAMED_INSIDE_BONUS
-    levels, lines = _levels(shard, recognised, scores, chosen)
+    named = {position for name in recognised.names for position in shard.named(name)}
+    if named:
+        scores[list(named)] += NAMED_INSIDE_BONUS
+    lifted, lines = _levels(shard, recognised, scores, chosen, texts)
+    levels = _spread_out(lifted, len(shard)) if lifted else None
     # Words that occur nowhere find nothing.
     if query.mode == "keyword" and measured.lexical is not None:
-        chosen = chosen & ((measured.lexical > 0) | (levels > 0))
-    return _Lifted(shard, measured.arms, scores, chosen, levels if levels.any() else None, lines)
+        occur = measured.lexical > 0
+        chosen = chosen & (occur if levels is None else occur | (levels > 0))
+    return _Lifted(shard, measured.arms, scores, chosen, levels, lines)
+
+
+def _spread_out(lifted: Mapping[int, float], n: int) -> Scores:
+    levels = np.zeros(n, np.float32)
+    levels[list(lifted)] = list(lifted.values())
+    return levels
 
 
 def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
@@ -136,48 +160,47 @@ def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
     )
 
 
-def _best(lifted: _Lifted, limit: int) -> Iterator[Found]:
+def _best(lifted: _Lifted, limit: int, behind: float) -> Iterator[Found]:
     shard, scores, lines = lifted.shard, lifted.scores, lifted.lines
-    positions = np.flatnonzero(lifted.chosen)
+    n_chosen = int(np.count_nonzero(lifted.chosen))
     # Parts of one definition are one hit; more candidates than hits make up for them.
     n_candidates = 8 * limit
     while True:
         seen: set[int] = set()
         best: list[Found] = []
-        for position in _top(scores, positions, n_candidates):
-            group = shard.group(position)
+        top = _top(scores, lifted.chosen, n_candidates)
+        for position, group, score in zip(
+            top, shard.groups(top), scores[top].tolist(), strict=True
+        ):
             if group not in seen:
                 seen.add(group)
-                best.append(Found(position, round(float(scores[position]), 4), lines.get(position)))
-        if len(best) >= limit or n_candidates >= len(positions):
-            yield from islice(_spread(shard, best), limit)
+                best.append(Found(position, round(score, 4), lines.get(position)))
+        if len(best) >= limit or n_candidates >= n_chosen:
+            yield from islice(_spread(shard, best, behind), limit)
             return
         n_candidates *= 8
 
 
-def _spread(shard: Shard, ordered: Sequence[Found]) -> Iterator[Found]:
-    """All of them, each behind by what stands before it from the same file."""
+def _spread(shard: Shard, ordered: Sequence[Found], behind: float) -> Iterator[Found]:
+    """All of them, each so much behind for every one that stands before it from the same file."""
     taken: Counter[int] = Counter()
     waiting = [(-each.score, rank, 0) for rank, each in enumerate(ordered)]
     while waiting:
         below, rank, counted = heappop(waiting)
         file = shard.file_of(ordered[rank].position)
         if counted < taken[file]:
-            behind = REPEATED_FILE_PENALTY * (taken[file] - counted)
-            heappush(waiting, (below + behind, rank, taken[file]))
+            lowered = below + behind * (taken[file] - counted)
+            heappush(waiting, (lowered, rank, taken[file]))
             continue
         taken[file] += 1
-        yield replace(ordered[rank], score=round(-below, 4))
+        found = ordered[rank]
+        yield Found(found.position, round(-below, 4), found.line)
 
 
-def _top(scores: Scores, positions: NDArray[np.int64], n: int) -> list[int]:
+def _top(scores: Scores, chosen: NDArray[np.bool_], n: int) -> list[int]:
     """The n positions of the highest scores; equal ones in source order."""
-    own = scores[positions]
-    if n < len(own):
-        # All that equal the last one, so that the answer does not depend on the sort's whims.
-        least = np.partition(own, len(own) - n)[len(own) - n]
-        positions, own = positions[own >= least], own[own >= least]
-    order = np.argsort(-own, kind="stable")[:n]
+    positions = highest(scores, chosen, n)
+    order = np.argsort(-scores[positions], kind="stable")[:n]
     top: list[int] = positions[order].tolist()
     return top
 
@@ -187,18 +210,19 @@ def _levels(
     recognised: Recognised,
     scores: Scores,
     chosen: NDArray[np.bool_],
-) -> tuple[Scores, dict[int, int]]:
-    """How far each chunk is lifted for what the query names, and the lines that it names."""
-    levels = np.zeros(len(shard), np.float32)
+    texts: FileTexts,
+) -> tuple[dict[int, float], dict[int, int]]:
+    """How far chunks are lifted for what the query names, and the lines that it names."""
+    levels: dict[int, float] = {}
     lines: dict[int, int] = {}
     if recognised.may_quote:
-        for position, line, share in _quoted(shard, recognised.whole, scores, chosen):
+        for position, line, share in _quoted(shard, recognised.whole, scores, chosen, texts):
             levels[position] = QUOTED + share / 2
             lines[position] = line
-    levels[shard.named(recognised.whole)] = NAMED
+    levels |= dict.fromkeys(shard.named(recognised.whole), NAMED)
     if recognised.file_name is not None:
         for file in shard.files_at(recognised.file_name):
-            levels[shard.in_file(file)] = NAMED
+            levels |= dict.fromkeys(shard.in_file(file), NAMED)
     for place in recognised.places:
         for file in shard.files_at(place.path):
             held = shard.at_line(file, place.line)
@@ -213,19 +237,22 @@ def _quoted(
     message: str,
     scores: Scores,
     chosen: NDArray[np.bool_],
+    texts: FileTexts,
 ) -> Iterator[tuple[int, int, float]]:
     """Chunks among the best that hold the message as a literal: position, line, share of it."""
     root = shard.repository.root
     wanted = Message(message)
-    for position in _top(scores, np.flatnonzero(chosen), QUOTED_CANDIDATES):
+    files: dict[str, FileText | None] = {}
+    for position in _top(scores, chosen, QUOTED_CANDIDATES):
         chunk = shard.chunk(position)
         if chunk.kind in ("class", "interface", "module"):
             continue
-        content = read_file(root, chunk.path, max_bytes=MAX_FILE_BYTES)
-        if not isinstance(content, bytes):
+        if chunk.path not in files:
+            files[chunk.path] = texts.find(root, chunk.path)
+        file = files[chunk.path]
+        if file is None:
             continue
-        lines = content.split(b"\n", chunk.end_line)[chunk.start_line - 1 : chunk.end_line]
-        text = b"\n".join(lines)
+        text = file.lines(chunk.start_line, chunk.end_line)
         if not wanted.may_be_in(text):
             continue
         quote = find_quote(text.decode("utf-8", "replace"), wanted)

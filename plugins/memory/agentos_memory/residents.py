@@ -40,13 +40,21 @@ class Residents(Generic[K, V]):
         found = self._values.get(key)
         return None if found is None else found[1]
 
+    def find(self, key: K, version: int) -> V | None:
+        """The resident value of `version` or newer."""
+        found = self._values.get(key)
+        if found is None or found[0] < version:
+            return None
+        self._values.move_to_end(key)
+        return found[1]
+
     async def get(self, key: K, version: int, load: Callable[[], Awaitable[tuple[int, V]]]) -> V:
         """The value of `version` or newer; `load` gives a value with the version it read."""
-        found = self._find(key, version)
+        found = self.find(key, version)
         if found is not None:
             return found
         async with self._loading[key]:
-            found = self._find(key, version)
+            found = self.find(key, version)
             if found is None:
                 loaded_version, found = await load()
                 self._values[key] = (loaded_version, found)
@@ -62,10 +70,3 @@ class Residents(Generic[K, V]):
         if self._weigh is None or len(self._values) == 1:
             return False
         return sum(self._weigh(value) for _, value in self._values.values()) > self._max_weight
-
-    def _find(self, key: K, version: int) -> V | None:
-        found = self._values.get(key)
-        if found is None or found[0] < version:
-            return None
-        self._values.move_to_end(key)
-        return found[1]

@@ -13,6 +13,7 @@ from agentos import UnavailableError
 from agentos_memory.catalog import Catalog
 from agentos_memory.code_hits import CodeHit, hit_of
 from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFiles
+from agentos_memory.file_texts import FileTexts
 from agentos_memory.freshness import Freshness
 from agentos_memory.generations import Repository
 from agentos_memory.query_vectors import QueryVectors
@@ -65,6 +66,8 @@ class _Source:
     committed: Mapping[str, str]
     vector: Vector | None
     problem: str | None
+    is_outdated: bool
+    """Whether there is a newer generation, which is still being loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class CodeSearch:
         self._rereading = rereading
         self._committed = CommittedFiles()
         self._files = CurrentFiles()
+        self._texts = FileTexts()
 
     async def run(self, query: CodeQuery, tell: Tell | None = None) -> CodeHits:
         """The hits of `query`; NotFoundError where nothing is indexed under that name.
@@ -172,14 +176,15 @@ class CodeSearch:
                 if query.mode == "semantic":
                     raise
                 problem = error.message
-        return _Source(answered, shard, committed, vector, problem)
+        is_outdated = shard.repository.generation < repository.generation
+        return _Source(answered, shard, committed, vector, problem, is_outdated)
 
     def _ranked(
         self, query: CodeQuery, recognised: Recognised, sources: Sequence[_Source]
     ) -> _Found:
         """Ranked and looked up without a pause: every thread that is waited for costs a tenth."""
         asked = [(source.shard, source.vector) for source in sources]
-        ranked = rank_all(asked, query, recognised)
+        ranked = rank_all(asked, query, recognised, self._texts)
         answers = [
             _Answer(source, arms, found)
             for source, (arms, found) in zip(sources, ranked, strict=True)
@@ -229,13 +234,14 @@ class CodeSearch:
     async def _state(self, answer: _Answer, hits: Sequence[CodeHit]) -> IndexState:
         repository, shard = answer.source.repository, answer.source.shard
         head = await self._freshness.head(repository.root)
-        is_stale = head != repository.commit or any(hit.is_stale for hit in hits)
+        has_moved = head != repository.commit or answer.source.is_outdated
+        is_stale = has_moved or any(hit.is_stale for hit in hits)
         return IndexState(repository, is_stale, answer.arms, shard.progress)
 
     def _cut(self, answer: _Answer, chosen: Sequence[Found]) -> _LookedUp:
         source = answer.source
         shard, root = source.shard, source.repository.root
-        paths = {shard.chunk(found.position).path for found in chosen}
+        paths = {shard.path(found.position) for found in chosen}
         files = self._files.read(root, shard.file_digests, source.committed, paths)
         return _LookedUp(answer, chosen, files, _shown(source, chosen, files, {}))
 
@@ -247,10 +253,10 @@ def _shown(
     reread: Mapping[str, Reread],
 ) -> list[CodeHit]:
     repository, shard = source.repository, source.shard
-    paths = [shard.chunk(found.position).path for found in chosen]
     return [
         hit_of(repository, shard, found, files[path], reread.get(path))
-        for found, path in zip(chosen, paths, strict=True)
+        for found in chosen
+        for path in [shard.path(found.position)]
     ]
 
 
@@ -278,12 +284,12 @@ def shard_matches(
 
 
 def _answered(repository: Repository, shard: Shard) -> Repository:
-    """What the answer is of: the row just read, unless the shard is already newer.
+    """What the answer is of: the row just read, unless the shard is newer, or still older.
 
     A run that finds no changed file stores the new commit under the same generation, which the
     resident shard does not know.
     """
-    if shard.repository.generation > repository.generation:
+    if shard.repository.generation != repository.generation:
         return shard.repository
     return repository
 

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
+import structlog
 from asyncpg import Record
 
 from agentos import Queries
@@ -32,6 +37,7 @@ Tell: TypeAlias = Callable[[str], Awaitable[None]]
 """Told what is at work."""
 
 _sql = Queries("agentos_memory", "sql/index.sql")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,11 @@ class _Resident:
 
 
 class Shards:
-    """Resident shards by repository; a new generation replaces the old one at its first query."""
+    """Resident shards by repository; a new generation replaces the old one at its first query.
+
+    While this process changes an index, nobody has been told of the new generation yet, so that
+    queries are answered from the one before and wait for nothing.
+    """
 
     def __init__(self, catalog: Catalog, vectors: Vectors) -> None:
         self._catalog = catalog
@@ -60,16 +70,58 @@ class Shards:
         self._residents: Residents[int, _Resident] = Residents(
             RESIDENT_SHARDS, weigh=_n_chunks, max_weight=RESIDENT_CHUNKS
         )
+        self._changing: Counter[Path] = Counter()
+        self._renewals: dict[int, asyncio.Task[_Resident]] = {}
 
     async def get(
         self, repository: Repository, *, with_vectors: bool, tell: Tell | None = None
     ) -> Shard:
-        """The shard of the repository's generation, or of a newer one.
+        """The shard of the repository's generation or of a newer one; see `changing` for another.
 
         `with_vectors` takes in the vectors that were made since; nothing is read for them before.
         `tell` hears of what takes seconds, which is reading a repository for the first time.
         """
+        resident = self._residents.find(repository.id, repository.generation)
+        if resident is None and self._changing[repository.root]:
+            resident = self._residents.latest(repository.id)
+            if resident is not None:
+                self._renew(repository)
+        if resident is None:
+            resident = await self._load(repository, tell)
+        if with_vectors:
+            if tell is not None and resident.names.current.model is None:
+                await tell(f"loading the vectors of {repository.name}")
+            await resident.names.refresh()
+            await resident.bodies.refresh()
+        return resident.shard
 
+    @asynccontextmanager
+    async def changing(self, root: Path) -> AsyncIterator[None]:
+        """While the block runs, queries of the repository at `root` may get the shard before."""
+        self._changing[root] += 1
+        try:
+            yield
+        finally:
+            self._changing[root] -= 1
+
+    async def renew(self, repository: Repository) -> None:
+        """Load a new generation of a repository that queries were answered from before."""
+        if self._residents.latest(repository.id) is not None:
+            await self._load(repository, None)
+
+    def _renew(self, repository: Repository) -> None:
+        if repository.id not in self._renewals:
+            task = asyncio.create_task(self._load(repository, None))
+            self._renewals[repository.id] = task
+            task.add_done_callback(partial(self._renewed, repository.id))
+
+    def _renewed(self, id: int, task: asyncio.Task[_Resident]) -> None:
+        del self._renewals[id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The next query that has to wait loads it again, and is told.
+            _log.warning("shard_not_renewed", error=type(error).__name__)
+
+    async def _load(self, repository: Repository, tell: Tell | None) -> _Resident:
         async def load() -> tuple[int, _Resident]:
             if tell is not None:
                 await tell(f"loading the index of {repository.name}")
@@ -83,13 +135,7 @@ class Shards:
             resident = await asyncio.to_thread(self._build_in_bulk, current, files, rows, before)
             return current.generation, resident
 
-        resident = await self._residents.get(repository.id, repository.generation, load)
-        if with_vectors:
-            if tell is not None and resident.names.current.model is None:
-                await tell(f"loading the vectors of {repository.name}")
-            await resident.names.refresh()
-            await resident.bodies.refresh()
-        return resident.shard
+        return await self._residents.get(repository.id, repository.generation, load)
 
     def _build_in_bulk(
         self,

@@ -67,6 +67,21 @@ def count_tokens(
         return _count(known[tokens], sizes, n_fields)
 
 
+def as_one_document(part: TermCounts) -> TermCounts:
+    """The same counts of all documents and fields as those of one document with one field."""
+    n_terms = len(part.vocabulary)
+    counts = np.zeros(n_terms, np.int64)
+    np.add.at(counts, part.terms, part.counts)
+    return TermCounts(
+        part.vocabulary,
+        np.array([[part.lengths.sum()]], np.int32),
+        np.zeros(n_terms, np.int32),
+        np.zeros(n_terms, np.uint8),
+        np.arange(n_terms, dtype=np.int32),
+        counts.astype(np.int32),
+    )
+
+
 class _Identifiers(dict[str, int]):
     """A number for each identifier, with the numbers of its terms in compressed rows."""
 
