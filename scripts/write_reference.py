@@ -18,6 +18,7 @@ import agentos_governance.hookspecs
 import agentos_memory.hookspecs
 from agentos import Tool
 from agentos.plugins import default_plugins, load_plugins
+from agentos.profiles import LISTABLE, is_listed
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -64,7 +65,9 @@ def _tool_section(tool: Tool) -> str:
     required = set(tool.input_schema.get("required", []))
     properties = tool.input_schema.get("properties", {})
     kind = "read-only" if tool.is_read_only else f"writes {', '.join(sorted(tool.writes))}"
-    lines = [f"## {tool.name}", "", tool.description, "", f"*{kind}*", ""]
+    profiles = [name for name in LISTABLE if is_listed(tool, name)]
+    shown = f"listed for {', '.join(profiles)}" if profiles else "in no list but that of `all`"
+    lines = [f"## {tool.name}", "", tool.description, "", f"*{kind}; {shown}*", ""]
     for name, schema in properties.items():
         mark = "" if name in required else "?"
         description = schema.get("description", "")

@@ -13,6 +13,7 @@ from agentos.calls import (
     Verdict,
 )
 from agentos.canonical import CanonicalObject, canonical_json, digest_of, sha256_hex
+from agentos.catalogue import Published
 from agentos.clock import Clock, SystemClock, format_time
 from agentos.command_line import (
     call_tool,
@@ -31,8 +32,10 @@ from agentos.content import (
     Embedded,
     Image,
     Link,
+    Links,
     Message,
     Messages,
+    StructuredContent,
     Text,
 )
 from agentos.database.migrations import MigrationSet
@@ -64,6 +67,7 @@ from agentos.events.model import Event, EventType, NewEvent, ProjectionWriter, R
 from agentos.events.verification import AuditReport, BadEvent, verify_events
 from agentos.git import Git, GitResult, check_branch, check_object_id, without_filters
 from agentos.grounding import GroundingNote, GroundingQuestion, GroundingSource
+from agentos.hook_folders import HookFolders, hook_folders
 from agentos.hookspecs import hookimpl, hookspec
 from agentos.identity.key_ring import KeyRing, load_key_ring
 from agentos.identity.signing_key import load_or_create_signing_key
@@ -79,6 +83,7 @@ from agentos.middleware import (
     middleware,
 )
 from agentos.outbox.signing import verify_webhook
+from agentos.profiles import ProfileName
 from agentos.prompts import Prompt, prompt
 from agentos.redaction import redact, redact_text
 from agentos.registry import (
@@ -91,6 +96,7 @@ from agentos.registry import (
 )
 from agentos.resources import Resource, UriTemplate, resource
 from agentos.results import KeptResult
+from agentos.reviews import Reviews, ReviewState
 from agentos.risk import RiskFactor, RiskQuestion
 from agentos.settings import Settings, load_settings
 from agentos.surface import Surface
@@ -136,6 +142,7 @@ __all__ = [
     "GroundingNote",
     "GroundingQuestion",
     "GroundingSource",
+    "HookFolders",
     "HttpRequest",
     "HttpResponse",
     "Image",
@@ -148,6 +155,7 @@ __all__ = [
     "LeaseLostError",
     "LimitExceededError",
     "Link",
+    "Links",
     "Message",
     "Messages",
     "Middleware",
@@ -157,13 +165,17 @@ __all__ = [
     "PluginError",
     "PolicyCost",
     "Principal",
+    "ProfileName",
     "ProjectionWriter",
     "Prompt",
+    "Published",
     "Queries",
     "Question",
     "ReadModel",
     "RequestError",
     "Resource",
+    "ReviewState",
+    "Reviews",
     "RiskFactor",
     "RiskQuestion",
     "Role",
@@ -173,6 +185,7 @@ __all__ = [
     "Selection",
     "Service",
     "Settings",
+    "StructuredContent",
     "Surface",
     "SystemClock",
     "Text",
@@ -196,6 +209,7 @@ __all__ = [
     "exit_code_of",
     "fold_events",
     "format_time",
+    "hook_folders",
     "hookimpl",
     "hookspec",
     "load_key_ring",

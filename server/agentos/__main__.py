@@ -2,6 +2,6 @@
 
 import sys
 
-from agentos.cli import main
+from agentos_hook.entry import main
 
 sys.exit(main())

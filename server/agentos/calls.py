@@ -7,12 +7,13 @@ middlewares read it. Below: errors, the clock, the transaction of `agentos.datab
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -30,6 +31,31 @@ T = TypeVar("T")
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 LogReporter = Callable[[LogLevel, str], Awaitable[None]]
 ProgressReporter = Callable[[float, float | None, str], Awaitable[None]]
+
+
+class CallTask(Protocol):
+    """The task that a call is or may become (`agentos.tasks`), as its dispatch sees it."""
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is stored as a task."""
+        ...
+
+    def bind(self, call: ToolCall) -> None:
+        """A dispatch begins; may add to `call.admissions`."""
+        ...
+
+    def admitted(self, call: ToolCall) -> None:
+        """The record of admission is durable; the body begins."""
+        ...
+
+    async def keep(self, transaction: Transaction, result: ToolResult) -> None:
+        """Store the result in the transaction that stores the outcome; raising aborts it."""
+        ...
+
+    async def detach(self) -> bool:
+        """Become a task now; False where that cannot be."""
+        ...
 
 
 class Role(StrEnum):
@@ -51,6 +77,10 @@ class Principal:
     person: str | None = None
     """The human answerable for this principal; two principals of one person are one pair of eyes."""
     token_id: str | None = None
+    profile: str | None = None
+    """Which tools this principal is shown; None is what fits its role."""
+    client: str | None = None
+    """The program of an OAuth caller, as its identity provider knows it; recorded with calls."""
 
     @property
     def answerable(self) -> str:
@@ -65,6 +95,8 @@ class Credentials:
     bearer_token: str | None = None
     is_local: bool = False
     """Arrived over stdio, the command line, or a loopback listener that allows local callers."""
+    known: Principal | None = None
+    """Whom the kernel itself identified when it took a call that it goes on with now."""
 
 
 class Effect(StrEnum):
@@ -135,6 +167,7 @@ class CallRequest:
     correspondent: Correspondent | None = None
     surface: Surface = Surface.TOOL
     """How the caller reached it; a function is found on its own surface only."""
+    task: CallTask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +227,9 @@ class ToolCall:
     correspondent: Correspondent | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     """What the client answered so far; digests of it are recorded with the outcome."""
+    task: CallTask | None = None
+    deadline: asyncio.Timeout | None = None
+    """When the body must have ended; set while it runs."""
     transaction: Transaction | None = None
     guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
     """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
@@ -218,6 +254,22 @@ class ToolCall:
     def service(self, kind: type[T]) -> T:
         """The service that a plugin registered for the protocol type `kind`."""
         return self.kernel.service(kind)
+
+    async def call_tool(
+        self, tool: str, arguments: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> ToolResult:
+        """What another tool answers to the same principal, under the same work order.
+
+        A call of its own, authorized and recorded like any: nobody gains what they lack. Call
+        before you write: PluginError for a body that has begun a transaction, since the two could
+        wait for each other. UnknownToolError where no enabled plugin declares the tool.
+        """
+        if self.transaction is not None:
+            raise PluginError(f"{self.tool.name} calls {tool} after it began to write")
+        request = CallRequest(
+            tool, arguments, Credentials(), "plugin", self.work_order, idempotency_key
+        )
+        return await self.kernel.dispatch_as(self.principal, request)
 
     async def begin(self) -> Transaction:
         """The call's one database transaction, opened at the first use.
@@ -272,9 +324,34 @@ class ToolCall:
             if not self.can_ask(question):
                 raise CannotAskError(question.capability)
         assert self.correspondent is not None
-        answers = await self.correspondent.ask(questions)
+        with self._untimed():
+            answers = await self.correspondent.ask(questions)
         self.answers.update(answers)
         return answers
+
+    async def detach(self) -> bool:
+        """Let the client go: what follows is a task, which it asks for later.
+
+        False where the client takes no tasks, or has too many; the call goes on as it was. A tool
+        that asks before it works asks first and detaches then.
+        """
+        return self.task is not None and await self.task.detach()
+
+    @contextmanager
+    def _untimed(self) -> Iterator[None]:
+        """The time in which a task waits for answers is not the body's."""
+        deadline = self.deadline
+        ends = None if deadline is None else deadline.when()
+        if deadline is None or ends is None or self.task is None or not self.task.is_task:
+            yield
+            return
+        clock = asyncio.get_running_loop()
+        left_s = ends - clock.time()
+        deadline.reschedule(None)
+        try:
+            yield
+        finally:
+            deadline.reschedule(clock.time() + left_s)
 
 
 def _sendable(value: Any) -> Any:

@@ -38,6 +38,8 @@ def _declare(function: Tool, argument: str, body: CompletionBody) -> Tool:
     async def complete(call: ToolCall, typed: str, chosen: dict[str, str]) -> Completions:
         return await body(call, typed, chosen)
 
+    # Authorizers judge by the plugin that the function is from.
+    complete.__module__ = body.__module__
     return declare_function(
         complete,
         Surface.COMPLETION,
@@ -45,4 +47,5 @@ def _declare(function: Tool, argument: str, body: CompletionBody) -> Tool:
         description=f"Values for `{argument}` of the {function.surface} {function.name}.",
         reads=tuple(function.reads),
         timeout_s=TIMEOUT_S,
+        reads_like=function.reads_like,
     )

@@ -106,6 +106,22 @@ class Content(_Part):
         return cls(content=tuple(Text(text=b) if isinstance(b, str) else b for b in blocks))
 
 
+class StructuredContent(Content):
+    """Blocks, and the same as named fields for programs, where there are any."""
+
+    structured: dict[str, Any] | None = None
+
+
+MAX_LINKS = 100
+"""How many concrete resources one declaration lists."""
+
+
+class Links(_Part):
+    """The resources of a family that exist, or the first of them; at most 100."""
+
+    links: tuple[Link, ...] = Field(max_length=MAX_LINKS)
+
+
 class Contents(_Part):
     """What reading a resource answers: either `text` or `data`."""
 

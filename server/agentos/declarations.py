@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pluggy
 
 from agentos.errors import ConfigurationError
+from agentos.isolation.hooks import Isolation, implementations
 from agentos.middleware import Authorizer, Middleware, Wrapper
 from agentos.prompts import Prompt
 from agentos.resources import Resource
@@ -48,13 +49,21 @@ def collect_functions(plugins: pluggy.PluginManager) -> Declared:
     prompts: list[Prompt] = _declared(
         plugins.hook.register_prompts(), "register_prompts", Prompt, "@prompt"
     )
+    try:
+        return arrange(tools, resources, prompts)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}; disable one") from None
+
+
+def arrange(
+    tools: Sequence[Tool], resources: Sequence[Resource], prompts: Sequence[Prompt]
+) -> Declared:
+    """All of it by name; ValueError where two plugins claim one name or URI."""
     _refuse_second_uri(resources)
     functions: dict[str, Tool] = {}
     for function in chain(tools, _functions_of(resources), _functions_of(prompts)):
         if function.name in functions:
-            raise ConfigurationError(
-                f"two plugins claim the {function.surface} name {function.name!r}; disable one"
-            )
+            raise ValueError(f"two plugins claim the {function.surface} name {function.name!r}")
         functions[function.name] = function
     return Declared(
         tools={each.name: each for each in sorted(tools, key=lambda tool: tool.name)},
@@ -78,13 +87,15 @@ def _refuse_second_uri(resources: Sequence[Resource]) -> None:
     forms = Counter(each.uri.template for each in resources)
     for uri, count in forms.items():
         if count > 1:
-            raise ConfigurationError(f"two plugins claim the resource {uri!r}; disable one")
+            raise ValueError(f"two plugins claim the resource {uri!r}")
 
 
 def _functions_of(declared: Iterable[Resource | Prompt]) -> Iterator[Tool]:
     for each in declared:
         yield each.function
         yield from each.completions.values()
+        if isinstance(each, Resource) and each.listing is not None:
+            yield each.listing
 
 
 def _by_name(declared: Iterable[P]) -> dict[str, P]:
@@ -95,10 +106,11 @@ def _name_of(declared: Resource | Prompt) -> str:
     return declared.function.name
 
 
-def wrappers_of(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
-    """What the plugins wrap around one tool, in the order of their names."""
+def wrappers_of(plugins: pluggy.PluginManager, tool: Tool, isolation: Isolation) -> list[Wrapper]:
+    """What the plugins wrap around one tool, within its limits, in the order of their names."""
     wrappers: list[Wrapper] = []
-    for answer in plugins.hook.wrap_tool_call(tool=tool):
+    for plugin, wrap in implementations(plugins, "wrap_tool_call"):
+        answer = wrap(tool=tool)
         if answer is None:
             continue
         for wrapper in answer if isinstance(answer, list | tuple) else [answer]:
@@ -107,5 +119,5 @@ def wrappers_of(plugins: pluggy.PluginManager, tool: Tool) -> list[Wrapper]:
                     f"wrap_tool_call of a plugin answered {type(wrapper).__name__} for "
                     f"{tool.name}; it must be an Authorizer or a Middleware"
                 )
-            wrappers.append(wrapper)
+            wrappers.append(isolation.wrap(plugin, wrapper))
     return wrappers

@@ -166,6 +166,12 @@ class RequestError(AgentOSError):
     code = "unauthenticated"
 
 
+class InsufficientScopeError(RequestError):
+    """The caller is known, and its access token gives it no role here."""
+
+    code = "insufficient_scope"
+
+
 class PluginError(AgentOSError):
     """A plugin, or the kernel itself, broke its own promise; the call fails closed."""
 

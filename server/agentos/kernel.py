@@ -16,24 +16,23 @@ import orjson
 import pluggy
 import structlog
 
-from agentos.calls import CallRequest, Credentials, Principal, Role, ToolCall, ToolResult
+from agentos.calls import CallRequest, Credentials, Principal, ToolCall, ToolResult
 from agentos.canonical import canonical_json, sha256_hex
+from agentos.catalogue import Catalogue, Published
 from agentos.clock import Clock, SystemClock
 from agentos.database.migrations import MigrationSet, migrate, pending_migrations
 from agentos.database.opening import open_database
 from agentos.database.pool import Database
 from agentos.database.transaction import Transaction
-from agentos.declarations import collect_functions, flatten, wrappers_of
+from agentos.declarations import flatten, wrappers_of
 from agentos.errors import (
-    AgentOSError,
     ConfigurationError,
-    InvalidArgumentError,
     NotFoundError,
     PluginError,
-    RequestError,
     ToolError,
     UnavailableError,
 )
+from agentos.event_types import KERNEL_EVENT_TYPES
 from agentos.events.bus import EventFeed
 from agentos.events.head_file import HeadFile, anchor_file
 from agentos.events.log_verification import LogReport, LogVerifier
@@ -41,22 +40,31 @@ from agentos.events.model import Event, ReadModel
 from agentos.events.signer import HeadSigner
 from agentos.events.store import EventStore
 from agentos.events.writer import EventWriter
-from agentos.identity.revocation import KEY_EVENT_TYPES
-from agentos.identity.tokens import TOKEN_EVENT_TYPES, Tokens
+from agentos.figures import KernelFigures
+from agentos.identity.callers import Callers
+from agentos.identity.oauth.access_tokens import AccessTokens
+from agentos.identity.oauth.settings import parse_oauth
+from agentos.identity.tokens import Tokens
 from agentos.ids import new_id
+from agentos.isolation import PluginHooks, PluginStates
 from agentos.metrics import Metrics
-from agentos.outbox.cursors import OUTBOX_EVENT_TYPES
 from agentos.outbox.start import outbox_jobs
-from agentos.outbox.webhooks import WEBHOOK_EVENT_TYPES, Webhooks
+from agentos.outbox.webhooks import Webhooks
 from agentos.pipeline import Pipeline
 from agentos.plugins import load_plugins
-from agentos.records import CALL_EVENT_TYPES, MAX_KEY_CHARS, CallRecorder, principal_stream
+from agentos.prompts import Prompt
+from agentos.records import CallRecorder, principal_stream, short_text
 from agentos.registry import Command, Route, Service
+from agentos.resources import Resource
 from agentos.results import ResultKeeper
 from agentos.retention import forget_old_results
 from agentos.settings import Settings
+from agentos.tasks.service import Tasks
+from agentos.tools import Tool
 
 T = TypeVar("T")
+
+HAND_OVER_EVERY_S = 0.1
 
 _log = structlog.get_logger(__name__)
 
@@ -76,31 +84,22 @@ class Kernel:
         self.database = database
         self.plugins = plugins
         self.metrics = Metrics()
-        declared = collect_functions(plugins)
-        self.tools = declared.tools
-        self.resources = declared.resources
-        self.prompts = declared.prompts
-        self.functions = declared.functions
-        """What calls run, by name: tools, resources, prompts and completions."""
         self.read_models: list[ReadModel] = flatten(plugins.hook.register_read_models())
         self.routes: list[Route] = flatten(plugins.hook.register_routes())
         self.commands: list[Command] = flatten(plugins.hook.register_commands())
         self.migrations: list[MigrationSet] = flatten(plugins.hook.register_migrations())
         self.events = EventStore(
-            [
-                *CALL_EVENT_TYPES,
-                *TOKEN_EVENT_TYPES,
-                *KEY_EVENT_TYPES,
-                *WEBHOOK_EVENT_TYPES,
-                *OUTBOX_EVENT_TYPES,
-                *flatten(plugins.hook.register_event_types()),
-            ]
+            [*KERNEL_EVENT_TYPES, *flatten(plugins.hook.register_event_types())]
         )
         self.tokens = Tokens(database, self.events)
+        oauth = parse_oauth(settings.oauth)
+        self.oauth = None if oauth is None else AccessTokens(oauth)
+        """Judges access tokens of the identity provider of the settings, where there is one."""
         self.webhooks = Webhooks(database, self.events, settings)
         self.bus = EventFeed(database)
         self.writer = EventWriter(database, self.events)
         self.recorder = CallRecorder(database, self.writer, clock)
+        self.tasks = Tasks(self)
         self.results = ResultKeeper(database, clock, settings.kept_result_bytes)
         self.heads = HeadSigner(
             database,
@@ -111,11 +110,12 @@ class Kernel:
             every_events=settings.signed_head_every_events,
         )
         self.events.acknowledged = self.heads.tail.record
+        self.metrics.on_scrape(KernelFigures(database, self.metrics.registry).sample)
+        states = PluginStates(database, self.events)
+        self.hooks = PluginHooks(plugins, settings, self.metrics, states, clock)
+        self._callers = Callers(settings, self.hooks, self.tokens, self.oauth, clock)
         self._services: dict[type[Any], Any] = {}
-        self._pipelines = {
-            tool.name: Pipeline(tool, wrappers_of(plugins, tool), self.recorder, self.metrics)
-            for tool in self.functions.values()
-        }
+        self.catalogue = Catalogue(plugins, self._compose)
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -123,26 +123,41 @@ class Kernel:
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
 
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The tools there are now, by name and sorted; another mapping once they change."""
+        return self.catalogue.declared.tools
+
+    @property
+    def resources(self) -> Mapping[str, Resource]:
+        """The resources and templates, likewise."""
+        return self.catalogue.declared.resources
+
+    @property
+    def prompts(self) -> Mapping[str, Prompt]:
+        """The prompts, likewise."""
+        return self.catalogue.declared.prompts
+
+    @property
+    def functions(self) -> Mapping[str, Tool]:
+        """What calls run, by name: tools, resources, prompts and completions."""
+        return self.catalogue.declared.functions
+
+    def publish(self, source: str, published: Published) -> None:
+        """Put `published` in place of what `source` published before, in this process.
+
+        Clients that listen are told. Raises PluginError, and changes nothing, where a name or URI
+        is taken.
+        """
+        self.catalogue.publish(source, published)
+
+    def _compose(self, tool: Tool) -> Pipeline:
+        wrappers = wrappers_of(self.plugins, tool, self.hooks.isolation)
+        return Pipeline(tool, wrappers, self.recorder, self.metrics)
+
     async def identify(self, credentials: Credentials) -> Principal:
         """Who the caller is; RequestError where that cannot be established."""
-        principal = await self._resolve(credentials)
-        if principal is not None:
-            return principal
-        if credentials.bearer_token is not None:
-            return await self.tokens.authenticate(credentials.bearer_token, now=self.clock.now())
-        if credentials.is_local:
-            return Principal(self.settings.worker, self.settings.role or Role.WORKER)
-        raise RequestError("a bearer token is required; create one with `agentos token create`")
-
-    async def _resolve(self, credentials: Credentials) -> Principal | None:
-        try:
-            resolve = self.plugins.hook.resolve_principal(credentials=credentials)
-            return await resolve(self) if resolve is not None else None
-        except AgentOSError:
-            raise
-        except Exception as error:
-            _log.error("resolve_principal_failed", exc_info=error)
-            raise RequestError("the caller could not be identified; the log says why") from error
+        return await self._callers.identify(credentials, self)
 
     async def dispatch(self, request: CallRequest) -> ToolResult:
         """Take a request through the pipeline; the only way to a tool body.
@@ -160,18 +175,22 @@ class Kernel:
                 principal = await self.identify(request.credentials)
             except ToolError as error:
                 return ToolResult.from_error(error)
-            prepared = await self._prepare(request, principal)
-            if isinstance(prepared, ToolResult):
-                return prepared
-            with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
-                result = await self._pipelines[prepared.tool.name].run(prepared)
-            self.results.offer(prepared, result)
-            self.bus.announce()
-            return result
+            return await self.dispatch_as(principal, request)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+
+    async def dispatch_as(self, principal: Principal, request: CallRequest) -> ToolResult:
+        """The same for a caller that this kernel identified; bodies use `call.call_tool`."""
+        prepared = await self._prepare(request, principal)
+        if isinstance(prepared, ToolResult):
+            return prepared
+        with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
+            result = await self.catalogue.pipelines[prepared.tool.name].run(prepared)
+        self.results.offer(prepared, result)
+        self.bus.announce()
+        return result
 
     async def _prepare(self, request: CallRequest, principal: Principal) -> ToolCall | ToolResult:
         call_id = new_id("CA", 12)
@@ -214,15 +233,18 @@ class Kernel:
             principal=principal,
             edge=request.edge,
             kernel=self,
-            work_order=_short_text("agentos/work_order", request.work_order),
-            idempotency_key=_short_text("agentos/idempotency_key", request.idempotency_key),
+            work_order=short_text("agentos/work_order", request.work_order),
+            idempotency_key=short_text("agentos/idempotency_key", request.idempotency_key),
             claims=request.claims,
             stream=principal_stream(principal),
+            task=request.task,
             progress_reporter=request.progress,
             log_reporter=request.log,
             correspondent=request.correspondent,
         )
         call.guards.append(partial(self.recorder.refuse_second_use, call))
+        if call.task is not None:
+            call.task.bind(call)
         return call
 
     async def open_transaction(self) -> Transaction:
@@ -271,17 +293,27 @@ class Kernel:
             self._services[service.kind] = service.factory(self)
 
     async def _react(self, event: Event) -> None:
-        for reaction in self.plugins.hook.on_event(event=event):
-            if reaction is not None:
-                await reaction(self)
+        self.tasks.notice(event)
+        await self.hooks.react(event, self)
 
     async def _drain(self) -> None:
+        await self.tasks.hand_over()
         self._is_closing = True
         try:
             async with asyncio.timeout(self.settings.shutdown_timeout_s):
-                await self._idle.wait()
+                while not await self._is_idle_within(HAND_OVER_EVERY_S):
+                    await self.tasks.hand_over()
         except TimeoutError:
             _log.warning("shutdown_with_calls_in_flight", calls=self._in_flight)
+        await self.tasks.close()
+
+    async def _is_idle_within(self, wait_s: float) -> bool:
+        idle = asyncio.ensure_future(self._idle.wait())
+        try:
+            done, _ = await asyncio.wait([idle], timeout=wait_s)
+            return bool(done)
+        finally:
+            idle.cancel()
 
 
 @asynccontextmanager
@@ -307,6 +339,7 @@ async def open_kernel(
         async with _plain_errors(), asyncio.TaskGroup() as tasks:
             kernel._tasks = tasks
             writer = tasks.create_task(kernel.writer.run())
+            await kernel.hooks.start(kernel.start_task)
             kernel._start_services()
             kernel.start_task(kernel.bus.run_notifier())
             kernel.start_task(kernel.bus.run_listener())
@@ -321,6 +354,7 @@ async def open_kernel(
                 )
             )
             kernel.start_task(kernel.results.run())
+            kernel.start_task(kernel.tasks.run(takes_up=publishes))
             if publishes:
                 for job in outbox_jobs(
                     database, kernel.bus, kernel.clock, settings, kernel.webhooks
@@ -357,17 +391,6 @@ async def _run_hooks(callables: list[Callable[[], Awaitable[None]] | None]) -> N
     for run in callables:
         if run is not None:
             await run()
-
-
-def _short_text(field: str, text: str | None) -> str | None:
-    if text is None:
-        return None
-    is_text = isinstance(text, str) and text.isprintable()
-    if not is_text or not 1 <= len(text) <= MAX_KEY_CHARS:
-        raise InvalidArgumentError(
-            f"_meta[{field!r}] must be 1 to {MAX_KEY_CHARS} printable characters"
-        )
-    return text
 
 
 def worktrees_folder(settings: Settings) -> Path:

@@ -162,6 +162,8 @@ class Pipeline:
         async def store() -> None:
             await self._recorder.allowed(call, progress.verdicts)
             progress.is_admitted = True
+            if call.task is not None:
+                call.task.admitted(call)
 
         # What admission uses up is used up once: a caller that gives up must not lose the record.
         await (_uninterrupted(store()) if call.admissions else store())
@@ -169,6 +171,7 @@ class Pipeline:
     async def _run_body(self, call: ToolCall) -> ToolResult:
         try:
             async with asyncio.timeout(self.tool.timeout_s) as deadline:
+                call.deadline = deadline
                 model = await self.tool.body(call, **call.body_arguments())
         except TimeoutError as error:
             if not deadline.expired():

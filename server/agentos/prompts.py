@@ -32,16 +32,23 @@ def prompt(
     timeout_s: float = 30.0,
     converses: bool = False,
     completions: Mapping[str, CompletionBody] | None = None,
+    reads_like: str | None = None,
 ) -> Callable[[ToolBody], Prompt]:
     """Declare an `async def body(call, ...) -> Messages` as a prompt named after the function.
 
     The protocol gives arguments as text, so every parameter is `str`; one with a default may be
-    left out. Raises PluginError for anything else.
+    left out. `reads_like` is the tool that answers what the prompt embeds, as for resources.
+    Raises PluginError for anything else.
     """
 
     def declare(body: ToolBody) -> Prompt:
         function = declare_function(
-            body, Surface.PROMPT, reads=tuple(reads), timeout_s=timeout_s, converses=converses
+            body,
+            Surface.PROMPT,
+            reads=tuple(reads),
+            timeout_s=timeout_s,
+            converses=converses,
+            reads_like=reads_like,
         )
         if function.result is not Messages:
             raise PluginError(f"prompt {function.name}: the return annotation must be Messages")

@@ -137,12 +137,17 @@ class CallRecorder:
         event = self.finished_event(call, result, duration_ms)
         is_remembered = _is_repeatable(call) and not result.is_error
         transaction = await call.begin() if is_remembered else call.transaction
+        is_kept = call.task is not None and call.task.is_task and not result.is_error
+        if transaction is None and is_kept:
+            transaction = call.transaction = await call.kernel.open_transaction()
         if transaction is None:
             await self._writer.submit(event)
             return
         (stored,) = await transaction.append(event)
         if is_remembered:
             await self._remember(call, transaction, result)
+        if is_kept and call.task is not None:
+            await call.task.keep(transaction, result)
         await self._commit(transaction, stored)
 
     def finished_event(self, call: ToolCall, result: ToolResult, duration_ms: int) -> NewEvent:
@@ -231,6 +236,8 @@ def _description(call: ToolCall) -> dict[str, Any]:
         data["work_order"] = call.work_order
     if len(call.arguments_json) <= MAX_RECORDED_ARGUMENTS_BYTES:
         data["arguments"] = CanonicalObject(call.arguments, call.arguments_json)
+    if call.principal.client is not None:
+        data["client"] = call.principal.client
     if call.claims:
         data["claims"] = _recordable_claims(call.claims)
     if call.decision is not None:
@@ -286,3 +293,15 @@ def _description_of(answer: Answer) -> dict[str, Any]:
 def _result_digest(result: ToolResult) -> str:
     encoded = orjson.dumps(dict(result.structured), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(encoded).hexdigest()
+
+
+def short_text(field: str, text: str | None) -> str | None:
+    """What a client said under a key of `_meta`; InvalidArgumentError where it is no short text."""
+    if text is None:
+        return None
+    is_text = isinstance(text, str) and text.isprintable()
+    if not is_text or not 1 <= len(text) <= MAX_KEY_CHARS:
+        raise InvalidArgumentError(
+            f"_meta[{field!r}] must be 1 to {MAX_KEY_CHARS} printable characters"
+        )
+    return text

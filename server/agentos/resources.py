@@ -11,18 +11,22 @@ Above: plugins declare, the MCP edge finds a resource by URI and dispatches. Bel
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from agentos.completing import CompletionBody, declare_completions
-from agentos.content import Contents
+from agentos.calls import ToolCall
+from agentos.completing import TIMEOUT_S, CompletionBody, declare_completions
+from agentos.content import Contents, Links
 from agentos.errors import PluginError
 from agentos.events.model import Event
 from agentos.surface import Surface
 from agentos.tools import Tool, ToolBody, declare_function
 
 _VARIABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+ListingBody = Callable[[ToolCall], Awaitable[Links]]
+"""Answers which resources of a family the caller may see, the most interesting first."""
+
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -85,6 +89,8 @@ class Resource:
     mime_type: str | None
     changed_by: Callable[[Event], Iterable[str]] | None = None
     completions: Mapping[str, Tool] = field(default_factory=dict)
+    listing: Tool | None = None
+    """What lists the concrete ones of a family."""
 
     @property
     def is_template(self) -> bool:
@@ -104,13 +110,17 @@ def resource(
     max_result_bytes: int = 1_048_576,
     changed_by: Callable[[Event], Iterable[str]] | None = None,
     completions: Mapping[str, CompletionBody] | None = None,
+    listing: ListingBody | None = None,
+    reads_like: str | None = None,
 ) -> Callable[[ToolBody], Resource]:
     """Declare an `async def body(call, ...) -> Contents` as the resource `uri`.
 
     The places of `uri` are the parameters of the body, all of them text. `paths` names those that
     hold repository paths, which contracts and policies judge. `changed_by` names the URIs whose
     contents a committed event changes, for clients that subscribe; `completions` offers values
-    for a place. Raises PluginError where the two do not fit.
+    for a place; `listing` names the concrete ones of a family that a caller is shown.
+    `reads_like` is the tool that answers the same: contracts, policies and locks that speak of it
+    hold here too. Raises PluginError where URI and body do not fit.
     """
 
     def declare(body: ToolBody) -> Resource:
@@ -123,6 +133,7 @@ def resource(
             timeout_s=timeout_s,
             converses=converses,
             max_result_bytes=max_result_bytes,
+            reads_like=reads_like,
         )
         if function.result is not Contents:
             raise PluginError(f"resource {function.name}: the return annotation must be Contents")
@@ -134,9 +145,27 @@ def resource(
                 f"resource {function.name}: the parameters must be the places of {uri!r}, as str"
             )
         completing = declare_completions(function, completions or {})
-        return Resource(function, template, title, mime_type, changed_by, completing)
+        lister = None if listing is None else _declare_listing(function, listing)
+        return Resource(function, template, title, mime_type, changed_by, completing, lister)
 
     return declare
+
+
+def _declare_listing(function: Tool, body: ListingBody) -> Tool:
+    async def list_links(call: ToolCall) -> Links:
+        return await body(call)
+
+    # Authorizers judge by the plugin that the function is from.
+    list_links.__module__ = body.__module__
+    return declare_function(
+        list_links,
+        Surface.LISTING,
+        name=f"list_{function.name}_resources",
+        description=f"Resources of the family {function.name}.",
+        reads=tuple(function.reads),
+        timeout_s=TIMEOUT_S,
+        reads_like=function.reads_like,
+    )
 
 
 def find_resource(

@@ -12,3 +12,4 @@ class Surface(StrEnum):
     RESOURCE = "resource"
     PROMPT = "prompt"
     COMPLETION = "completion"
+    LISTING = "listing"

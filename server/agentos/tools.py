@@ -6,16 +6,23 @@ Above: plugins declare, the pipeline runs, edges publish. Below: pydantic.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
+from agentos.content import StructuredContent
 from agentos.errors import InvalidArgumentError, PluginError
+from agentos.profiles import LISTABLE, ProfileName
+from agentos.schemas import lean
 from agentos.surface import Surface
+
+TaskUse = Literal["never", "optional", "always", "required"]
+"""Whether a call becomes a task for a client that takes tasks: `optional` when it takes long,
+`always` at once; `required` refuses clients that take none."""
 
 ToolBody = Callable[..., Awaitable[BaseModel]]
 
@@ -47,6 +54,16 @@ class Tool:
     surface: Surface = Surface.TOOL
     converses: bool = False
     """Whether the body may ask the client or log to it while it runs."""
+    profiles: frozenset[str] | None = None
+    """Where it is listed (`agentos.profiles`); None is everywhere."""
+    task: TaskUse = "optional"
+    reads_like: str | None = None
+    """The tool that answers the same; who may not call it may not reach this either."""
+
+    @property
+    def judged_name(self) -> str:
+        """The name by which contracts, policies and locks judge a call."""
+        return self.reads_like or self.name
 
     @property
     def is_read_only(self) -> bool:
@@ -85,14 +102,20 @@ def tool(
     max_result_bytes: int = 1_048_576,
     max_cost_usd: Decimal | None = None,
     converses: bool = False,
+    profiles: Collection[ProfileName] | None = None,
+    task: TaskUse = "optional",
 ) -> Callable[[ToolBody], Tool]:
     """Declare an `async def body(call, ...) -> ResultModel` as a tool named after the function.
 
     `reads` and `writes` are capability names that authorizers judge; a tool that writes nothing is
     read-only. `paths` names the parameters that hold repository paths; `max_cost_usd` is set aside
     from the work order's budget while the call runs. `converses` lets the body ask the client or
-    log to it (`call.ask`, `call.log`). The docstring is what a model reads;
-    parameters are described by `Annotated[..., Field(description=...)]`.
+    log to it (`call.ask`, `call.log`). `profiles` names those that list it (`worker`, `reviewer`,
+    `planner`, `admin`): None is each, and none of them leaves it to who searches all tools.
+    `task` says when a call of a client that takes tasks becomes one: "optional" when it takes long,
+    "always" at once, "never"; "required" refuses clients that take none.
+    The docstring is what a model reads; parameters are described by
+    `Annotated[..., Field(description=...)]`.
     """
 
     def declare(body: ToolBody) -> Tool:
@@ -108,6 +131,8 @@ def tool(
             max_result_bytes=max_result_bytes,
             max_cost_usd=max_cost_usd,
             converses=converses,
+            profiles=profiles,
+            task=task,
         )
 
     return declare
@@ -128,6 +153,9 @@ def declare_function(
     max_result_bytes: int = 1_048_576,
     max_cost_usd: Decimal | None = None,
     converses: bool = False,
+    profiles: Collection[ProfileName] | None = None,
+    task: TaskUse = "optional",
+    reads_like: str | None = None,
 ) -> Tool:
     """What `tool`, `resource` and `prompt` make of a function; PluginError says what is wrong.
 
@@ -141,6 +169,11 @@ def declare_function(
     unknown = set(paths) - set(parameters.model_fields)
     if unknown:
         raise PluginError(f"{surface} {name}: paths names unknown parameters {sorted(unknown)}")
+    unlisted = sorted(set(profiles or ()) - set(LISTABLE))
+    if unlisted:
+        raise PluginError(
+            f"{surface} {name}: no profile is named {unlisted[0]!r}; there are {', '.join(LISTABLE)}"
+        )
     return Tool(
         name=name,
         description=description,
@@ -148,7 +181,8 @@ def declare_function(
         reader=TypeAdapter(parameters),
         result=result,
         input_schema=_schema(parameters, "validation"),
-        output_schema=_schema(result, "serialization"),
+        # What its named fields are, if any, is known only to who made them.
+        output_schema={} if result is StructuredContent else _schema(result, "serialization"),
         body=body,
         reads=frozenset(reads),
         writes=frozenset(writes),
@@ -160,6 +194,9 @@ def declare_function(
         max_cost_usd=max_cost_usd,
         surface=surface,
         converses=converses,
+        profiles=None if profiles is None else frozenset(profiles),
+        task=task,
+        reads_like=reads_like,
     )
 
 
@@ -185,9 +222,7 @@ def _models_of(
 
 
 def _schema(model: type[BaseModel], mode: Any) -> dict[str, Any]:
-    schema = model.model_json_schema(mode=mode)
-    schema.pop("title", None)
-    return schema
+    return lean(model.model_json_schema(mode=mode))
 
 
 def _describe(tool: Tool, problem: Mapping[str, Any]) -> str:

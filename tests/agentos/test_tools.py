@@ -178,10 +178,9 @@ def test_schemas_are_derived_with_their_descriptions() -> None:
         "default": 1,
         "maximum": 10,
         "minimum": 0,
-        "title": "Count",
         "type": "integer",
     }
-    assert schema["$defs"]["Place"]["properties"]["line"]["description"] == "1-based"
+    assert schema["properties"]["where"]["properties"]["line"]["description"] == "1-based"
     assert examine.output_schema["properties"]["text"]["description"] == "the answer"
     assert examine.description == "Examine a thing.\n\nRefuses nothing."
 

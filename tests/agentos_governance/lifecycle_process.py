@@ -21,7 +21,8 @@ from typing import Any
 from agentos import Settings
 from agentos.database.transaction import Transaction
 from agentos_governance.evidence.blobs import DirectoryBlobs
-from agentos_governance.tools import leases, reviews
+from agentos_governance.tools import reviews
+from agentos_governance.workspace import preparation
 from tests.agentos_governance.lifecycle import FakeClock, Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 
@@ -66,7 +67,7 @@ def arm(fault: str, office: Office, plugin: LifecyclePlugin) -> None:
     faults: dict[str, Callable[[], None]] = {
         "before the record": lambda: _dies_before(kernel.recorder, "allowed"),
         "before the body": lambda: _dies_after(kernel.recorder, "allowed"),
-        "after the worktree": lambda: _dies_after(leases, "ensure_worktree"),
+        "after the worktree": lambda: _dies_after(preparation, "ensure_worktree"),
         "after the blob": lambda: _dies_after_plain(DirectoryBlobs, "put"),
         "in a gate": lambda: setattr(plugin.probe, "in_gate", _die),
         "after the packet": lambda: _dies_after_plain(reviews, "store_packet"),

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agentos_governance.shell.commands import UnanalysableCommand, analyse_command
+from agentos_governance.shell.analysis import UnanalysableCommand
+from agentos_governance.shell.commands import analyse_command
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 

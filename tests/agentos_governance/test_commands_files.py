@@ -118,6 +118,8 @@ OUTSIDE_WORKSPACE = [
 ]
 
 OUTSIDE_ROOTS = [
+    "git apply fix.patch",
+    "tar xzf a.tgz",
     "sed -i.bak s/a/b/ README.md",
     "sed -ni p README.md",
     "sed --in-place=.bak s/a/b/ README.md",
@@ -153,7 +155,8 @@ ORDINARY = [
     "git log --output-indicator-new=x",
     "git commit -am 'see /etc/x'",
     'git commit -m "-o /etc/x"',
-    "git apply fix.patch",
+    "git apply --check fix.patch",
+    "cd src && git apply ../fix.patch",
     "sort -o src/a src/a",
     "sort -t / -k 2 README.md",
     "sort README.md | uniq -c",
@@ -173,7 +176,8 @@ ORDINARY = [
     "tar cf src/a.tar docs",
     "tar tf a.tar",
     "tar xf a.tar -C src",
-    "tar xzf a.tgz",
+    "tar xzf a.tgz -O",
+    "cd src && tar xzf ../a.tgz",
     "tar -czf - docs",
     "curl -o src/x https://example.org/a/b",
     "curl -H 'Accept: /x' https://example.org",

@@ -50,6 +50,8 @@ def arguments_of(tool: Tool, order: str) -> dict[str, Any]:
             "parent": order,
         },
         "check_action": {"action": {"tool": "Edit", "capability": "write", "paths": ["src/a"]}},
+        "judge_tool_use": {"action": {"tool": "Edit", "paths": ["src/a"]}},
+        "record_tool_use": {"action": {"tool": "Edit", "paths": ["src/a"]}},
         "edit_file": {"path": "src/app.py"},
         "edit_files": {"paths": ["src/app.py"]},
         "ask_and_note": {"cost": "0.1"},

@@ -207,3 +207,34 @@ def test_what_cannot_be_analysed_is_denied_where_commands_are_restricted(workspa
 
 def test_a_version_names_the_contract_that_judged() -> None:
     assert compiled().version != compiled(network=False).version
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action("Write", paths=[".claude/settings.local.json"]),
+        Action("Write", paths=["src/.Claude/settings.json"]),
+        Action("Edit", args={"file_path": ".codex/hooks.json"}),
+        Action("Bash", command="echo '{}' > .claude/settings.json"),
+        Action("Bash", command="cp src/a .claude/"),
+        Action("Bash", command="mv src/c .claude"),
+        Action("Bash", command="rm -r .claude"),
+    ],
+)
+def test_a_clients_hooks_are_written_only_where_a_root_names_their_folder(
+    tmp_path: Path, action: Action
+) -> None:
+    contract = {"allowed_roots": ["."], "allowed_tools": ["*"]}
+    judgement = compile_contract(parse_contract(contract)).judge(action, tmp_path)
+    assert (judgement.verdict, judgement.rule) == ("deny", "client_settings")
+    contract["allowed_roots"] = [".", "src/.claude/", ".codex/"]
+    assert compile_contract(parse_contract(contract)).judge(action, tmp_path).is_allowed
+
+
+def test_what_another_shell_would_run_is_not_read_as_if_it_were_bash(tmp_path: Path) -> None:
+    action = Action("PowerShell", command="Remove-Item -Recurse docs")
+    contract = {"allowed_roots": ["src/"], "allowed_tools": ["*"]}
+    judgement = compile_contract(parse_contract(contract)).judge(action, tmp_path)
+    assert (judgement.verdict, judgement.rule) == ("deny", "command_analysis")
+    contract["allowed_roots"] = ["."]
+    assert compile_contract(parse_contract(contract)).judge(action, tmp_path).is_allowed

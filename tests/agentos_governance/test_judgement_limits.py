@@ -22,7 +22,8 @@ from agentos_governance.contracts.glob_automaton import Automaton
 from agentos_governance.contracts.globs import compile_glob
 from agentos_governance.contracts.judgement import CompiledContract, Judgement, compile_contract
 from agentos_governance.contracts.model import Contract, parse_contract
-from agentos_governance.shell.commands import UnanalysableCommand, analyse_command
+from agentos_governance.shell.analysis import UnanalysableCommand
+from agentos_governance.shell.commands import analyse_command
 from agentos_governance.tools.checks import RequestedAction, judge_requested
 from agentos_governance.workspace.paths import PathResolver
 

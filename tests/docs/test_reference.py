@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import agentos
 from agentos.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.docs.pages import PAGES, ROOT
 
 
 def test_hooks_and_tools_in_the_docs_are_those_of_the_code() -> None:
@@ -47,10 +45,9 @@ def test_the_version_of_the_changelog_is_unreleased_or_the_package_s() -> None:
 
 
 def test_links_between_pages_lead_to_files() -> None:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     broken = [
-        f"{page.name}: {target}"
-        for page in pages
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]

@@ -59,17 +59,12 @@ def template(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def project(template: Path, tmp_path: Path) -> Path:
-    """A plugin named `tickets`, made from the template and installed into a venv of its own."""
-    made = tmp_path / "agentos-tickets"
-    copier.run_copy(
-        str(template),
-        made,
-        data={"plugin_name": "tickets", "author": 'A "quoted" author'},
-        defaults=True,
-        quiet=True,
-    )
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plugin named `tickets`, made as an author makes one, installed into a venv of its own."""
+    made = tmp_path_factory.mktemp("made") / "agentos-tickets"
+    author = ("--author", 'A "quoted" author')
+    _check(sys.executable, "-m", "agentos", "plugins", "new", str(made), *author, cwd=made.parent)
     venv.create(made / ".venv", with_pip=False, symlinks=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = made / ".venv" / "lib" / version / "site-packages"
@@ -83,12 +78,13 @@ def project(template: Path, tmp_path: Path) -> Path:
     return made
 
 
-def test_a_generated_plugin_passes_its_own_tests_types_and_style(project: Path) -> None:
+def test_a_generated_plugin_passes_its_own_tests_types_style_and_check(project: Path) -> None:
     python = project / ".venv/bin/python"
     assert " passed" in _check(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
     _check(python, "-m", "mypy", cwd=project)
     _check(python, "-m", "ruff", "check", "--no-cache", "src", "tests", cwd=project)
     _check(python, "-m", "ruff", "format", "--no-cache", "--check", "src", "tests", cwd=project)
+    _check(python, "-m", "agentos", "plugins", "check", "tickets", cwd=project)
 
 
 def test_a_generated_plugin_is_found_by_its_entry_point_and_serves(
@@ -112,6 +108,13 @@ def test_a_generated_plugin_is_found_by_its_entry_point_and_serves(
         _check(python, "-m", "agentos", "audit", "rebuild", "--check", cwd=project, **variables)
     finally:
         _run(python, "-m", "agentos", "db", "stop", cwd=project, **variables)
+
+
+def test_a_project_is_not_made_where_something_is(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("kept")
+    made = _run(sys.executable, "-m", "agentos", "plugins", "new", ".", cwd=tmp_path)
+    assert made.returncode == 1 and "is not empty" in made.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ from agentos import (
     Kernel,
     MigrationSet,
     PolicyCost,
+    Prompt,
     ReadModel,
+    Resource,
+    Reviews,
     Service,
     Tool,
     ToolCall,
@@ -23,9 +26,11 @@ from agentos import (
     hookimpl,
 )
 from agentos_governance import hookspecs
+from agentos_governance.active_marks import align_marks, reaction_to_leases
 from agentos_governance.approvals.events import EVENT_TYPES as APPROVAL_EVENT_TYPES
 from agentos_governance.approvals.events import READ_MODEL as APPROVAL_READ_MODEL
 from agentos_governance.approvals.lifetime import ApprovalLifetime, parse_lifetime
+from agentos_governance.approvals.states import ApprovalStates
 from agentos_governance.authority.enforcement import authorizer_for
 from agentos_governance.authority.policy_cost import policy_costs
 from agentos_governance.authority.roles import is_protocol
@@ -45,11 +50,14 @@ from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
+from agentos_governance.figures import Figures
 from agentos_governance.grounding import Grounding
 from agentos_governance.policies.command_line import policy
 from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
+from agentos_governance.prompts import PROMPTS
 from agentos_governance.replay.command_line import replay
+from agentos_governance.resources import RESOURCES
 from agentos_governance.sweeper import sweep_for_ever
 from agentos_governance.tools import (
     approvals,
@@ -62,6 +70,7 @@ from agentos_governance.tools import (
     planning,
     reports,
     reviews,
+    tool_uses,
     workflows,
 )
 from agentos_governance.workflows.actions import ACTIONS, ActionRegistry, WorkflowAction
@@ -96,6 +105,9 @@ TOOLS = (
     leases.take_over_work_order,
     leases.get_resume_packet,
     checks.check_action,
+    tool_uses.judge_tool_use,
+    tool_uses.record_tool_use,
+    tool_uses.get_session_context,
     evidence.record_evidence,
     evidence.record_evidence_files,
     costs.record_usage,
@@ -127,6 +139,16 @@ def register_hookspecs() -> Sequence[ModuleType]:
 @hookimpl
 def register_tools() -> Sequence[Tool]:
     return TOOLS
+
+
+@hookimpl
+def register_resources() -> Sequence[Resource]:
+    return RESOURCES
+
+
+@hookimpl
+def register_prompts() -> Sequence[Prompt]:
+    return PROMPTS
 
 
 @hookimpl
@@ -174,6 +196,7 @@ def register_services() -> Sequence[Service]:
         Service(Grounding, _collect_grounding),
         Service(PriceTable, _merge_price_tables),
         Service(Budgets, lambda kernel: Budgets(parse_limits(kernel.settings.budgets))),
+        Service(Reviews, ApprovalStates),
         Service(ApprovalLifetime, lambda kernel: parse_lifetime(kernel.settings.governance)),
         Service(Locks, lambda kernel: parse_locks(kernel.settings.locks)),
         Service(reviews.GateRegistry, _collect_gates),
@@ -210,6 +233,8 @@ def startup(kernel: Kernel) -> Callable[[], Awaitable[None]]:
     open_blob_store(kernel.settings)
 
     async def start_sweeper() -> None:
+        kernel.metrics.on_scrape(Figures(kernel).sample)
+        await align_marks(kernel)
         kernel.start_task(sweep_for_ever(kernel))
 
     return start_sweeper
@@ -223,6 +248,11 @@ def register_workflow_actions() -> Sequence[WorkflowAction]:
 @hookimpl(specname="on_event")
 def advance_workflows(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
     return reaction_to(event)
+
+
+@hookimpl(specname="on_event")
+def mark_active_work(event: Event) -> Callable[[Kernel], Awaitable[None]] | None:
+    return reaction_to_leases(event)
 
 
 @hookimpl
@@ -245,7 +275,7 @@ def _collect_grounding(kernel: Kernel) -> Grounding:
 def _policies_in_force(kernel: Kernel) -> PoliciesInForce:
     answers = kernel.plugins.hook.register_risk_factors(kernel=kernel)
     factors = [factor for factors in answers for factor in factors]
-    return PoliciesInForce(kernel.settings, kernel.functions, factors)
+    return PoliciesInForce(kernel.settings, lambda: kernel.functions, factors)
 
 
 def _merge_price_tables(kernel: Kernel) -> PriceTable:

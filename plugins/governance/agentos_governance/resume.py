@@ -7,7 +7,8 @@ events give the same bytes, in any process, so its SHA-256 can be checked by any
     {"format": 1, "work_order": {...}, "contract": {...}, "contract_version", "state",
      "contract_versions": [...],  every version: number, digest, by whom, when, why
      "attempts": [...],  one a claim: worker, epoch, workspace, branch, base commit, how it ended
-     "evidence": [...], "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
+     "evidence": [...], "tool_uses": [...],  evidence of kind tool_use, given by hooks
+     "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
      "findings": [...],  of the last failed gates and reviews since the last submission
      "approvals": [...],  questions that wait for a person, and approvals not used yet
      "cost": {...}, "steps": [...], "refusals": [...], "observations": [...],
@@ -30,7 +31,7 @@ from typing import Any
 from agentos import InvalidArgumentError, canonical_json, format_time, sha256_hex
 from agentos_governance.bounds import newest_within
 from agentos_governance.contracts.model import usd_text
-from agentos_governance.evidence.kinds import PASSING
+from agentos_governance.evidence.kinds import PASSING, TOOL_USE
 
 FORMAT = 1
 MAX_PHASES = 50
@@ -41,6 +42,7 @@ _LIMITS = {
     "approvals": (50, 128 * 1024),
     "attempts": (50, 128 * 1024),
     "evidence": (100, 256 * 1024),
+    "tool_uses": (20, 16 * 1024),
     "submissions": (10, 128 * 1024),
     "reviews": (50, 256 * 1024),
     "findings": (100, 128 * 1024),
@@ -67,6 +69,7 @@ class _Replay:
     submissions: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    tool_uses: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Data] = field(default_factory=dict)
     admitted: dict[str, Data] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -252,7 +255,9 @@ def _reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
 
 def _evidence(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     names = ("evidence", "kind", "claim", "path", "lines", "sha256", "level", "worker")
-    replay.evidence.append({**_picked(data, *names), "event_hash": event["hash"]})
+    entry = {**_picked(data, *names), "event_hash": event["hash"]}
+    # A hook records each use of a tool: together they would hide what was recorded on purpose.
+    (replay.tool_uses if entry["kind"] == TOOL_USE else replay.evidence).append(entry)
 
 
 def _evidence_reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:

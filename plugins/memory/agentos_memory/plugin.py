@@ -15,6 +15,7 @@ from agentos import (
     Middleware,
     MigrationSet,
     ReadModel,
+    Resource,
     RiskFactor,
     Service,
     Tool,
@@ -34,6 +35,7 @@ from agentos_memory.observation_commands import observations_command
 from agentos_memory.observations import OBSERVATION_RECORDED, OBSERVATIONS
 from agentos_memory.reference_commands import reference_command
 from agentos_memory.references.store import REFERENCE_ADDED, REFERENCE_REMOVED
+from agentos_memory.resources import observation
 from agentos_memory.risk import CoverageCache, untested_path
 from agentos_memory.tools import TOOLS
 
@@ -62,6 +64,12 @@ async def _note(call: ToolCall, call_next: CallNext) -> ToolResult:
 
 
 _NOTED = Middleware(Layer.OBSERVE, _note)
+
+
+@hookimpl
+def register_resources() -> list[Resource]:
+    """Observations, one by one."""
+    return [observation]
 
 
 @hookimpl

@@ -149,7 +149,9 @@ class _Bench:
         store = EventStore(CALL_EVENT_TYPES)
         self._recorder = CallRecorder(database, EventWriter(database, store), clock)
         self._principal = Principal("worker-17", Role.WORKER)
-        self._pipeline = Pipeline(find_code, [Authorizer(_allow)], self._recorder, Metrics())
+        isolation = self._kernel.hooks.isolation
+        voter = isolation.wrap("bench", Authorizer(_allow))
+        self._pipeline = Pipeline(find_code, [voter], self._recorder, Metrics())
         self._call, self._call_with_policy = self.bind(), self.bind()
         self._verdicts = [Verdict.allow("allowed_tools", contract_version=CONTRACT_VERSION)]
         self._result = ToolResult({"hits": ["src/service/retry.py"] * 5}, "5 hits")

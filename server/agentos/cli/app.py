@@ -16,19 +16,25 @@ from agentos.cli import (
     audit,
     bench,
     call,
+    connect,
     database,
     demo,
     doctor,
     events,
+    hook,
     keys,
     plugins,
     report,
     servers,
     tokens,
+    tools,
     webhooks,
 )
 from agentos.cli.context import set_config, set_home
 from agentos.cli.plugin_commands import PluginAwareGroup
+
+# What follows `hook` is read by `agentos_hook`, whichever way it was started.
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def build_command() -> Any:
@@ -46,7 +52,10 @@ def build_command() -> Any:
     app.command("demo")(demo.demo)
     app.command("serve")(servers.serve)
     app.command("mcp")(servers.mcp)
+    app.command("connect")(connect.connect_client)
+    app.command("hook", context_settings=_PASSED_ON, add_help_option=False)(hook.hook)
     app.command("call")(call.call)
+    app.command("tools")(tools.tools)
     app.command("report")(report.report)
     app.add_typer(tokens.app, name="token")
     app.add_typer(audit.app, name="audit")

@@ -15,6 +15,7 @@ from agentos.clock import format_time
 from agentos.command_line import local_settings, print_json, run_with_kernel
 from agentos.identity.tokens import IssuedToken, TokenInfo
 from agentos.kernel import Kernel
+from agentos.profiles import PROFILES
 
 app = typer.Typer(help="Create, list and revoke bearer tokens.")
 
@@ -31,6 +32,13 @@ def create(
         str | None,
         typer.Option(help="The human answerable for it; nobody reviews their own work."),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Which tools it is shown: {', '.join(PROFILES)}; by default those of the role.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a token and print it, this once; only its hash is stored."""
@@ -42,6 +50,7 @@ def create(
             now=kernel.clock.now(),
             ttl_s=ttl_s,
             person=person,
+            profile=profile,
             by=kernel.settings.worker,
         )
 
@@ -55,6 +64,7 @@ def create(
                 "worker": worker,
                 "role": role.value,
                 "person": person,
+                "profile": profile,
                 "expires_at": expires_at,
             }
         )
@@ -104,6 +114,7 @@ def _described(token: TokenInfo) -> dict[str, Any]:
         "worker": token.worker,
         "role": token.role.value,
         "person": token.person,
+        "profile": token.profile,
         "created_at": _time(token.created_at),
         "expires_at": _time(token.expires_at),
         "revoked_at": _time(token.revoked_at),

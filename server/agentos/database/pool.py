@@ -20,6 +20,8 @@ Connection: TypeAlias = (
     "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 )
 
+_Pooled: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -53,6 +55,11 @@ def reporting_loss(when: str = "before the answer") -> Iterator[None]:
         ) from error
 
 
+# Kept aside by whoever used them last: taking one from asyncpg's pool and giving it back costs as
+# much as a short statement.
+MAX_AT_HAND = 4
+
+
 class Database:
     """A pool of connections; reads ride through a restart of PostgreSQL, writes report it."""
 
@@ -70,6 +77,8 @@ class Database:
         self._acquire_timeout_s = acquire_timeout_s
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._revival = asyncio.Lock()
+        self._at_hand: list[_Pooled] = []
+        self._n_waiting = 0
 
     async def open(self) -> None:
         """Connect; ConfigurationError where the server cannot be reached."""
@@ -95,6 +104,8 @@ class Database:
             return
         try:
             async with asyncio.timeout(5):
+                while self._at_hand:
+                    await self._pool.release(self._at_hand.pop())
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -103,12 +114,14 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for as long as the block talks to PostgreSQL; UnavailableError if none."""
         connection = await self._acquire()
+        is_clean = False
         try:
             with reporting_loss():
                 yield connection
+            is_clean = True
         finally:
             with suppress(*CONNECTION_LOST):
-                await self._release(connection)
+                await self._release(connection, is_clean=is_clean)
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a read, retried once the server is back."""
@@ -135,15 +148,29 @@ class Database:
                     raise
                 await asyncio.sleep(0.05)
 
-    async def _acquire(self) -> Connection:
+    async def _acquire(self) -> _Pooled:
         if self._pool is None:
             raise UnavailableError("the database is not open")
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            # What died meanwhile was taken back by the pool, and may not even be asked.
+            with suppress(asyncpg.InterfaceError):
+                if not connection.is_closed():
+                    return connection
+                await self._pool.release(connection)
+        self._n_waiting += 1
+        try:
+            return await self._acquire_from(self._pool)
+        finally:
+            self._n_waiting -= 1
+
+    async def _acquire_from(self, pool: asyncpg.Pool[asyncpg.Record]) -> _Pooled:
         deadline = time.monotonic() + self._acquire_timeout_s
         while True:
             try:
                 # Its own timeout would make a task of every acquisition.
                 async with asyncio.timeout(self._acquire_timeout_s):
-                    return await self._pool.acquire()
+                    return await pool.acquire()
             except CANNOT_CONNECT as error:
                 if time.monotonic() > deadline:
                     raise UnavailableError(
@@ -158,16 +185,20 @@ class Database:
         async with self._revival:
             await self._revive()
 
-    async def _release(self, connection: Connection) -> None:
+    async def _release(self, connection: _Pooled, *, is_clean: bool) -> None:
         pool = self._pool
         assert pool is not None
-        if connection.is_closed():
-            await pool.release(connection)  # type: ignore[arg-type]
-            return
-        if connection.is_in_transaction():
+        is_closed = connection.is_closed()
+        if not is_closed and connection.is_in_transaction():
             # A cancelled or failed transaction: never hand it to the next user.
             connection.terminate()
-        await pool.release(connection)  # type: ignore[arg-type]
+            is_closed = True
+        may_keep = is_clean and not is_closed and not pool.is_closing()
+        # Whoever waits, waits at the pool.
+        if may_keep and not self._n_waiting and len(self._at_hand) < MAX_AT_HAND:
+            self._at_hand.append(connection)
+            return
+        await pool.release(connection)
 
 
 async def _prepare_connection(connection: Connection) -> None:

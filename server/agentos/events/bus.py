@@ -10,6 +10,7 @@ commit and was measured to cut insert throughput by a factor of ten.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
@@ -38,6 +39,8 @@ class EventFeed:
         self.reader = EventReader(database)
         self._followers: set[asyncio.Event] = set()
         self._dirty = asyncio.Event()
+        # By which this process knows its own announcements.
+        self._name = secrets.token_hex(8)
 
     def announce(self) -> None:
         """Something was committed here: wake local followers now, others within milliseconds."""
@@ -85,7 +88,7 @@ class EventFeed:
             await self._dirty.wait()
             self._dirty.clear()
             try:
-                await self._database.fetch_value(_sql.notify_event)
+                await self._database.fetch_value(_sql.notify_event, self._name)
             except Exception as error:  # others poll
                 _log.warning("notify_failed", error=type(error).__name__)
             await asyncio.sleep(NOTIFY_EVERY_S)
@@ -101,7 +104,7 @@ class EventFeed:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
             try:
-                await connection.add_listener(CHANNEL, lambda *_: self._wake_all())
+                await connection.add_listener(CHANNEL, self._hear)
                 self._wake_all()
                 await lost.wait()
             except (*CANNOT_CONNECT, asyncpg.PostgresError):
@@ -125,6 +128,11 @@ class EventFeed:
             await react(event)
         except Exception as error:  # a reaction never changes what has happened
             _log.error("on_event_failed", type=event.type, position=event.position, exc_info=error)
+
+    def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        # Who follows here was woken when it was announced.
+        if payload != self._name:
+            self._wake_all()
 
     def _wake_all(self) -> None:
         for wake in self._followers:

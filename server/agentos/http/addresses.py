@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s/@]+)(?::\d{1,5})?")
 
 
+# Clients say the same with every request.
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether `host` (a name or an address, without a port) only reaches this machine."""
     if host == "localhost":
@@ -19,6 +22,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(256)
 def host_of(header: str) -> str | None:
     """The lower-case name or address in a Host header, without port and brackets; None if odd."""
     match = _HOST.fullmatch(header)

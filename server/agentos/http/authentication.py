@@ -11,38 +11,46 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos.calls import Credentials, Principal
-from agentos.errors import RequestError, ToolError
+from agentos.errors import InsufficientScopeError, RequestError, ToolError
 from agentos.http.addresses import is_loopback
+from agentos.http.protected_resource import challenge, metadata_paths
 from agentos.http.responses import error_response
 from agentos.kernel import Kernel
 from agentos.mcp.caller import CREDENTIALS_KEY
 
 PRINCIPAL_KEY = "agentos.principal"
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Answered without a token: probes and scrapers have none. They name no work and no person."""
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+"""Answered without a token: probes have none. They name no work and no person."""
 
 # A proxy on this machine makes the whole network look local.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class Authenticate:
-    """Puts the principal and the credentials into the scope, or answers 401."""
+    """Puts the principal and the credentials into the scope, or answers 401, 403 or 503."""
 
     def __init__(self, app: ASGIApp, kernel: Kernel) -> None:
         self._app = app
         self._kernel = kernel
+        self._oauth = None if kernel.oauth is None else kernel.oauth.settings
+        self._public_paths = PUBLIC_PATHS | metadata_paths(self._oauth)
         self._admits_local = is_loopback(kernel.settings.host) and not kernel.settings.require_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in PUBLIC_PATHS:
+        if scope["path"] in self._public_paths:
             await self._app(scope, receive, send)
             return
         try:
             credentials = self._credentials(Request(scope).headers)
             scope[PRINCIPAL_KEY] = await self._kernel.identify(credentials)
+        except InsufficientScopeError as error:
+            headers = challenge(self._oauth, "insufficient_scope")
+            answer = error_response(scope, 403, error.code, error.message, headers)
+            await answer(scope, receive, send)
+            return
         except RequestError as error:
-            challenge = {"www-authenticate": 'Bearer realm="agentos", error="invalid_token"'}
-            answer = error_response(scope, 401, error.code, error.message, challenge)
+            headers = challenge(self._oauth, "invalid_token")
+            answer = error_response(scope, 401, error.code, error.message, headers)
             await answer(scope, receive, send)
             return
         except ToolError as error:

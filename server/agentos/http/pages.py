@@ -12,6 +12,7 @@ from starlette.routing import Route
 from agentos._version import __version__
 from agentos.errors import ConfigurationError, ToolError
 from agentos.http.authentication import PUBLIC_PATHS, principal_of
+from agentos.http.protected_resource import metadata_paths, metadata_routes
 from agentos.http.responses import MCP_PATH, error_response, json_response
 from agentos.kernel import Kernel
 from agentos.metrics import CONTENT_TYPE
@@ -19,6 +20,7 @@ from agentos.registry import HttpRequest
 from agentos.registry import Route as PluginRoute
 
 EVENTS_PATH = "/events"
+METRICS_PATH = "/metrics"
 READY_TIMEOUT_S = 5.0
 
 _STATUS = {
@@ -42,22 +44,27 @@ def kernel_routes(kernel: Kernel, stopping: asyncio.Event) -> list[Route]:
 
     async def readyz(request: Request) -> Response:
         reasons = ["the server is stopping"] if stopping.is_set() else await _not_ready(kernel)
-        return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        # What only observes may be switched off without the server being any less ready.
+        disabled = sorted(kernel.hooks.isolation.disabled)
+        answer = {"ready": not reasons, "reasons": reasons, "disabled_plugins": disabled}
+        return json_response(answer, 503 if reasons else 200)
 
     async def metrics(request: Request) -> Response:
-        body = await asyncio.to_thread(kernel.metrics.render)
+        body = await kernel.metrics.scrape()
         return Response(body, headers={"content-type": CONTENT_TYPE})
 
     return [
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
-        Route("/metrics", metrics, methods=["GET"]),
+        Route(METRICS_PATH, metrics, methods=["GET"]),
+        *metadata_routes(kernel.oauth.settings if kernel.oauth is not None else None),
     ]
 
 
 def plugin_routes(kernel: Kernel) -> list[Route]:
     """The pages that plugins declare; ConfigurationError where two want one path."""
-    taken = {MCP_PATH, EVENTS_PATH, *PUBLIC_PATHS}
+    oauth = metadata_paths(kernel.oauth.settings if kernel.oauth is not None else None)
+    taken = {MCP_PATH, EVENTS_PATH, METRICS_PATH, *PUBLIC_PATHS, *oauth}
     routes = []
     for declared in kernel.routes:
         if declared.path in taken:

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from agentos.calls import Credentials
+from agentos.hook_socket import hook_socket
+from agentos.http.addresses import is_loopback
 from agentos.http.app import create_app
 from agentos.http.listener import BACKLOG
 from agentos.kernel import Kernel, open_kernel
@@ -84,10 +87,15 @@ async def serve_listener(
     """
     stop = _Stop()
     with stop.on_signals(stop_signals):
-        async with open_kernel(settings) as kernel:
+        async with open_kernel(settings) as kernel, hook_socket(kernel, _local(settings)):
             server = EdgeServer(kernel, _frozen(on_ready))
             stop.server = server
             await server.serve(sockets=[listener])
+
+
+def _local(settings: Settings) -> Credentials:
+    """Who a caller without a token is: this machine's user where HTTP would say so too."""
+    return Credentials(is_local=is_loopback(settings.host) and not settings.require_token)
 
 
 class _Stop:

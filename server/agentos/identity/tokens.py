@@ -16,7 +16,9 @@ from agentos.database.queries import Queries
 from agentos.errors import InvalidArgumentError, NotFoundError, RequestError
 from agentos.events.model import Event, EventType, NewEvent
 from agentos.events.store import EventStore
+from agentos.identity.oauth.settings import OAUTH_PREFIX
 from agentos.ids import new_id
+from agentos.profiles import check_profile
 
 PREFIX = "aos_"
 SYSTEM = "system"
@@ -53,6 +55,7 @@ class TokenInfo:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    profile: str | None
 
 
 class Tokens:
@@ -70,19 +73,27 @@ class Tokens:
         now: datetime,
         ttl_s: int | None = None,
         person: str | None = None,
+        profile: str | None = None,
         by: str = "system",
     ) -> IssuedToken:
         """A new token for `worker` in `role`; expires after `ttl_s` seconds, or never.
 
-        `by` is who hands it out; the event names them, and never the secret.
+        `profile` is which tools it is shown (`agentos.profiles`), None what fits the role. `by` is
+        who hands it out; the event names them, and never the secret.
         """
         _check_name("worker", worker)
         if worker.strip().casefold() == SYSTEM:
             raise InvalidArgumentError(
                 f"worker may not be {worker!r}: what the server does by itself has that name"
             )
+        if worker.strip().casefold().startswith(OAUTH_PREFIX):
+            raise InvalidArgumentError(
+                f"worker may not begin with {OAUTH_PREFIX!r}: an identity provider's callers do"
+            )
         if person is not None:
             _check_name("person", person)
+        if profile is not None:
+            check_profile(profile)
         if ttl_s is not None and not 1 <= ttl_s <= MAX_TTL_S:
             raise InvalidArgumentError(f"ttl_s is {ttl_s}; it must be 1 to {MAX_TTL_S} seconds")
         id, secret = new_id("TK"), PREFIX + secrets.token_urlsafe(32)
@@ -93,26 +104,32 @@ class Tokens:
             "role": role.value,
             "person": person,
             "expires_at": None if expires_at is None else format_time(expires_at),
+            "profile": profile,
         }
         async with self._database.connection() as connection, connection.transaction():
             await connection.execute(
-                _sql.insert_token, id, _hash(secret), worker, role.value, person, now, expires_at
+                _sql.insert_token,
+                id,
+                _hash(secret),
+                worker,
+                role.value,
+                person,
+                now,
+                expires_at,
+                profile,
             )
             event = NewEvent(f"token/{id}", "token.created", by, now, described)
             stored = await self._events.append(connection, [event])
         self._events.acknowledged(stored)
-        return IssuedToken(id, secret, Principal(worker, role, person, id), expires_at)
+        return IssuedToken(id, secret, Principal(worker, role, person, id, profile), expires_at)
 
     async def authenticate(self, secret: str, *, now: datetime) -> Principal:
         """The principal of a valid token; RequestError for an unknown, expired or revoked one."""
-        row = await self._database.fetch_row(_sql.find_token, _hash(secret))
-        if row is None:
-            raise RequestError("the bearer token is not known to this server")
-        if row["revoked_at"] is not None:
-            raise RequestError("the bearer token was revoked; ask an admin for a new one")
-        if row["expires_at"] is not None and row["expires_at"] <= now:
-            raise RequestError("the bearer token has expired; ask an admin for a new one")
-        return Principal(row["worker"], Role(row["role"]), row["person"], row["id"])
+        return _principal(await self._database.fetch_row(_sql.find_token, _hash(secret)), now)
+
+    async def authenticate_again(self, id: str, *, now: datetime) -> Principal:
+        """The same by a token's id, for what a caller began and the server goes on with."""
+        return _principal(await self._database.fetch_row(_sql.find_token_by_id, id), now)
 
     async def list(self) -> list[TokenInfo]:
         """Every token, newest first, without secrets."""
@@ -132,6 +149,16 @@ class Tokens:
             self._events.acknowledged(stored)
         revoked_at: datetime = row["revoked_at"]
         return revoked_at
+
+
+def _principal(row: Any, now: datetime) -> Principal:
+    if row is None:
+        raise RequestError("the bearer token is not known to this server")
+    if row["revoked_at"] is not None:
+        raise RequestError("the bearer token was revoked; ask an admin for a new one")
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        raise RequestError("the bearer token has expired; ask an admin for a new one")
+    return Principal(row["worker"], Role(row["role"]), row["person"], row["id"], row["profile"])
 
 
 def _hash(secret: str) -> str:
@@ -154,4 +181,5 @@ def _info(row: Any) -> TokenInfo:
         row["created_at"],
         row["expires_at"],
         row["revoked_at"],
+        row["profile"],
     )

@@ -5,8 +5,8 @@ Above: the handlers for tools, resources and prompts. Below: `Kernel.dispatch`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
 from mcp import MCPError
 from mcp.server import ServerRequestContext
@@ -28,6 +28,7 @@ from agentos.calls import (
     Credentials,
     LogLevel,
     LogReporter,
+    Principal,
     ProgressReporter,
     ToolResult,
 )
@@ -35,13 +36,17 @@ from agentos.canonical import sha256_hex
 from agentos.errors import RequestError, ToolError
 from agentos.kernel import Kernel, UnknownToolError
 from agentos.mcp import session
+from agentos.mcp.approving import awaited_review, confirmed
 from agentos.mcp.claims import claims_of
 from agentos.mcp.correspondence import DuplexDialogue, Repetition, StreamDialogue
 from agentos.mcp.errors import refused, to_wire
 from agentos.mcp.questions import needed_capability
-from agentos.mcp.running import RunningCalls
+from agentos.mcp.running import RunningCalls, call_key
 from agentos.mcp.subscriptions import session_key
 from agentos.surface import Surface
+from agentos.tasks.model import Task
+
+T = TypeVar("T")
 
 CREDENTIALS_KEY = "agentos.credentials"
 """Where the HTTP edge leaves the caller's Credentials in the ASGI scope."""
@@ -71,6 +76,22 @@ async def is_admitted(kernel: Kernel, credentials: Credentials) -> bool:
     return True
 
 
+async def dispatch(kernel: Kernel, request: CallRequest) -> ToolResult:
+    """The result of a call, be it an error; MCPError for what is none that a model can act on."""
+    return await _answered(kernel.dispatch(request))
+
+
+async def _answered(answer: Awaitable[T]) -> T | ToolResult:
+    try:
+        return await answer
+    except UnknownToolError as error:
+        raise to_wire(error) from error
+    except ToolError as error:
+        return ToolResult.from_error(error)
+    except Exception as error:
+        raise to_wire(error) from error
+
+
 class Caller:
     """Who calls through one edge.
 
@@ -89,6 +110,10 @@ class Caller:
     def credentials_digest(self, ctx: Context) -> str:
         """Names the caller's credentials without telling them."""
         return digest_of_credentials(self._credentials or _credentials(ctx))
+
+    async def principal(self, ctx: Context) -> Principal:
+        """Who calls; RequestError where the token is no longer good."""
+        return await self._kernel.identify(self._credentials or _credentials(ctx))
 
     async def is_admitted(self, ctx: Context) -> bool:
         """Whether the caller's token is still good."""
@@ -118,10 +143,39 @@ class Caller:
         correspondent = _correspondent(ctx, session_id, params)
         request = self._request(ctx, name, arguments, surface, session_id, correspondent)
         if session_id is None:
-            return _unless_asked(await self._dispatch(request), correspondent)
-        with self._running.track((session_id, str(ctx.request_id))):
-            return _unless_asked(await self._dispatch(request), correspondent)
+            return _unless_asked(await self._dispatch(request, correspondent), correspondent)
+        with self._running.track(call_key(session_id, request.credentials, ctx.request_id)):
+            return _unless_asked(await dispatch(self._kernel, request), correspondent)
         raise MCPError(REQUEST_CANCELLED, "the client cancelled the request")
+
+    async def _dispatch(
+        self, request: CallRequest, correspondent: Correspondent | None
+    ) -> ToolResult:
+        result = await dispatch(self._kernel, request)
+        if awaited_review(result) is None or not isinstance(correspondent, Repetition):
+            return result
+        try:
+            again = await confirmed(self._kernel, request, correspondent, result)
+        except InputRequiredError as error:
+            return ToolResult.from_error(error)
+        return await dispatch(self._kernel, request) if again else result
+
+    async def call_or_task(
+        self,
+        ctx: Context,
+        name: str,
+        arguments: Mapping[str, Any],
+        params: InputResponseRequestParams,
+        askable: frozenset[str],
+    ) -> ToolResult | InputRequiredResult | Task:
+        """The same for a tool and a client that takes tasks: the call may go on as one.
+
+        `askable` names the kinds of questions that the client can answer then.
+        """
+        correspondent = _correspondent(ctx, None, params)
+        request = self._request(ctx, name, arguments, Surface.TOOL, None, correspondent)
+        outcome = await _answered(self._kernel.tasks.call(request, askable))
+        return outcome if isinstance(outcome, Task) else _unless_asked(outcome, correspondent)
 
     async def answer(
         self,
@@ -138,16 +192,6 @@ class Caller:
         if result.is_error:
             raise refused(result)
         return result.structured
-
-    async def _dispatch(self, request: CallRequest) -> ToolResult:
-        try:
-            return await self._kernel.dispatch(request)
-        except UnknownToolError as error:
-            raise to_wire(error) from error
-        except ToolError as error:
-            return ToolResult.from_error(error)
-        except Exception as error:
-            raise to_wire(error) from error
 
     def _request(
         self,

@@ -41,10 +41,11 @@ from agentos.mcp.caller import (
 )
 from agentos.mcp.changes import ResourceChanges
 from agentos.mcp.dialogue import Dialogue, Replies, reply_key
+from agentos.mcp.direct_call import DirectCalls
 from agentos.mcp.envelope import Envelope, MalformedMessage, read_envelope
 from agentos.mcp.event_stream import send_events
-from agentos.mcp.running import RunningCalls
-from agentos.mcp.server import build_server
+from agentos.mcp.running import RunningCalls, call_key
+from agentos.mcp.server import build_server, is_traced
 from agentos.mcp.subscriptions import Subscriptions, session_key
 from agentos.tools import Tool
 
@@ -63,6 +64,9 @@ class McpEndpoint:
         server = build_server(
             kernel, edge="mcp", running=self._running, subscriptions=self._subscriptions
         )
+        # Where spans are wanted, the SDK makes them.
+        is_direct = kernel.settings.direct_calls and not is_traced()
+        self._direct = DirectCalls(kernel, server, self._running) if is_direct else None
         limit = kernel.settings.max_body_bytes
         self._json = StreamableHTTPSessionManager(
             server, json_response=True, stateless=True, max_request_body_size=limit
@@ -99,6 +103,10 @@ class McpEndpoint:
             answer = Response(error.body(), 400, media_type="application/json")
             await answer(scope, receive, send)
             return
+        if self._direct is not None:
+            call = self._direct.find(scope, envelope, body)
+            if call is not None and await self._direct.answer(call, receive, send):
+                return
         await self._answer(envelope, request, _Replay(body, receive), send)
 
     async def _answer(
@@ -122,8 +130,8 @@ class McpEndpoint:
             await self._json.handle_request(request.scope, receive, send)
 
     def _has_something_to_tell(self, request: Request) -> bool:
-        """Whether a stream outside of calls can carry anything: changes of resources, so far."""
-        can_change = any(each.changed_by for each in self._kernel.resources.values())
+        """Whether a stream outside of calls can carry anything: changes of resources and lists."""
+        can_change = self._subscriptions.changes.can_happen
         has_session = session.HEADER in request.headers and not _is_modern(request)
         return can_change and has_session and check_accept_headers(request)[1]
 
@@ -169,7 +177,7 @@ class McpEndpoint:
         session_id = request.headers.get(session.HEADER)
         request_id = envelope.params.get("requestId")
         if session_id is not None and isinstance(request_id, str | int):
-            self._running.cancel((session_id, str(request_id)))
+            self._running.cancel(call_key(session_id, _credentials(request), request_id))
 
 
 class _Replay:

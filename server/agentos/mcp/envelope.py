@@ -13,6 +13,7 @@ import orjson
 from mcp.types import INVALID_REQUEST, PARSE_ERROR
 
 MAX_ID_CHARS = 256
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params"})
 
 
 class MalformedMessage(Exception):
@@ -38,6 +39,8 @@ class Envelope:
     id: str | int | None
     params: dict[str, Any]
     """The whole message, where it is a response."""
+    is_plain: bool = False
+    """Whether the message has no members but those of JSON-RPC."""
 
     @property
     def wants_stream(self) -> bool:
@@ -67,7 +70,7 @@ def read_envelope(body: bytes) -> Envelope:
     params = message.get("params", {})
     if not isinstance(params, dict):
         raise MalformedMessage(INVALID_REQUEST, "`params` must be an object")
-    return Envelope(method, _id_of(message), params)
+    return Envelope(method, _id_of(message), params, message.keys() <= _MEMBERS)
 
 
 def _id_of(message: dict[str, Any]) -> str | int | None:

@@ -27,22 +27,22 @@ from agentos.tools import Tool
 
 
 class PromptHandlers:
-    """The prompts of a kernel, which never change while it runs."""
+    """The prompts of a kernel."""
 
     def __init__(self, kernel: Kernel, caller: Caller) -> None:
-        self._prompts = kernel.prompts
-        self._resources = kernel.resources
+        self._kernel = kernel
         self._caller = caller
 
     async def list(self, ctx: Context, params: PaginatedRequestParams | None) -> ListPromptsResult:
         """All of them, on one page."""
-        return ListPromptsResult(prompts=[_wire_prompt(each) for each in self._prompts.values()])
+        prompts = self._kernel.prompts.values()
+        return ListPromptsResult(prompts=[_wire_prompt(each) for each in prompts])
 
     async def get(
         self, ctx: Context, params: GetPromptRequestParams
     ) -> GetPromptResult | InputRequiredResult:
         """One rendered prompt."""
-        prompt = self._prompts.get(params.name)
+        prompt = self._kernel.prompts.get(params.name)
         rendered = await self._caller.answer(
             ctx, params.name, params.arguments or {}, Surface.PROMPT, params
         )
@@ -71,11 +71,11 @@ class PromptHandlers:
 
     def _completion(self, params: CompleteRequestParams) -> Tool | None:
         if isinstance(params.ref, PromptReference):
-            prompt = self._prompts.get(params.ref.name)
+            prompt = self._kernel.prompts.get(params.ref.name)
             if prompt is None:
                 raise MCPError(INVALID_PARAMS, "no prompt has that name", {"code": "not_found"})
             return prompt.completions.get(params.argument.name)
-        for resource in self._resources.values():
+        for resource in self._kernel.resources.values():
             if resource.uri.template == str(params.ref.uri):
                 return resource.completions.get(params.argument.name)
         raise MCPError(INVALID_PARAMS, "no resource has that template", {"code": "not_found"})

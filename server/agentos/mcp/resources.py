@@ -7,6 +7,7 @@ must be able to read it at that moment; what is sent later says no more than tha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import anyio
 from mcp import MCPError
@@ -42,17 +43,18 @@ from agentos.mcp.subscriptions import (
 )
 from agentos.resources import Resource, find_resource
 from agentos.surface import Surface
+from agentos.tools import Tool
 
 MAX_URI_CHARS = 2_048
 
 
 class ResourceHandlers:
-    """The resources of a kernel, which never change while it runs."""
+    """The resources of a kernel."""
 
     def __init__(
         self, kernel: Kernel, caller: Caller, subscriptions: Subscriptions | DuplexSubscriptions
     ) -> None:
-        self._resources = tuple(kernel.resources.values())
+        self._kernel = kernel
         self._caller = caller
         self._subscriptions = subscriptions
         self._listen = ListenHandler(subscriptions.changes)
@@ -60,10 +62,29 @@ class ResourceHandlers:
     async def list(
         self, ctx: Context, params: PaginatedRequestParams | None
     ) -> ListResourcesResult:
-        """The resources with one URI, on one page."""
-        return ListResourcesResult(
-            resources=[_wire_resource(each) for each in self._resources if not each.is_template]
-        )
+        """The resources with one URI, and of each family what the caller may see, on one page."""
+        declared = self._kernel.resources.values()
+        shown = [_wire_resource(each) for each in declared if not each.is_template]
+        for family in declared:
+            if family.listing is not None:
+                shown.extend(await self._members(ctx, family, family.listing))
+        return ListResourcesResult(resources=shown)
+
+    async def _members(
+        self, ctx: Context, family: Resource, listing: Tool
+    ) -> Sequence[WireResource]:
+        found = await self._caller.call(ctx, listing.name, {}, Surface.LISTING)
+        if isinstance(found, InputRequiredResult) or found.is_error:
+            return []  # who may not see them is shown none
+        return [
+            WireResource(
+                uri=link["uri"],
+                name=link["name"],
+                description=link["description"],
+                mime_type=link["mime_type"] or family.mime_type,
+            )
+            for link in found.structured["links"]
+        ]
 
     async def list_templates(
         self, ctx: Context, params: PaginatedRequestParams | None
@@ -71,7 +92,7 @@ class ResourceHandlers:
         """The families of resources, on one page."""
         return ListResourceTemplatesResult(
             resource_templates=[
-                _wire_template(each) for each in self._resources if each.is_template
+                _wire_template(each) for each in self._kernel.resources.values() if each.is_template
             ]
         )
 
@@ -129,7 +150,8 @@ class ResourceHandlers:
     async def _read(
         self, ctx: Context, uri: str, params: ReadResourceRequestParams | None = None
     ) -> ReadResourceResult | InputRequiredResult:
-        found = find_resource(self._resources, uri) if len(uri) <= MAX_URI_CHARS else None
+        resources = self._kernel.resources.values()
+        found = find_resource(resources, uri) if len(uri) <= MAX_URI_CHARS else None
         if found is None:
             raise MCPError(
                 INVALID_PARAMS, "no resource has that URI", {"code": "not_found", "uri": uri[:200]}

@@ -11,8 +11,15 @@ from contextlib import contextmanager
 
 import anyio
 
-CallKey = tuple[str, str]
-"""The client's session id and its JSON-RPC request id."""
+from agentos.calls import Credentials
+
+CallKey = tuple[str, str | None, str]
+"""The client's session id, its token and its JSON-RPC request id: `call_key` makes it."""
+
+
+def call_key(session_id: str, credentials: Credentials, request_id: str | int | None) -> CallKey:
+    """By which a cancellation finds a call; a session id alone is no secret between callers."""
+    return (session_id, credentials.bearer_token, str(request_id))
 
 
 class RunningCalls:

@@ -10,6 +10,7 @@ from mcp.server.stdio import stdio_server
 
 from agentos.calls import Credentials
 from agentos.errors import ConfigurationError, RequestError
+from agentos.hook_socket import hook_socket
 from agentos.kernel import Kernel, open_kernel
 from agentos.logging import configure_logging
 from agentos.mcp.server import build_server
@@ -42,7 +43,8 @@ async def _serve(settings: Settings, wire_in: int, wire_out: int) -> None:
         writer = WireWriter(wire_out)
         reader = WireReader(wire_in, writer, settings.max_body_bytes)
         # The SDK wants files of anyio; of these it uses the iteration, `write` and `flush`.
-        async with stdio_server(cast(Any, reader), cast(Any, writer)) as (read, write):
+        streams = stdio_server(cast(Any, reader), cast(Any, writer))
+        async with hook_socket(kernel, credentials), streams as (read, write):
             await server.run(read, write, server.create_initialization_options())
 
 

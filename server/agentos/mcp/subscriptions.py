@@ -14,6 +14,14 @@ import orjson
 from anyio.streams.memory import MemoryObjectSendStream
 from mcp import MCPError
 from mcp.server.session import ServerSession
+from mcp.server.subscriptions import (
+    PromptsListChanged,
+    ResourcesListChanged,
+    ResourceUpdated,
+    ServerEvent,
+    ToolsListChanged,
+)
+from mcp.shared.subscriptions import event_to_notification
 from mcp.types import INVALID_PARAMS
 
 from agentos.database.queries import Queries
@@ -48,11 +56,20 @@ class Subscriptions:
             await connection.execute(_sql.unsubscribe, session_key, uri)
 
     async def tell(self, session_key: str, into: MemoryObjectSendStream[bytes]) -> None:
-        """Send what changes of what the client subscribed to, as frames of its event stream."""
-        async with self.changes.uris() as uris:
-            async for uri in uris:
-                if await self._kernel.database.fetch_value(_sql.is_subscribed, session_key, uri):
-                    await into.send(_frame(uri))
+        """Send what changes for the client, as frames of its event stream.
+
+        That is what it subscribed to, and every list of what there is to reach.
+        """
+        async with self.changes.news() as news:
+            async for event in news:
+                if await self._concerns(session_key, event):
+                    await into.send(_frame(event))
+
+    async def _concerns(self, session_key: str, event: ServerEvent) -> bool:
+        if not isinstance(event, ResourceUpdated):
+            return True
+        uri = str(event.uri)
+        return bool(await self._kernel.database.fetch_value(_sql.is_subscribed, session_key, uri))
 
 
 class DuplexSubscriptions:
@@ -69,18 +86,30 @@ class DuplexSubscriptions:
         if len(self._uris | {uri}) > MAX_SUBSCRIBED_URIS:
             raise too_many_subscriptions()
         self._uris.add(uri)
-        if self._telling is None:
-            self._telling = asyncio.create_task(self._tell(session))
+        self.begin(session)
 
     async def remove(self, uri: str) -> None:
         """Forget a subscription; one that is not there is no error."""
         self._uris.discard(uri)
 
+    def begin(self, session: ServerSession) -> None:
+        """Tell the client from now on what changes."""
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell(session))
+
     async def _tell(self, session: ServerSession) -> None:
-        async with self.changes.uris() as uris:
-            async for uri in uris:
-                if uri in self._uris:
-                    await session.send_resource_updated(uri)
+        async with self.changes.news() as news:
+            async for event in news:
+                match event:
+                    case ResourceUpdated(uri=uri):
+                        if uri in self._uris:
+                            await session.send_resource_updated(uri)
+                    case ToolsListChanged():
+                        await session.send_tool_list_changed()
+                    case PromptsListChanged():
+                        await session.send_prompt_list_changed()
+                    case ResourcesListChanged():
+                        await session.send_resource_list_changed()
 
 
 def session_key(session_id: str, credentials_digest: str) -> str:
@@ -95,10 +124,9 @@ def too_many_subscriptions() -> MCPError:
     )
 
 
-def _frame(uri: str) -> bytes:
-    message = {
-        "jsonrpc": "2.0",
-        "method": "notifications/resources/updated",
-        "params": {"uri": uri},
-    }
+def _frame(event: ServerEvent) -> bytes:
+    said = event_to_notification(event, {})
+    message = {"jsonrpc": "2.0", **said.model_dump(by_alias=True, mode="json", exclude_none=True)}
+    if not message["params"].get("_meta"):
+        message["params"].pop("_meta", None)
     return b"event: message\ndata: " + orjson.dumps(message) + b"\n\n"

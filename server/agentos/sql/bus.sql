@@ -1,3 +1,3 @@
 -- name: notify_event
--- Wake the listeners of every process.
-select pg_notify('agentos_event', '');
+-- Wake the listeners of every process; $1 names the one that announces.
+select pg_notify('agentos_event', $1);

@@ -91,17 +91,23 @@ insert into kernel.idempotency
 values ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: insert_token
--- $1 id, $2 secret hash, $3 worker, $4 role, $5 person, $6 created, $7 expires.
-insert into kernel.token (id, secret_hash, worker, role, person, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7);
+-- $1 id, $2 secret hash, $3 worker, $4 role, $5 person, $6 created, $7 expires, $8 profile.
+insert into kernel.token (id, secret_hash, worker, role, person, created_at, expires_at, profile)
+values ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: find_token
 -- The token whose secret hashes to $1.
-select id, worker, role, person, expires_at, revoked_at from kernel.token where secret_hash = $1;
+select id, worker, role, person, expires_at, revoked_at, profile
+  from kernel.token where secret_hash = $1;
+
+-- name: find_token_by_id
+-- The token with id $1.
+select id, worker, role, person, expires_at, revoked_at, profile
+  from kernel.token where id = $1;
 
 -- name: list_tokens
 -- All tokens, newest first, without secrets.
-select id, worker, role, person, created_at, expires_at, revoked_at
+select id, worker, role, person, created_at, expires_at, revoked_at, profile
   from kernel.token order by created_at desc, id;
 
 -- name: revoke_token

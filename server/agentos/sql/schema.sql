@@ -148,6 +148,43 @@ CREATE TABLE kernel.stream (
     CONSTRAINT stream_seq_check CHECK ((seq >= 0))
 )
 WITH (fillfactor='50');
+CREATE TABLE kernel.task (
+    id text NOT NULL,
+    principal text NOT NULL,
+    role text NOT NULL,
+    person text,
+    token_id text,
+    is_local boolean NOT NULL,
+    tool text NOT NULL,
+    call text NOT NULL,
+    request text,
+    status text NOT NULL,
+    message text,
+    review_id text,
+    is_parked boolean DEFAULT false NOT NULL,
+    askable text[] NOT NULL,
+    outcome text,
+    owner text NOT NULL,
+    lease_expires_at timestamp with time zone NOT NULL,
+    n_runs integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT task_check CHECK (((outcome IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text])))),
+    CONSTRAINT task_check1 CHECK (((request IS NOT NULL) = (status = 'working'::text))),
+    CONSTRAINT task_id_check CHECK (((length(id) >= 20) AND (length(id) <= 60))),
+    CONSTRAINT task_status_check CHECK ((status = ANY (ARRAY['working'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+);
+CREATE TABLE kernel.task_question (
+    task_id text NOT NULL,
+    key text NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    question text NOT NULL,
+    answer text,
+    CONSTRAINT task_question_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200))),
+    CONSTRAINT task_question_sha256_check CHECK ((length(sha256) = 64))
+);
 CREATE TABLE kernel.token (
     id text NOT NULL,
     secret_hash text NOT NULL,
@@ -157,7 +194,9 @@ CREATE TABLE kernel.token (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
+    profile text,
     CONSTRAINT token_person_check CHECK (((length(person) >= 1) AND (length(person) <= 200))),
+    CONSTRAINT token_profile_check CHECK ((profile = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'all'::text]))),
     CONSTRAINT token_role_check CHECK ((role = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'bot'::text]))),
     CONSTRAINT token_secret_hash_check CHECK ((length(secret_hash) = 64)),
     CONSTRAINT token_worker_check CHECK (((length(worker) >= 1) AND (length(worker) <= 200)))
@@ -216,6 +255,12 @@ ALTER TABLE ONLY kernel.signed_head
     ADD CONSTRAINT signed_head_pkey PRIMARY KEY (chain, number);
 ALTER TABLE ONLY kernel.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (stream);
+ALTER TABLE ONLY kernel.task
+    ADD CONSTRAINT task_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY kernel.task_question
+    ADD CONSTRAINT task_question_pkey PRIMARY KEY (task_id, key);
+ALTER TABLE ONLY kernel.task_question
+    ADD CONSTRAINT task_question_task_id_name_sha256_key UNIQUE (task_id, name, sha256);
 ALTER TABLE ONLY kernel.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY kernel.token
@@ -230,7 +275,12 @@ CREATE INDEX call_result_age ON kernel.call_result USING btree (kept_at);
 CREATE INDEX event_call ON kernel.event USING btree (((data ->> 'call'::text))) WHERE (data ? 'call'::text);
 CREATE INDEX idempotency_age ON kernel.idempotency USING btree (created_at);
 CREATE INDEX resource_subscription_age ON kernel.resource_subscription USING btree (subscribed_at);
+CREATE INDEX task_age ON kernel.task USING btree (expires_at);
+CREATE INDEX task_lease ON kernel.task USING btree (lease_expires_at) WHERE (status = 'working'::text);
+CREATE INDEX task_principal ON kernel.task USING btree (principal) WHERE (status = 'working'::text);
 CREATE INDEX webhook_delivery_delivered ON kernel.webhook_delivery USING btree (attempted_at) WHERE (state = 'delivered'::text);
 CREATE INDEX webhook_delivery_pending ON kernel.webhook_delivery USING btree (webhook, "position") WHERE (state = 'pending'::text);
+ALTER TABLE ONLY kernel.task_question
+    ADD CONSTRAINT task_question_task_id_fkey FOREIGN KEY (task_id) REFERENCES kernel.task(id) ON DELETE CASCADE;
 ALTER TABLE ONLY kernel.webhook_delivery
     ADD CONSTRAINT webhook_delivery_webhook_fkey FOREIGN KEY (webhook) REFERENCES kernel.webhook(id) ON DELETE CASCADE;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+import asyncpg
 import pytest
 
 from agentos import UnavailableError
@@ -48,6 +49,22 @@ async def test_a_connection_that_is_handed_to_a_cancelled_waiter_is_not_lost(
             async with asyncio.timeout(5):
                 assert await database.fetch_value("select 1") == 1
     finally:
+        await database.close()
+
+
+async def test_a_connection_that_died_while_nobody_used_it_is_replaced(database_url: str) -> None:
+    database = await _open(database_url, acquire_timeout_s=20)
+    other = await asyncpg.connect(database_url)
+    try:
+        async with asyncio.timeout(20):
+            first = await database.fetch_value("select pg_backend_pid()")
+            assert await database.fetch_value("select pg_backend_pid()") == first
+            await other.fetchval("select pg_terminate_backend($1, 5000)", first)
+            assert await database.fetch_value("select pg_backend_pid()") != first
+            async with database.connection() as connection:
+                assert await connection.fetchval("select 1") == 1
+    finally:
+        await other.close()
         await database.close()
 
 

@@ -27,7 +27,10 @@ pytestmark = pytest.mark.anyio
 async def test_a_process_that_lives_is_healthy_and_ready(http: httpx.AsyncClient) -> None:
     assert (await http.get("/healthz")).json()["status"] == "ok"
     ready = await http.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": []})
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"ready": True, "reasons": [], "disabled_plugins": []},
+    )
     assert (await http.head("/healthz")).status_code == 200
 
 

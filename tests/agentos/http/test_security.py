@@ -83,11 +83,11 @@ async def test_without_a_token_nobody_gets_in_where_tokens_are_required(
     settings: Settings, changes: dict[str, object]
 ) -> None:
     async with served(settings, **changes) as (kernel, client):
-        for path in ("/mcp", "/events", "/api/things/1", "/nowhere"):
+        for path in ("/mcp", "/events", "/metrics", "/api/things/1", "/nowhere"):
             answer = await client.get(path)
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"].startswith("Bearer ")
-        for path in ("/healthz", "/readyz", "/metrics"):
+        for path in ("/healthz", "/readyz"):
             assert (await client.get(path)).status_code == 200
         issued = await kernel.tokens.create("carol", Role.PLANNER, now=kernel.clock.now())
         answer = await caller_of(client, authorization=f"Bearer {issued.secret}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 from typing import Any
 
@@ -25,6 +26,12 @@ from agentos.testing import AllowEverything
 
 class Text(BaseModel):
     text: str
+
+
+class Anything(BaseModel):
+    value: Any
+    kind: str
+    nothing: str | None
 
 
 class Caller(BaseModel):
@@ -77,6 +84,18 @@ async def erase_note(call: ToolCall) -> Text:
     raise ConflictError("somebody else changed it", remedy="read it again")
 
 
+@tool(writes=["note"])
+async def number_note(call: ToolCall) -> Text:
+    """Give a note a number that no other note has, so that a replay shows."""
+    return Text(text=f"note-{secrets.token_hex(8)}")
+
+
+@tool()
+async def describe(call: ToolCall, value: Any) -> Anything:
+    """Say what JSON value the argument is; an odd one for the serializers."""
+    return Anything(value=value, kind=type(value).__name__, nothing=None)
+
+
 @tool()
 async def crash(call: ToolCall) -> Text:
     """Fail in a way nobody declared."""
@@ -93,7 +112,17 @@ async def print_noise(call: ToolCall) -> Text:
 
 @hookimpl
 def register_tools() -> list[Tool]:
-    return [whoami, echo, count_steps, rendezvous, erase_note, crash, print_noise]
+    return [
+        whoami,
+        echo,
+        count_steps,
+        rendezvous,
+        erase_note,
+        crash,
+        print_noise,
+        number_note,
+        describe,
+    ]
 
 
 @hookimpl

@@ -294,7 +294,7 @@ async def test_a_listener_that_leaves_before_it_listens_leaves_nothing_open(
     kernel: Kernel,
 ) -> None:
     async def listen() -> None:
-        async with ResourceChanges(kernel).uris():
+        async with ResourceChanges(kernel).news():
             raise AssertionError("it was to be cancelled before")
 
     listening = asyncio.create_task(listen())

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from mcp import Client, MCPError
 
-from agentos import Kernel
+from agentos import Kernel, Role
 from tests.agentos.mcp.edge import JSON, Rendezvous, legacy_call, modern_call
 
 pytestmark = pytest.mark.anyio
@@ -38,13 +38,15 @@ async def test_a_tool_is_published_with_schemas_and_hints(url: str) -> None:
     async with Client(f"{url}/mcp") as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     echo, erase = tools["echo"], tools["erase_note"]
-    assert echo.input_schema["properties"]["text"] == {"title": "Text", "type": "string"}
+    assert echo.input_schema["properties"]["text"] == {"type": "string"}
     assert echo.input_schema["additionalProperties"] is False
-    assert echo.output_schema is not None and echo.output_schema["required"] == ["text"]
+    text = {"text": {"type": "string"}}
+    assert echo.output_schema is not None and echo.output_schema["properties"] == text
     assert echo.annotations is not None and erase.annotations is not None
-    assert (echo.annotations.read_only_hint, echo.annotations.destructive_hint) == (True, False)
+    # What is read-only destroys nothing; the protocol has no other hint for it.
+    assert (echo.annotations.read_only_hint, echo.annotations.destructive_hint) == (True, None)
     assert (erase.annotations.read_only_hint, erase.annotations.destructive_hint) == (False, True)
-    assert echo.annotations.idempotent_hint and not erase.annotations.idempotent_hint
+    assert erase.annotations.idempotent_hint is False
     assert echo.annotations.open_world_hint is False
 
 
@@ -150,8 +152,10 @@ async def test_any_server_answers_a_session_that_another_began(http: httpx.Async
 
 
 async def test_one_client_cannot_cancel_the_call_of_another(
-    http: httpx.AsyncClient, rendezvous: Rendezvous
+    http: httpx.AsyncClient, rendezvous: Rendezvous, kernel: Kernel
 ) -> None:
+    token = (await kernel.tokens.create("eve", Role.WORKER, now=kernel.clock.now())).secret
+    eve = {"authorization": f"Bearer {token}", "mcp-session-id": "mine"}
     body, headers = legacy_call("rendezvous", {"port": rendezvous.port}, id=7)
     cancel = {
         "jsonrpc": "2.0",
@@ -163,7 +167,7 @@ async def test_one_client_cannot_cancel_the_call_of_another(
             http.post("/mcp", json=body, headers=headers | {"mcp-session-id": "mine"})
         )
         await rendezvous.arrived.wait()
-        for session in ({"mcp-session-id": "theirs"}, {}):
+        for session in ({"mcp-session-id": "theirs"}, {}, eve):
             answer = await http.post("/mcp", json=cancel, headers=headers | session)
             assert answer.status_code == 202
         rendezvous.release()

@@ -11,6 +11,7 @@ from agentos_governance.rules import (
     DEFAULT_SCHEMA,
     Fact,
     FactType,
+    PolicyTypeError,
     compile_policy,
     format_policy,
     parse_policy,
@@ -37,6 +38,14 @@ def test_examples_fit_the_schema_and_are_printed_as_they_stand(example: str) -> 
     policy = parse_policy(example)
     compile_policy(policy, SCHEMA)
     assert format_policy(policy) == example
+
+
+def test_the_error_that_the_page_shows_is_the_one_that_is_printed() -> None:
+    (shown,) = re.findall(r"```text\n(organisation\.policy:.*?)\n```", TEXT, re.DOTALL)
+    written = parse_policy("# Risk.\nDENY IF risk_scor > 0.5\n", source="organisation.policy")
+    with pytest.raises(PolicyTypeError) as raised:
+        compile_policy(written, SCHEMA)
+    assert str(raised.value) == shown
 
 
 def test_conditions_of_the_table_fit_the_schema() -> None:

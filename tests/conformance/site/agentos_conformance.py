@@ -327,6 +327,63 @@ async def test_streaming_elicitation(call: ToolCall) -> Content:
     return Content.of(f"Hello, {await _name(call, 'What is your name?')}!")
 
 
+@tool(task="never")
+async def greet(call: ToolCall, name: str) -> Content:
+    """Greets, at once."""
+    return Content.of(f"Hello, {name}!")
+
+
+@tool(task="always", timeout_s=120)
+async def slow_compute(call: ToolCall, seconds: float = 1.0, label: str = "") -> Content:
+    """Takes its time."""
+    await asyncio.sleep(seconds)
+    return Content.of(f"{label} took {seconds} s")
+
+
+@tool(task="required")
+async def failing_job(call: ToolCall) -> Content:
+    """Fails after a second."""
+    await asyncio.sleep(1)
+    raise InvalidStateError("this job always fails")
+
+
+@tool(task="always", converses=True)
+async def protocol_error_job(call: ToolCall) -> Content:
+    """Relies on what the suite does not declare, which is an error of the protocol."""
+    await call.ask(client_roots=Roots())
+    return Content.of("never")
+
+
+class ConfirmForm(BaseModel):
+    """A confirmation."""
+
+    confirm: bool
+
+
+@tool(task="always", converses=True)
+async def confirm_delete(call: ToolCall, filename: str) -> Content:
+    """Asks, in its task, whether to delete."""
+    answers = await call.ask(confirm=Elicitation(f"Delete {filename}?", ConfirmForm))
+    return Content.of(_told("Delete", answers["confirm"]))
+
+
+@tool(task="always", converses=True)
+async def multi_input(call: ToolCall) -> Content:
+    """Asks two things at once, in its task."""
+    answers = await call.ask(
+        first=Elicitation("The first?", ConfirmForm), second=Elicitation("The second?", ConfirmForm)
+    )
+    return Content.of(f"Answered: {', '.join(answers)}")
+
+
+@tool(converses=True)
+async def test_tool_with_task(call: ToolCall) -> Content:
+    """Asks for a name, and then goes on as a task."""
+    name = await _name(call, "What is your name?")
+    await call.detach()
+    return Content.of(f"Hello, {name}!")
+
+
 @prompt(title="Asks", converses=True)
 async def test_input_required_result_prompt(call: ToolCall) -> Messages:
     """A prompt that asks for its context."""

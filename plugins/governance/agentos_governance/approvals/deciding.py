@@ -25,8 +25,12 @@ from agentos_governance.authority.mandate import ENDED_STATES
 from agentos_governance.authority.persons import keys_behind, keys_of_makers
 from agentos_governance.orders import Reader, contract_of, get_order
 
-Decision = Literal["approve", "reject"]
-_STATES: dict[Decision, str] = {"approve": "approved", "reject": "rejected"}
+Decision = Literal["approve", "reject", "revoke"]
+_STATES: dict[Decision, str] = {
+    "approve": "approved",
+    "reject": "rejected",
+    "revoke": "cancelled",
+}
 
 
 async def find_approval(reader: Reader, review_id: str) -> Any:
@@ -42,6 +46,7 @@ async def find_approval(reader: Reader, review_id: str) -> Any:
 async def decide(call: ToolCall, review_id: str, decision: Decision, reason: str) -> Any:
     """The approval's row after the decision; the same decision by the same person again is none.
 
+    A revocation takes an approval back that was not used yet; the identical call asks anew then.
     Raises InvalidStateError naming what became of it meanwhile, and CallRefusedError where the
     person asked for the call, or worked on its work order.
     """
@@ -51,6 +56,8 @@ async def decide(call: ToolCall, review_id: str, decision: Decision, reason: str
     assert row is not None, "approvals are never deleted"
     if _is_repeated(call, row, decision):
         return row
+    if decision == "revoke":
+        return await _revoke(call, transaction, row, reason)
     _require_pending(call, row)
     await _check_four_eyes(call, transaction, row)
     await transaction.append(_decided(call, row, decision, reason))
@@ -62,6 +69,17 @@ def outcome_of(row: Any, now: datetime) -> str:
     if row["state"] in ("pending", "approved") and row["expires_at"] <= now:
         return "expired"
     return str(row["state"])
+
+
+async def _revoke(call: ToolCall, transaction: Transaction, row: Any, reason: str) -> Any:
+    outcome = outcome_of(row, call.now())
+    if outcome != "approved":
+        raise InvalidStateError(f"{row['id']} is {outcome}; only an approved one is revoked")
+    # Whoever may decide may take authority away, be it their own.
+    await transaction.append(
+        _ended(row, "approval.cancelled", call.now(), f"revoked: {reason}", call.principal.name)
+    )
+    return await find_approval(transaction, row["id"])
 
 
 def _is_repeated(call: ToolCall, row: Any, decision: Decision) -> bool:
@@ -174,11 +192,11 @@ def _overdue_event(row: Any, now: datetime) -> NewEvent | None:
     return None
 
 
-def _ended(row: Any, type: str, now: datetime, reason: str) -> NewEvent:
+def _ended(row: Any, type: str, now: datetime, reason: str, actor: str = "system") -> NewEvent:
     return NewEvent(
         approval_stream(row["work_order"], row["worker"]),
         type,
-        "system",
+        actor,
         now,
         {"review_id": row["id"], "work_order": row["work_order"], "reason": reason},
     )

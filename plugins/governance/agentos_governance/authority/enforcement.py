@@ -46,7 +46,7 @@ _COLLECTIONS = (list, tuple, set, frozenset)
 _PATHS = (str, PurePath)
 NO_HEARTBEAT = frozenset({"claim_work_order"})
 """A restarted worker that asks for work must not keep alive what it has forgotten that it holds."""
-JUDGED_BY_THEMSELVES = frozenset({"check_action"})
+JUDGED_BY_THEMSELVES = frozenset({"check_action", "judge_tool_use"})
 """Tools that only ask: policies answer in their body, about the action that is asked about."""
 
 
@@ -148,7 +148,7 @@ def judge_call(
 def action_of(call: ToolCall) -> Action:
     """What a tool call does, as contracts and policies judge it."""
     return Action(
-        call.tool.name,
+        call.tool.judged_name,
         capability=capability_of_tool(call.tool),
         paths=_paths_of(call),
         server=OWN_SERVER,

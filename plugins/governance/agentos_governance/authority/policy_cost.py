@@ -130,7 +130,8 @@ class _Worker:
         rules = files("agentos_governance").joinpath("authority/typical.policy")
         file.write_text(rules.read_text(encoding="utf-8"), encoding="utf-8")
         settings = Settings(plugins=(), home=file.parent, policy=file, facts=_FACTS)
-        policies = PoliciesInForce(settings, {self._call.tool.name: self._call.tool})
+        functions = {self._call.tool.name: self._call.tool}
+        policies = PoliciesInForce(settings, lambda: functions)
         # Once a second, in a thread: no part of one call.
         policies.organisation.check_every_s = float("inf")
         return policies

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from agentos_governance.shell.patches import patched_paths
+
 Capability = Literal["read", "write", "execute", "network"]
 
 OWN_SERVER = "agentos"
@@ -79,9 +81,6 @@ KNOWN_TOOLS: Mapping[str, KnownTool] = {
     "run_command": _SHELL,
 }
 
-_PATCH_PATH = re.compile(
-    r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+)$", re.MULTILINE
-)
 _GLOB_MAGIC = re.compile(r"[*?\[{]")
 
 
@@ -130,9 +129,9 @@ def paths_of(action: Action) -> list[str]:
         paths += [arguments[name] for name in known.path_arguments if _is_text(arguments, name)]
         for name in known.patch_arguments:
             if _is_text(arguments, name):
-                paths += _patched_paths(arguments[name])
+                paths += patched_paths(arguments[name])
         if known.patch_arguments and action.command is not None:
-            paths += _patched_paths(action.command)
+            paths += patched_paths(action.command)
     if action.tool == "Glob" and _is_text(arguments, "pattern"):
         paths.append(_folder_before_magic(arguments["pattern"]))
     return list(dict.fromkeys(paths))
@@ -152,11 +151,6 @@ def command_of(action: Action) -> str | None:
         if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
             return shlex.join(value)
     return None
-
-
-def _patched_paths(patch: str) -> list[str]:
-    # Stripped afterwards: an expression that skips trailing space is quadratic in its length.
-    return [path.rstrip() for path in _PATCH_PATH.findall(patch)]
 
 
 def _is_text(arguments: Mapping[str, Any], name: str) -> bool:

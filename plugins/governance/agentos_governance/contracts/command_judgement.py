@@ -5,30 +5,43 @@ Above: judgement. Below: commands (parses), forbidden, globs, paths.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentos import CallRefusedError
 from agentos_governance.contracts.actions import Action, tool_names
 from agentos_governance.contracts.forbidden import ForbiddenActions
+from agentos_governance.contracts.forbidden_shapes import ForbiddenShapes
 from agentos_governance.contracts.globs import compile_globs
 from agentos_governance.contracts.model import Contract
-from agentos_governance.shell.commands import (
-    MAX_COMMAND_CHARACTERS,
-    CommandAnalysis,
-    SimpleCommand,
-    UnanalysableCommand,
-    analyse_command,
-)
+from agentos_governance.shell.analysis import CommandAnalysis, SimpleCommand, UnanalysableCommand
+from agentos_governance.shell.commands import analyse_command
 from agentos_governance.shell.effects import FileUse, needs_network
 from agentos_governance.shell.files import file_uses
+from agentos_governance.shell.parsing import MAX_COMMAND_CHARACTERS
+from agentos_governance.shell.words import words
 from agentos_governance.workspace.paths import Place
 
 # Devices that swallow or show output; nothing is stored there.
 _HARMLESS_TARGETS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 _HARMLESS_SOURCES = _HARMLESS_TARGETS | {"/dev/stdin", "/dev/zero", "/dev/random", "/dev/urandom"}
+# Do nothing to the folder in which they run; `cd` is judged by where it leads.
+_ANYWHERE = words(
+    "cd pushd popd echo printf true false : test [ [[ exit return export unset set declare local read "
+    "readonly typeset shift wait sleep date whoami id uname hostname nproc which type command env "
+    "printenv kill jobs umask ulimit times trap pwd ps uptime"
+)
+# May remove the folder that a later `cd` enters, so that it fails.
+_REMOVERS = words(
+    "rm rmdir mv unlink find git rsync tar chmod chown mount umount ln trap source . sudo python "
+    "python3 perl ruby node php make"
+)
 # Stands for what a command will create in a folder.
 _NEW_FILE = "new"
+_OTHER_SHELLS = frozenset({"PowerShell"})
+"""Tools whose commands have another grammar than that of bash."""
 
 CheckWrite = Callable[[str], None]
 
@@ -49,6 +62,7 @@ class CommandRules:
         self.allows_any = contract.commands_allowed is None
         self._allowed = compile_globs(contract.commands_allowed or [])
         self._forbidden = forbidden
+        self._forbidden_shapes = ForbiddenShapes(forbidden.patterns)
         self._network = contract.network
         is_whole_repository = any(root in {".", "./"} for root in contract.allowed_roots)
         self._is_restricted = (
@@ -81,11 +95,34 @@ class CommandRules:
         hit = self._forbidden.find_command({command, " ".join(command.split())}, tools)
         if hit is not None:
             return _forbidden(hit, command)
+        if action.tool in _OTHER_SHELLS:
+            unread = UnanalysableCommand(f"commands of {action.tool} are not followed")
+            return self._refuse_unanalysable(unread)
         analysis = analyse_command(command, cwd=action.cwd)
         if isinstance(analysis, UnanalysableCommand):
             return self._refuse_unanalysable(analysis)
+        try:
+            refusal = self._judge(analysis, tools, place, check_write)
+            if refusal is None:
+                return None
+        except CallRefusedError:
+            trusted = _with_certain_moves(analysis, command, action.cwd, place)
+            if trusted is None:
+                raise
+            return self._judge(trusted, tools, place, check_write)
+        trusted = _with_certain_moves(analysis, command, action.cwd, place)
+        return refusal if trusted is None else self._judge(trusted, tools, place, check_write)
+
+    def _judge(
+        self,
+        analysis: CommandAnalysis,
+        tools: tuple[str, ...],
+        place: Place,
+        check_write: CheckWrite,
+    ) -> Refusal | None:
         for each in analysis.commands:
             refusal = self._find_command_refusal(each, tools)
+            refusal = refusal or self._find_place_refusal(each, place)
             if refusal is not None:
                 return refusal
         return self._find_file_refusal(analysis, place, check_write)
@@ -103,11 +140,13 @@ class CommandRules:
         self, command: SimpleCommand, tools: tuple[str, ...]
     ) -> Refusal | None:
         hit = self._forbidden.find_command(command.texts(), tools)
+        if hit is None:
+            hit = self._forbidden_shapes.find(command.argv)
         if hit is None and command.dynamic_prefix is not None:
             hit = self._forbidden.find_possible(command.dynamic_prefix)
         if hit is not None:
             return _forbidden(hit, command.text)
-        if self._network is False and needs_network(command.argv):
+        if self._network is False and (command.uses_network or needs_network(command.argv)):
             return Refusal("network", f"{command.text!r} uses the network")
         if command.is_wrapper or self.allows_any:
             return None
@@ -117,6 +156,23 @@ class CommandRules:
                 f"the contract does not allow the command {command.text!r}",
                 "use one of its commands_allowed",
             )
+        return None
+
+    def _find_place_refusal(self, command: SimpleCommand, place: Place) -> Refusal | None:
+        """A client may stand outside the workspace; what it runs there is not its work."""
+        program = command.argv[0].text
+        if place.workspace is None or command.is_wrapper or program in _ANYWHERE:
+            return None
+        for folder in command.folders:
+            if folder is not None and folder.startswith("/"):
+                try:
+                    place.resolve(folder, for_write=False, cwd=".")
+                except CallRefusedError as outside:
+                    return Refusal(
+                        outside.rule or "workspace",
+                        f"{command.text[:200]!r} would run in {folder!r}, outside the workspace",
+                        f"begin the command with: cd {place.workspace} &&",
+                    )
         return None
 
     def _find_file_refusal(
@@ -155,6 +211,30 @@ class CommandRules:
             if use.is_write:
                 check_write(posixpath.join(relative, _NEW_FILE) if use.is_folder else relative)
         return None
+
+
+def _with_certain_moves(
+    analysis: CommandAnalysis, command: str, cwd: str, place: Place
+) -> CommandAnalysis | None:
+    """The same line with every `cd` succeeding; None where one may fail, or there is none.
+
+    A folder that is there stays there, unless a program before it may remove it.
+    """
+    programs = {each.argv[0].text for each in analysis.commands}
+    if place.workspace is None or "cd" not in programs or programs & _REMOVERS:
+        return None
+    trusted = analyse_command(command, cwd=cwd, trusts_cd=True)
+    if not isinstance(trusted, CommandAnalysis):
+        return None
+    entered = [use for use in trusted.file_uses if use.is_folder and not use.is_write]
+    is_there = all(
+        use.path is not None
+        and folder is not None
+        and os.path.isdir(os.path.join(place.workspace, folder, use.path))
+        for use in entered
+        for folder in use.folders
+    )
+    return trusted if is_there else None
 
 
 def _forbidden(index: int, command: str) -> Refusal:

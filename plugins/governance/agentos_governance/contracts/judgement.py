@@ -22,6 +22,7 @@ from agentos_governance.contracts.actions import (
     paths_of,
     tool_names,
 )
+from agentos_governance.contracts.client_folders import ClientFolders
 from agentos_governance.contracts.command_judgement import CommandRules
 from agentos_governance.contracts.forbidden import ForbiddenActions
 from agentos_governance.contracts.globs import compile_globs, compile_roots
@@ -66,6 +67,7 @@ class CompiledContract:
         self._allowed = compile_globs(contract.allowed_tools)
         self._forbidden = ForbiddenActions(contract.forbidden_actions)
         self._is_inside_roots = compile_roots(contract.allowed_roots)
+        self._client_folders = ClientFolders(contract.allowed_roots)
         self._commands = CommandRules(contract, self._forbidden)
         self._judge_short_path = lru_cache(_CACHED_PATH_JUDGEMENTS)(self._judge_path)
         self._judge_tool = lru_cache(_CACHED_TOOL_JUDGEMENTS)(self._judge_tool_uncached)
@@ -188,6 +190,7 @@ class CompiledContract:
                 rule="allowed_roots",
                 remedy="write inside allowed_roots, or ask for a contract that includes the path",
             )
+        self._client_folders.refuse_write(relative)
 
 
 def compile_contract(contract: Contract) -> CompiledContract:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from agentos_governance.contracts.globs import compile_roots
-from agentos_governance.shell.commands import CommandAnalysis, analyse_command
+from agentos_governance.shell.analysis import CommandAnalysis
+from agentos_governance.shell.commands import analyse_command
 from agentos_governance.shell.effects import needs_network, program_of
 from agentos_governance.shell.files import file_uses
 from agentos_governance.shell.words import Word, words

@@ -136,7 +136,7 @@ def lock_authorizer(tool: Tool) -> Authorizer:
         if not call.service(Locks).has_any:
             return None
         action = Action(
-            tool.name,
+            tool.judged_name,
             capability="write" if tool.writes and tool.paths else "read",
             paths=_paths_of(call),
             server=OWN_SERVER,

@@ -17,6 +17,8 @@ Facts = Mapping[str, Fact]
 
 PASSING = ".passing"
 """What a requirement ends in that refuses evidence of failures at once, not only at the gate."""
+TOOL_USE = "tool_use"
+"""The kind that hooks of clients give, one piece for each use of a tool."""
 MAX_FACTS = 50
 MAX_FACT_CHARS = 1_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

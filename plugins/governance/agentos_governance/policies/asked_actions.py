@@ -109,6 +109,7 @@ def _subject(action: Action) -> Subject:
             "paths": list(action.paths),
             "command": action.command,
             "args": dict(action.args) if action.args is not None else None,
+            **({} if action.cwd == "." else {"cwd": action.cwd}),
         },
     )
 

@@ -62,7 +62,7 @@ def _kind_of(value: object) -> str:
 def tool_facts(tool: Tool) -> dict[str, object]:
     """What a declared tool says of itself."""
     return {
-        "tool": tool.name,
+        "tool": tool.judged_name,
         "tool.writes": bool(tool.writes),
         "tool.reads": bool(tool.reads),
         "tool.destructive": tool.is_destructive,

@@ -7,7 +7,7 @@ history, deciding. One per kernel, as a service.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentos import RiskFactor, Settings, Surface, Tool, ToolCall
@@ -60,7 +60,7 @@ class PoliciesInForce:
     def __init__(
         self,
         settings: Settings,
-        functions: Mapping[str, Tool],
+        functions: Callable[[], Mapping[str, Tool]],
         risk_factors: Sequence[RiskFactor] = (),
     ) -> None:
         self._risk_factors = RiskFactors(risk_factors)
@@ -71,10 +71,22 @@ class PoliciesInForce:
         self._constraints = ConstraintLayers(schema)
         self._combined: dict[tuple[Layer, ...], Layers] = {}
         self._outcomes: dict[tuple[object, ...], Outcome] = {}
+        self._functions = functions
+        self._told_of: Mapping[str, Tool] = {}
+        self._tools: Mapping[str, Tool] = {}
+        self._tool_facts: Mapping[str, dict[str, object]] = {}
+
+    def _look_at_functions(self) -> None:
+        """Take over what can be called now, which is another mapping once it changed."""
+        functions = self._functions()
+        if functions is self._told_of:
+            return
         # A resource or prompt is judged by what it declares, as a tool is; what clients say that
         # they do can only be tools.
         self._tools = {n: f for n, f in functions.items() if f.surface is Surface.TOOL}
         self._tool_facts = {name: tool_facts(each) for name, each in functions.items()}
+        self._outcomes.clear()
+        self._told_of = functions
 
     def check_contract(self, contract: Contract) -> None:
         """InvalidArgumentError where constraints do not fit this deployment, with the position."""
@@ -153,6 +165,7 @@ class PoliciesInForce:
         abstains: bool = False,
         resolver: PathResolver | None = None,
     ) -> Outcome:
+        self._look_at_functions()
         wanted, queries = layers.attributes, layers.history_queries
         subjects = await self._subjects(held, action, wanted, resolver)
         if len(subjects) > 1 or queries or wanted & _VARYING or action.server != OWN_SERVER:

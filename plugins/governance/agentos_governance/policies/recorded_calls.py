@@ -124,7 +124,7 @@ class RecordedCall:
             value = arguments.get(name)
             paths += [str(each) for each in (value if isinstance(value, list) else [value]) if each]
         return Action(
-            tool.name, capability=capability_of_tool(tool), paths=paths, server=OWN_SERVER
+            tool.judged_name, capability=capability_of_tool(tool), paths=paths, server=OWN_SERVER
         )
 
     def capabilities(self, tools: Mapping[str, Tool]) -> list[str]:

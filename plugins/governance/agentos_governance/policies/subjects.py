@@ -18,11 +18,8 @@ from agentos_governance.contracts.actions import (
     paths_of,
 )
 from agentos_governance.rules.tree import CAPABILITIES
-from agentos_governance.shell.commands import (
-    SimpleCommand,
-    UnanalysableCommand,
-    analyse_command,
-)
+from agentos_governance.shell.analysis import SimpleCommand, UnanalysableCommand
+from agentos_governance.shell.commands import analyse_command
 from agentos_governance.shell.effects import FileUse, needs_network
 from agentos_governance.shell.files import file_uses
 from agentos_governance.workspace.paths import Place

@@ -8,39 +8,33 @@ What cannot be known from the text gives an `UnanalysableCommand`, which the jud
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from agentos import InvalidArgumentError
-from agentos_governance.shell.boundaries import check_boundaries
+from agentos_governance.shell.analysis import CommandAnalysis, SimpleCommand, UnanalysableCommand
 from agentos_governance.shell.effects import FileUse, Folders
+from agentos_governance.shell.listed_files import names_printed
+from agentos_governance.shell.parsing import MAX_COMMAND_CHARACTERS, parse_script
+from agentos_governance.shell.subscripts import (
+    READING_TWICE,
+    refuse_commands_in_words,
+    refuse_hidden_commands,
+)
+from agentos_governance.shell.unwrapped import Unwrapped
 from agentos_governance.shell.variables import is_dangerous_variable
-from agentos_governance.shell.words import Word, word_of
-from agentos_governance.shell.wrappers import SHADOW_PROOF, Unwrapped, unwrap
+from agentos_governance.shell.words import Word, word_of, words_of
+from agentos_governance.shell.wrappers import SHADOW_PROOF, possible_commands, unwrap, with_names
+from agentos_governance.shell.written_files import WrittenFiles, known_input
 
-MAX_COMMAND_CHARACTERS = 8_000
 MAX_SIMPLE_COMMANDS = 200
-MAX_OPERATORS = 600
-"""Characters that the shell may read as more than text, quoted ones and data included."""
 MAX_NESTED_SCRIPTS = 8
 MAX_NESTING = 150
 MAX_KNOWN = 64
 """Texts whose analysis is kept."""
-
-_BASH = Language(tree_sitter_bash.language())
-# Bash reads these as part of a word, or not at all; a parser may take them for space.
-_STRANGE_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\xa0\u1680\u2000-\u200f\u2028-\u202f]")
-
-# The parser's recovery from errors is quadratic in these, and holds the interpreter's lock.
-_OPERATOR = re.compile(r"[|&;()<>`$?\[{}]")
-
-# Bash joins the lines before it reads words; the parser sees two words, or one command too few.
-_MISREAD_LINE_BREAK = re.compile(r"\S\\\n|^[ \t]*\\\n", re.MULTILINE)
 
 # Control flow whose body may run any number of times, or none.
 _REPEATED = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
@@ -48,80 +42,34 @@ _SUBSHELLS = frozenset({"subshell", "command_substitution", "process_substitutio
 _OPTIONAL = frozenset({"if_statement", "case_statement", "negated_command"})
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleCommand:
-    """One program and its arguments, options that only wrap it removed (`git -C dir push`).
+def analyse_command(
+    text: str, *, cwd: str = ".", trusts_cd: bool = False
+) -> CommandAnalysis | UnanalysableCommand:
+    """What the command line runs when started in `cwd`; the texts asked about last are known.
 
-    `is_wrapper` marks what runs another listed command (`bash -c`, `env`); `folders` are the
-    working directories it may run in, None standing for one that is not known.
+    `trusts_cd` takes every `cd` for one that succeeds: the caller has looked that its folder exists.
     """
-
-    argv: tuple[Word, ...]
-    written: tuple[Word, ...]
-    is_wrapper: bool
-    folders: Folders
-
-    @property
-    def text(self) -> str:
-        """The normalised text that contracts speak of: `git push origin main`."""
-        return " ".join(word.text for word in self.argv)
-
-    def texts(self) -> set[str]:
-        """The normalised text and the text as written, both with the plain program name."""
-        texts = {self.text, " ".join(word.text for word in self.written)}
-        return texts | {text.split(" ", 1)[0].rpartition("/")[2] + _rest(text) for text in texts}
-
-    @property
-    def dynamic_prefix(self) -> str | None:
-        """The text before the first argument that is not known; None when all are known."""
-        for index, word in enumerate(self.argv):
-            if not word.is_literal:
-                return " ".join(known.text for known in self.argv[:index]) + " "
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class CommandAnalysis:
-    """Everything a command line runs, in order, and the files and folders it names itself."""
-
-    commands: tuple[SimpleCommand, ...]
-    file_uses: tuple[FileUse, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UnanalysableCommand:
-    """A command line whose commands cannot be known from its text, and why."""
-
-    reason: str
-
-
-def analyse_command(text: str, *, cwd: str = ".") -> CommandAnalysis | UnanalysableCommand:
-    """What the command line runs when started in `cwd`; the texts asked about last are known."""
-    return _analyse(text, cwd) if len(text) <= MAX_COMMAND_CHARACTERS else _read(text, cwd)
+    known = len(text) <= MAX_COMMAND_CHARACTERS
+    return (_analyse if known else _read)(text, cwd, trusts_cd)
 
 
 # Contract, parents, policies and risk ask about the same text within one call.
 @lru_cache(MAX_KNOWN)
-def _analyse(text: str, cwd: str) -> CommandAnalysis | UnanalysableCommand:
-    return _read(text, cwd)
+def _analyse(text: str, cwd: str, trusts_cd: bool) -> CommandAnalysis | UnanalysableCommand:
+    return _read(text, cwd, trusts_cd)
 
 
-def _read(text: str, cwd: str) -> CommandAnalysis | UnanalysableCommand:
-    walk = _Walk()
+def _read(text: str, cwd: str, trusts_cd: bool) -> CommandAnalysis | UnanalysableCommand:
+    walk = _Walk(trusts_cd=trusts_cd)
     try:
         walk.script(text, frozenset({cwd}), depth=0)
         if walk.has_functions and walk.has_moves:
             # A function runs where it is called, which is not followed: its place is unknown.
-            walk = _Walk(function_folders=frozenset({None}))
+            walk = _Walk(function_folders=frozenset({None}), trusts_cd=trusts_cd)
             walk.script(text, frozenset({cwd}), depth=0)
     except InvalidArgumentError as error:
         return UnanalysableCommand(error.message)
     return CommandAnalysis(tuple(walk.commands), tuple(walk.file_uses))
-
-
-def _rest(text: str) -> str:
-    _, space, tail = text.partition(" ")
-    return space + tail
 
 
 @dataclass(slots=True)
@@ -130,10 +78,12 @@ class _After:
 
     success: Folders
     failure: Folders
+    is_sure: bool = False
+    """Whether it succeeds, so that what follows starts where success leads."""
 
     @property
     def either(self) -> Folders:
-        return self.success | self.failure
+        return self.success if self.is_sure else self.success | self.failure
 
 
 _UNKNOWN = _After(frozenset({None}), frozenset({None}))
@@ -144,31 +94,20 @@ class _Walk:
     commands: list[SimpleCommand] = field(default_factory=list)
     file_uses: list[FileUse] = field(default_factory=list)
     function_folders: Folders | None = None
+    trusts_cd: bool = False
     has_functions: bool = False
     has_moves: bool = False
     n_commands: int = 0
     scripts: int = 0
     nesting: int = 0
+    written: WrittenFiles = field(default_factory=WrittenFiles)
+    names: tuple[Word, ...] | None = None
+    """Where the files lie whose names the part of a pipeline before this one prints."""
 
     def script(self, text: str, folders: Folders, depth: int) -> _After:
-        if len(text) > MAX_COMMAND_CHARACTERS:
-            raise InvalidArgumentError(f"it has more than {MAX_COMMAND_CHARACTERS} characters")
-        if len(_OPERATOR.findall(text)) > MAX_OPERATORS:
-            raise InvalidArgumentError(f"it has more than {MAX_OPERATORS} shell operators")
         if depth > MAX_NESTED_SCRIPTS:
             raise InvalidArgumentError(f"more than {MAX_NESTED_SCRIPTS} scripts inside each other")
-        if _STRANGE_CHARACTER.search(text):
-            raise InvalidArgumentError("it has control characters or unusual spaces")
-        if _MISREAD_LINE_BREAK.search(text):
-            raise InvalidArgumentError("a continued line in the middle of a word or of nothing")
-        try:
-            source = text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InvalidArgumentError("it is not valid Unicode") from None
-        root = Parser(_BASH).parse(source).root_node
-        if root.has_error:
-            raise InvalidArgumentError("it does not parse as shell")
-        check_boundaries(root, source)
+        root = parse_script(text)
         self.scripts = depth
         return self.sequence(root, folders)
 
@@ -183,6 +122,8 @@ class _Walk:
 
     def _dispatch(self, node: Node, folders: Folders) -> _After:
         kind = node.type
+        if kind in READING_TWICE:
+            refuse_commands_in_words(node)
         if kind == "command":
             return self.command(node, folders, ())
         if kind == "list":
@@ -206,9 +147,22 @@ class _Walk:
         if kind in _SUBSHELLS:
             self.sequence(node, folders)
             return _After(folders, folders)
+        if kind == "pipeline":
+            return self.pipeline(node, folders)
         # Pipelines and all data: each part starts in the same place and moves only itself.
         for child in node.named_children:
             self.node(child, folders)
+        return _After(folders, folders)
+
+    def pipeline(self, node: Node, folders: Folders) -> _After:
+        """Each part starts in the same place; what names files may feed xargs."""
+        before, self.names = self.names, None
+        for child in node.named_children:
+            mark = len(self.commands)
+            self.node(child, folders)
+            first = self.commands[mark] if len(self.commands) > mark else None
+            self.names = None if first is None else names_printed(first.argv, self.names)
+        self.names = before
         return _After(folders, folders)
 
     def sequence(self, node: Node, folders: Folders) -> _After:
@@ -230,7 +184,8 @@ class _Walk:
         start = first.success if operator == "&&" else first.failure
         second = self.with_redirects(right, redirects, start)
         if operator == "&&":
-            return _After(second.success, first.failure | second.failure)
+            failed = second.failure if first.is_sure else first.failure | second.failure
+            return _After(second.success, failed, first.is_sure and second.is_sure)
         return _After(first.success | second.success, second.failure)
 
     def repeated(self, node: Node, folders: Folders) -> _After:
@@ -283,13 +238,17 @@ class _Walk:
         if body is not None and body.type == "pipeline" and redirects:
             for child in body.named_children[:-1]:
                 self.node(child, folders)
+            self.names = None
             self.with_redirects(body.named_children[-1], redirects, folders)
             return _After(folders, folders)
         extra: list[Word] = []
+        if body is not None and body.type == "command":
+            # What follows a here-document on its first line stands inside it for the parser.
+            self.written.note_redirects(_words_of(body), redirects, known_input(redirects))
         for redirect in redirects:
             self.redirect(redirect, folders, extra)
         if body is not None and body.type == "command":
-            return self.command(body, folders, tuple(extra))
+            return self.command(body, folders, tuple(extra), redirects)
         if extra:
             raise InvalidArgumentError("words after a redirection")
         return self.node(body, folders) if body is not None else _After(folders, folders)
@@ -297,6 +256,8 @@ class _Walk:
     def redirect(self, node: Node, folders: Folders, extra: list[Word]) -> _After:
         """The files of one redirection; words that only look like its targets go to `extra`."""
         if node.type != "file_redirect":
+            if node.type in READING_TWICE:
+                refuse_commands_in_words(node)
             for child in node.named_children:
                 if child.type == "file_redirect":
                     self.redirect(child, folders, extra)
@@ -319,29 +280,54 @@ class _Walk:
             self.file_uses.append(FileUse(path, folders, is_write=not operator.startswith("<")))
         return _After(folders, folders)
 
-    def command(self, node: Node, folders: Folders, extra: tuple[Word, ...]) -> _After:
+    def command(
+        self, node: Node, folders: Folders, extra: tuple[Word, ...], redirects: Sequence[Node] = ()
+    ) -> _After:
         argv: list[Word] = []
         late: list[Word] = []
+        is_reading = (node.child_by_field_name("name") or node).text == b"read"
         for child in node.named_children:
             if child.type == "variable_assignment":
-                self.assignment(child, folders)
+                # `IFS= read` splits that one line, and nothing after it.
+                if not (is_reading and (child.text or b"").startswith(b"IFS=")):
+                    self.assignment(child, folders)
             elif child.type.endswith("_redirect"):
                 self.redirect(child, folders, late)
             else:
                 named = child.named_children[0] if child.type == "command_name" else child
                 self.node(named, folders)
-                argv.append(word_of(named))
-        return self.run((*argv, *late, *extra), folders)
+                argv += words_of(named)
+        words = (*argv, *late, *extra)
+        own = [child for child in node.named_children if child.type.endswith("_redirect")]
+        self.written.note_redirects(words, own, known_input(own))
+        return self.run(words, folders, known_input([*redirects, *own]))
 
-    def run(self, argv: tuple[Word, ...], folders: Folders) -> _After:
+    def run(self, argv: tuple[Word, ...], folders: Folders, fed: str | None = None) -> _After:
         """One simple command whose words are known as far as they can be."""
         if not argv:
             return _After(folders, folders)
         self.n_commands += 1
         if self.n_commands > MAX_SIMPLE_COMMANDS:
             raise InvalidArgumentError(f"it runs more than {MAX_SIMPLE_COMMANDS} commands")
-        unwrapped = unwrap(argv)
-        self.commands.append(SimpleCommand(unwrapped.argv, argv, unwrapped.is_transparent, folders))
+        unwrapped = unwrap(argv, fed)
+        refuse_hidden_commands(unwrapped.argv, is_function=self.has_functions)
+        self.commands.append(
+            SimpleCommand(
+                unwrapped.argv, argv, unwrapped.is_transparent, folders, unwrapped.uses_network
+            )
+        )
+        self.commands += [
+            SimpleCommand(each, each, is_wrapper=True, folders=folders)
+            for each in possible_commands(unwrapped.possible)
+        ]
+        self.file_uses += [
+            FileUse(word.text if word.is_literal else None, folders, True, is_folder)
+            for words, is_folder in ((unwrapped.writes, False), (unwrapped.enters, True))
+            for word in words
+        ]
+        for script in self.written.scripts_of(unwrapped.argv):
+            unwrapped = replace(unwrapped, scripts=(*unwrapped.scripts, script))
+        self.written.note_command(unwrapped.argv)
         self.file_uses += [
             FileUse(word.text if word.is_literal else None, folders, is_write=False, is_folder=True)
             for word in unwrapped.folders
@@ -352,7 +338,10 @@ class _Walk:
 
     def _run_inner(self, unwrapped: Unwrapped, folders: Folders) -> _After:
         after = _After(folders, folders)
-        for inner in unwrapped.inner:
+        inner_commands = unwrapped.inner
+        if unwrapped.argv[0].text == "xargs" and self.names is not None:
+            inner_commands = tuple(with_names(each, self.names) for each in inner_commands)
+        for inner in inner_commands:
             self.nesting += 1
             if self.nesting > MAX_NESTING:
                 raise InvalidArgumentError(f"it is nested more than {MAX_NESTING} deep")
@@ -380,10 +369,20 @@ class _Walk:
             else (target.text if target.text.startswith("/") else None)
             for folder in folders
         )
-        return _After(moved, folders)
+        return _After(moved, folders, self.trusts_cd)
 
 
 _CLAUSES = frozenset({"elif_clause", "else_clause", "case_item"})
+
+
+def _words_of(command: Node) -> tuple[Word, ...]:
+    """The words of a simple command whose redirections stand outside it."""
+    named = [child for child in command.named_children if child.type != "variable_assignment"]
+    return tuple(
+        word_of(child.named_children[0] if child.type == "command_name" else child)
+        for child in named
+        if not child.type.endswith("_redirect")
+    )
 
 
 def _is_descriptor(operator: str, target: Node) -> bool:

@@ -35,7 +35,7 @@ def file_uses(argv: tuple[Word, ...], folders: Folders) -> list[FileUse]:
     elif program in PROGRAM_FILES:
         used = _used(argv, PROGRAM_FILES[program])
     else:
-        return []
+        used = _named_outputs(argv)
     return [_use(role, word, folders) for role, word in used]
 
 
@@ -148,7 +148,9 @@ def _tar(argv: tuple[Word, ...]) -> list[Used]:
     if is_writing:
         used += [("write", word) for word in arguments.values(frozenset({"f", "file"}))]
     if arguments.has(_TAR_EXTRACTS):
-        used += [("into", word) for word in arguments.values(frozenset({"C", "directory"}))]
+        into = arguments.values(frozenset({"C", "directory"}))
+        is_shown = arguments.has(frozenset({"O", "to-stdout"}))
+        used += [] if is_shown else [("into", word) for word in into or [Word(".")]]
     elif is_writing and not arguments.has(frozenset({"C", "directory"})):
         used += [("read", word) for word in arguments.operands]
     elif is_writing:
@@ -182,6 +184,85 @@ def _find(argv: tuple[Word, ...]) -> list[Used]:
     return starts
 
 
+_UNZIP = Options("xP", paths={"d": "into"})
+
+
+def _unzip(argv: tuple[Word, ...]) -> list[Used]:
+    arguments = read_arguments(argv, _UNZIP)
+    used: list[Used] = [("read", word) for word in arguments.operands[:1]]
+    if arguments.has(words("l t v z p c Z")):
+        return used
+    return [*used, *(("into", word) for word in arguments.values(words("d")) or [Word(".")])]
+
+
+def _patch(argv: tuple[Word, ...]) -> list[Used]:
+    """Without a file, patch writes whatever the patch names."""
+    files = PROGRAM_FILES["patch"]
+    arguments = read_arguments(argv, files.options)
+    used = _used(argv, files)
+    if arguments.operands or arguments.has(words("o output dry-run")):
+        return used
+    into = arguments.values(words("d directory")) or [Word(".")]
+    return [*used, *(("into", word) for word in into)]
+
+
+def _unpacked(argv: tuple[Word, ...]) -> list[Used]:
+    """Other archivers: into the folder that an option or the last operand names, or this one."""
+    program, texts = program_of(argv), [word.text for word in argv[1:]]
+    operands = [word for word in argv[1:] if not word.text.startswith("-")]
+    if program == "cpio":
+        flags = "".join(text[1:] for text in texts if re.fullmatch(r"-[a-zA-Z]+", text))
+        is_reading = "i" in flags or "--extract" in texts
+        if is_reading and "t" not in flags:
+            return [("into", Word("."))]
+        return [("into", word) for word in operands[-1:]] if "p" in flags else []
+    if program == "jar":
+        return [("into", Word("."))] if "x" in (texts or [""])[0] else []
+    if program in {"dpkg-deb", "unrar", "unar"}:
+        return [("into", operands[-1] if len(operands) > 2 else Word("."))]
+    if not operands or operands[0].text not in {"x", "e"}:
+        return [("write", word) for word in operands[1:2]]
+    named = [Word(text[2:]) for text in texts if text.startswith("-o") and len(text) > 2]
+    return [("into", word) for word in named or [Word(".")]]
+
+
+def _installed(argv: tuple[Word, ...]) -> list[Used]:
+    """Installing for the whole machine, or the user, writes outside every workspace."""
+    texts = [word.text for word in argv[1:]]
+    is_installing = bool({"install", "i", "add", "global", "link", "update", "rm"} & set(texts))
+    is_outside = bool({"-g", "--global", "global", "--user", "--location=global"} & set(texts))
+    used = _named_outputs(argv)
+    return [*used, ("into", Word("/usr/local"))] if is_installing and is_outside else used
+
+
+_OUTPUTS = re.compile(
+    r"^--?(?:out|output|outfile|output[-_]?file|out[-_]?file|out[-_]?dir|outdir|outDir|output[-_]?dir"
+    r"|output[-_]?path|output[-_]?folder|target|target[-_]?dir|dest|destination|dest[-_]?dir|save"
+    r"|save[-_]?to|save[-_]?dir|write|write[-_]?to|log[-_]?file|logfile|report[-_]?file|junitxml"
+    r"|junit[-_]?xml|prefix|root|destdir|install[-_]?dir|pack-destination|basetemp|export|dump"
+    r"|html|cache[-_]?dir|result[-_]?log|project[-_]?dir|cwd|data[-_]?dir|dist|build[-_]?dir)$"
+)
+_NO_PATH = re.compile(r"^[A-Za-z0-9_-]*$")
+
+
+def _named_outputs(argv: tuple[Word, ...]) -> list[Used]:
+    """What a program that is not known writes, as far as its options are named so."""
+    used: list[Used] = []
+    for index, word in enumerate(argv[1:], start=1):
+        name, equals, value = word.text.partition("=")
+        following = argv[index + 1] if index + 1 < len(argv) else Word("")
+        target = Word(value, word.is_literal) if equals else following
+        if (name == "-o" or _OUTPUTS.match(name)) and _looks_like_a_path(target):
+            used.append(("write", target))
+    return used
+
+
+def _looks_like_a_path(word: Word) -> bool:
+    return word.is_literal and not _NO_PATH.match(word.text) and bool(_PATHLIKE.search(word.text))
+
+
+_PATHLIKE = re.compile(r"^[^-=:,\s][^=:,\s]*$")
+
 _SPECIAL: Mapping[str, Callable[[tuple[Word, ...]], Sequence[Used]]] = {
     "curl": _curl,
     "dd": _dd,
@@ -189,4 +270,8 @@ _SPECIAL: Mapping[str, Callable[[tuple[Word, ...]], Sequence[Used]]] = {
     "bsdtar": _tar,
     "find": _find,
     "git": git_files,
+    "unzip": _unzip,
+    **dict.fromkeys(words("npm pnpm yarn bun pip pip3 composer"), _installed),
+    **dict.fromkeys(words("cpio jar dpkg-deb unrar unar 7z 7za 7zz 7zr"), _unpacked),
+    "patch": _patch,
 }

@@ -45,7 +45,9 @@ _RUNNING_OPTION = re.compile(
 )
 _RUNNING_SUBCOMMANDS = words(
     "filter-branch difftool mergetool instaweb daemon http-backend shell upload-pack receive-pack "
-    "remote-ext remote-fd credential fsmonitor--daemon hook fast-import cvsserver p4 svn"
+    "remote-ext remote-fd credential fsmonitor--daemon hook fast-import cvsserver p4 svn "
+    "remote-http remote-https remote-ftp remote-ftps gui citool gitk web--browse archimport "
+    "sh-setup sh-i18n imap-send send-email quiltimport maintenance"
 )
 # Plumbing that does what a porcelain command does under another name.
 _SAME_AS = {"send-pack": "push", "http-push": "push", "fetch-pack": "fetch"}
@@ -66,6 +68,8 @@ def unwrap_git(argv: Argv) -> UnwrappedGit:
     rest = argv[index + 1 :]
     _refuse_hidden_commands(name, rest)
     inner, scripts = _commands_of(name, rest)
+    if name in {"subtree", "lfs", "flow", "svn"} and rest:
+        inner = (*inner, (argv[0], *rest))
     return UnwrappedGit((argv[0], Word(name), *rest), tuple(folders), inner, scripts)
 
 

@@ -5,6 +5,7 @@ Above: command_files. Below: command_options. Global options (`git -C`) are read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -94,7 +95,7 @@ def git_files(argv: tuple[Word, ...]) -> list[tuple[Role, Word]]:
     """Paths that the subcommand writes or reads; `argv` is `git`, the subcommand, its arguments."""
     if len(argv) < 2:
         return []
-    used: list[tuple[Role, Word]] = []
+    used: list[tuple[Role, Word]] = _tree_changes(argv[1].text, argv[1:])
     for files in _SUBCOMMANDS.get(argv[1].text, _ANY):
         arguments = read_arguments(argv[1:], files.options)
         used += option_files(arguments, files.options)
@@ -102,6 +103,67 @@ def git_files(argv: tuple[Word, ...]) -> list[tuple[Role, Word]]:
         if arguments.has(frozenset({"no-index"})):
             used += [("read", word) for word in arguments.operands]
     return used
+
+
+_HERE = Word(".")
+_CLEAN = Options("e", words("exclude"))
+_RESTORE = Options("sU", words("source conflict pathspec-from-file unified"))
+_CHECKOUT = Options("bB", words("orphan conflict pathspec-from-file"))
+_APPLY_ASKS = words("check stat numstat summary cached index-info build-fake-ancestor")
+# A sole operand of checkout is a branch, unless it looks like a file.
+_FILE_NAME = re.compile(r"(^\.|/$|\.[A-Za-z][A-Za-z0-9]{0,4}$|^[A-Z]+file$)")
+
+
+def _tree_changes(name: str, argv: tuple[Word, ...]) -> list[tuple[Role, Word]]:
+    """Files of the worktree that a subcommand changes or removes by their names."""
+    if name in {"rm", "mv"}:
+        arguments = read_arguments(argv, _PLAIN)
+        is_kept = arguments.has(words("cached n dry-run"))
+        return [] if is_kept else [("write", word) for word in arguments.operands]
+    if name == "clean":
+        arguments = read_arguments(argv, _CLEAN)
+        if not arguments.has(words("f force")) or arguments.has(words("n dry-run")):
+            return []
+        return [("into", word) for word in arguments.operands or [_HERE]]
+    if name == "restore":
+        arguments = read_arguments(argv, _RESTORE)
+        if arguments.has(words("S staged")) and not arguments.has(words("W worktree")):
+            return []
+        return [("write", word) for word in arguments.operands]
+    if name == "checkout":
+        return [("write", word) for word in _checked_out(argv)]
+    if name in {"apply", "am"}:
+        asks = read_arguments(argv, _PATCH).has(_APPLY_ASKS)
+        return [] if asks else [("into", _HERE)]
+    if name == "checkout-index":
+        arguments = read_arguments(argv, _INDEX)
+        is_all = arguments.has(words("a all"))
+        return [("into", _HERE)] if is_all else [("write", word) for word in arguments.operands]
+    if name == "read-tree" and read_arguments(argv, _INDEX).has(words("u reset")):
+        return [("into", _HERE)]
+    return []
+
+
+def _checked_out(argv: tuple[Word, ...]) -> list[Word]:
+    """The paths of `git checkout [COMMIT] [--] PATH...`; none where a branch is checked out."""
+    arguments = read_arguments(argv, _CHECKOUT)
+    for index, word in enumerate(argv):
+        if word.text == "--":
+            return list(argv[index + 1 :])
+    operands = arguments.operands
+    if not operands and arguments.has(words("f force")):
+        return [_HERE]
+    if arguments.has(words("b B orphan detach t track")):
+        return []
+    if len(operands) == 1:
+        return operands if _FILE_NAME.search(operands[0].text) else []
+    return operands[1:]
+
+
+_PLAIN = Options()
+_INDEX = Options(
+    names=words("prefix stage index-output exclude-per-directory"), flags=words("reset")
+)
 
 
 def _operands_used(arguments: Arguments, files: _GitFiles) -> list[tuple[Role, Word]]:

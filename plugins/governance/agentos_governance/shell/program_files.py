@@ -129,6 +129,32 @@ _WRITERS: Mapping[str, ProgramFiles] = {
     "split": ProgramFiles(_reader("abClnt", "lines bytes number"), leading=("read", "write")),
     "zip": ProgramFiles(_reader("xibtn"), leading=("write",)),
     "unzip": ProgramFiles(_reader("xP", paths={"d": "into"}), None, leading=("read",)),
+    "sponge": _writer(),
+    "objcopy": ProgramFiles(_reader("FIOjRKNGLxXw"), "source", last="write"),
+    "strip": ProgramFiles(_reader("FINKOR", paths={"o": "write"}), "write"),
+    "ranlib": _writer(),
+    "clang-format": ProgramFiles(
+        _reader(names="style assume-filename"), rewriting=frozenset({"i"})
+    ),
+    "ctags": ProgramFiles(_reader("RI", "languages exclude", {"f": "write", "o": "write"})),
+    "ssh-keygen": ProgramFiles(_reader("tbCNPmZ", paths={"f": "write"}), None),
+    "ar": ProgramFiles(_reader(), leading=(None, "write")),
+    "csplit": ProgramFiles(
+        _reader("bn", "suffix-format digits", {"f": "write", "prefix": "write"}), None, ("read",)
+    ),
+    "mktemp": ProgramFiles(_reader("t", "suffix", {"p": "into", "tmpdir": "into"}), "write"),
+    "crontab": _writer("u"),
+    "logrotate": _writer("s"),
+    "fallocate": _writer("lon"),
+    "mkfs": _writer("t"),
+    "mknod": _writer("m"),
+    "setfacl": _writer("mxMX"),
+    "chattr": ProgramFiles(_reader("vp"), "write", n_texts=1),
+    "rename": ProgramFiles(_reader(), "write", n_texts=1),
+    "rpl": ProgramFiles(_reader("x"), "write", n_texts=2),
+    "dos2unix": _writer("n"),
+    "unix2dos": _writer("n"),
+    "xmlstarlet": ProgramFiles(_reader(), None),
     **dict.fromkeys(words("gzip gunzip bzip2 bunzip2 xz unxz"), _COMPRESSOR),
 }
 
@@ -289,6 +315,12 @@ _READERS: Mapping[str, ProgramFiles] = {
     ),
     "shuf": ProgramFiles(
         _reader("in", "input-range head-count", {"o": "write", "output": "write"})
+    ),
+    "ruby": ProgramFiles(
+        Options("eCEFrT", attached="iIWxK0l"),
+        n_texts=0,
+        text_options=words("e"),
+        rewriting=words("i"),
     ),
     "head": ProgramFiles(_reader("nc", "lines bytes")),
     "tail": ProgramFiles(_reader("ncs", "lines bytes sleep-interval pid")),

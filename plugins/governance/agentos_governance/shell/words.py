@@ -93,3 +93,48 @@ def _concatenation(node: Node, text: str) -> Word:
 def words(text: str) -> frozenset[str]:
     """The words of a table written as one text."""
     return frozenset(text.split())
+
+
+_PLAIN_BRACES = re.compile(r"[^\\'\"$`*?\[\s~]*")
+_RANGE = re.compile(r"(-?\d{1,4})\.\.(-?\d{1,4})|([A-Za-z])\.\.([A-Za-z])")
+MAX_EXPANSIONS = 64
+
+
+def words_of(node: Node) -> list[Word]:
+    """The words that an argument stands for: several where braces expand, else one."""
+    word = word_of(node)
+    text = _text(node)
+    if word.is_literal or not _PLAIN_BRACES.fullmatch(text) or not _BRACE_EXPANSION.search(text):
+        return [word]
+    expanded = _expand(text)
+    return [word] if expanded is None else [Word(each) for each in expanded]
+
+
+def _expand(text: str) -> list[str] | None:
+    """`a{b,c}d` as `abd`, `acd`; None where braces are nested in a way not followed, or too many."""
+    match = re.search(r"\{([^{}]*)\}", text)
+    if match is None:
+        return None if set(text) & set("{}") else [text]
+    inner = match[1]
+    parts = inner.split(",") if "," in inner else _range(inner)
+    if parts is None:
+        return None
+    found: list[str] = []
+    for part in parts:
+        rest = _expand(text[: match.start()] + part + text[match.end() :])
+        if rest is None or len(found) + len(rest) > MAX_EXPANSIONS:
+            return None
+        found += rest
+    return list(dict.fromkeys(found))
+
+
+def _range(text: str) -> list[str] | None:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        return None
+    if match[1] is not None:
+        first, last = int(match[1]), int(match[2])
+        numbers = range(first, last + 1) if first <= last else range(first, last - 1, -1)
+        return [str(number) for number in numbers][: MAX_EXPANSIONS + 1]
+    first, last = sorted((ord(match[3]), ord(match[4])))
+    return [chr(code) for code in range(first, last + 1)]

@@ -8,48 +8,114 @@ raises InvalidArgumentError for what cannot be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from agentos import InvalidArgumentError
+from agentos_governance.shell.effects_of_code import CodeEffects
+from agentos_governance.shell.finding import unwrap_find
 from agentos_governance.shell.git_commands import unwrap_git
+from agentos_governance.shell.interpreters import (
+    interpreter_of,
+    module_command,
+    refuse_running_options,
+)
+from agentos_governance.shell.strict_options import StrictOptions
+from agentos_governance.shell.unwrapped import Argv, Unwrapped
 from agentos_governance.shell.variables import is_dangerous_variable
 from agentos_governance.shell.words import UNKNOWN_WORD, Word, words
 
-Argv = tuple[Word, ...]
 
+def unwrap(argv: Argv, stdin: str | None = None) -> Unwrapped:
+    """What a simple command runs. Raises InvalidArgumentError where it cannot be known.
 
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
-    """One command with its wrapping taken off.
-
-    `argv` is the normalised command itself; `inner` and `scripts` are commands and shell texts
-    that it runs; `is_transparent` when it does nothing else, so that only those need permission.
+    `stdin` is the here-document or here-string that it reads, if that is known.
     """
-
-    argv: Argv
-    inner: tuple[Argv, ...] = ()
-    scripts: tuple[str, ...] = ()
-    folders: tuple[Word, ...] = ()
-    moves_to: Word | None = None
-    is_transparent: bool = False
-    is_same_shell: bool = False
-
-
-def unwrap(argv: Argv) -> Unwrapped:
-    """What a simple command runs. Raises InvalidArgumentError where it cannot be known."""
     if not argv[0].is_fixed or argv[0].text.startswith(("~", "-")) or not argv[0].text:
         raise InvalidArgumentError("the command's name is computed")
     if set(argv[0].text) & set("{}=") or argv[0].text in _RESERVED:
         # No program is called so: bash and the parser read this line differently.
         raise InvalidArgumentError(f"{argv[0].text[:80]!r} where a command's name should stand")
     program = _plain_program(argv[0].text)
-    if program in _OPAQUE:
+    if program in _OPAQUE and [word.text for word in argv[1:]] not in _ASKED:
         raise InvalidArgumentError(f"{program!r} runs or changes commands in ways not followed")
-    named = (Word(program), *argv[1:])
+    if program == "deno" and any(word.text in {"eval", "repl"} for word in argv[1:2]):
+        raise InvalidArgumentError("a program for deno is not followed")
+    named = _git_program((Word(program), *argv[1:]))
+    program = named[0].text
     wrapper = _WRAPPERS.get(program)
-    return wrapper(named) if wrapper else Unwrapped(named)
+    if wrapper is not None:
+        return wrapper(named)
+    refuse_running_options(named)
+    interpreter = interpreter_of(program)
+    if interpreter is not None:
+        return _interpreted(named, interpreter(named, stdin))
+    return Unwrapped(named, possible=_possible(named) if program in _RUNNERS else ())
 
 
+def possible_commands(starts: tuple[Argv, ...]) -> list[Argv]:
+    """Those commands, with what each of them would run; raises where that cannot be known."""
+    found: list[Argv] = []
+    for argv in starts:
+        found.append(argv)
+        program = argv[0].text.rpartition("/")[2]
+        if not argv[0].is_fixed or not (program in _SHELLS or interpreter_of(program)):
+            continue
+        if len(argv) > 1 and argv[1].text.startswith("-"):
+            raise_for_inline(program, argv)
+    return found
+
+
+def raise_for_inline(program: str, argv: Argv) -> None:
+    """A program given in a command that another program starts is not followed further."""
+    if program in _SHELLS and any("c" in word.text for word in argv[1:2]):
+        raise InvalidArgumentError(f"{program} -c inside a command that another program starts")
+    if interpreter_of(program):
+        unwrapped = unwrap(argv, "")
+        if unwrapped.inner or unwrapped.scripts or unwrapped.writes or unwrapped.uses_network:
+            raise InvalidArgumentError(f"{program} with a program that reaches outside")
+
+
+def _interpreted(argv: Argv, effects: CodeEffects) -> Unwrapped:
+    module = module_command(argv) if argv[0].text.startswith(("python", "pypy")) else None
+    return Unwrapped(
+        argv,
+        inner=tuple(effects.inner),
+        scripts=tuple(effects.scripts),
+        writes=tuple(effects.writes),
+        enters=tuple(effects.enters),
+        possible=(module,) if module else (),
+        uses_network=effects.uses_network,
+    )
+
+
+def _git_program(argv: Argv) -> Argv:
+    """`/usr/lib/git-core/git-push` is `git push`."""
+    name = argv[0].text.rpartition("/")[2]
+    if name.startswith("git-") and name not in {"git-lfs", "git-cola"}:
+        return (Word("git"), Word(name.removeprefix("git-")), *argv[1:])
+    return argv
+
+
+def _possible(argv: Argv) -> tuple[Argv, ...]:
+    """Every command that the arguments may be: which of them begins one, only the program knows."""
+    starts = [index for index, word in enumerate(argv) if index and word.text[:1] not in {"", "-"}]
+    if len(starts) > MAX_POSSIBLE:
+        raise InvalidArgumentError(f"{argv[0].text} with more than {MAX_POSSIBLE} arguments")
+    return tuple(argv[index:] for index in starts)
+
+
+MAX_POSSIBLE = 60
+_ASKED = (["--version"], ["--help"], ["-V"])
+_RUNNERS = words(
+    "docker podman nerdctl docker-compose kubectl oc lxc incus vagrant multipass uv uvx pipx poetry "
+    "pipenv pdm hatch rye pixi conda mamba micromamba npx bunx npm pnpm yarn bun deno bundle mise asdf "
+    "direnv nix nix-shell devbox heroku flyctl dotenv doppler op chamber aws-vault tox nox coverage "
+    "valgrind perf hyperfine ltrace rr catchsegv turbo nx lerna lage concurrently nodemon pm2 forever "
+    "watchexec reflex air foreman honcho overmind supervisorctl systemctl launchctl wsl wine qemu "
+    "start-stop-daemon chrt numactl prlimit cgexec choom setarch linux64 i386 unshare faketime proxychains "
+    "torsocks tsocks sshpass autossh ionice caffeinate arch dotnet cargo go mvn gradle rustup pyenv nvm "
+    "rbenv sdk xvfb-run dbus-launch pkexec run-parts daemonize daemon logger act gh bwrap ag "
+    "cmake tsp ts machinectl ack podman-compose coreutils chronic eatmydata"
+)
 _RESERVED = words(
     "if then elif else fi for while until do done case esac in select function { } ! [[ ]]"
 )
@@ -64,49 +130,7 @@ def _plain_program(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """Options of a wrapper: letters and long names without a value, and with one."""
-
-    flags: str = ""
-    valued: str = ""
-    long_flags: frozenset[str] = frozenset()
-    long_valued: frozenset[str] = frozenset()
-
-    def skip(self, argv: Argv, start: int = 1) -> int:
-        """Index of the first operand."""
-        index = start
-        while index < len(argv):
-            word = argv[index]
-            if not word.is_fixed:
-                # Unquoted, it might become an option; as an operand it is judged later.
-                return index
-            if word.text == "--":
-                return index + 1
-            if not word.text.startswith("-") or word.text == "-":
-                return index
-            index += self._width(argv[0].text, word.text)
-        return index
-
-    def _width(self, program: str, option: str) -> int:
-        if option.startswith("--"):
-            name, equals, _ = option[2:].partition("=")
-            if name in self.long_flags or (equals and name in self.long_valued):
-                return 1
-            if name in self.long_valued:
-                return 2
-        else:
-            for position, letter in enumerate(option[1:], start=1):
-                if letter in self.valued:
-                    return 1 if position < len(option) - 1 else 2
-                if letter not in self.flags:
-                    break
-            else:
-                return 1
-        raise InvalidArgumentError(f"option {option!r} of {program!r} is not known here")
-
-
-def _prefix(options: _Options, *, operands: int = 0, is_transparent: bool = True) -> _Wrapper:
+def _prefix(options: StrictOptions, *, operands: int = 0, is_transparent: bool = True) -> _Wrapper:
     """A program that runs the rest of its arguments, after options and `operands` of its own."""
 
     def unwrap_prefix(argv: Argv) -> Unwrapped:
@@ -147,7 +171,7 @@ def _check_assignment(word: Word) -> None:
 def _unwrap_command(argv: Argv) -> Unwrapped:
     if len(argv) > 1 and argv[1].text in {"-v", "-V", "-pv", "-pV"}:
         return Unwrapped(argv)
-    return _prefix(_Options(flags="p"))(argv)
+    return _prefix(StrictOptions(flags="p"))(argv)
 
 
 def _unwrap_same_shell(argv: Argv) -> Unwrapped:
@@ -210,6 +234,12 @@ def _unwrap_trap(argv: Argv) -> Unwrapped:
     return Unwrapped(argv, scripts=(script.text,), is_transparent=True, is_same_shell=True)
 
 
+def _unwrap_hash(argv: Argv) -> Unwrapped:
+    if [word.text for word in argv[1:]] not in (["-r"], []):
+        raise InvalidArgumentError("hash says where commands are found")
+    return Unwrapped(argv)
+
+
 def _unwrap_xargs(argv: Argv) -> Unwrapped:
     index = _XARGS_OPTIONS.skip(argv)
     rest = argv[index:]
@@ -220,7 +250,17 @@ def _unwrap_xargs(argv: Argv) -> Unwrapped:
         Word(word.text, is_literal=False) if any(mark in word.text for mark in marks) else word
         for word in rest
     )
+    # With a mark nothing is appended, but a mark may be missed: one word more harms nobody.
     return Unwrapped(argv, inner=((*inner, UNKNOWN_WORD),), is_transparent=True)
+
+
+def with_names(argv: Argv, names: Argv) -> Argv:
+    """The command of xargs with what it is fed, where that is known: files below some folders."""
+    found: list[Word] = []
+    for word in argv:
+        is_mark = not word.is_literal and word.text in {"{}", "%", "@", "FILE", "file", "_"}
+        found += names if word is UNKNOWN_WORD or is_mark else (word,)
+    return tuple(found)
 
 
 def _replacement_marks(options: Argv) -> list[str]:
@@ -236,35 +276,22 @@ def _replacement_marks(options: Argv) -> list[str]:
     return [mark for mark in marks if mark]
 
 
-_FIND_EXEC = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
-_FIND_WRITES = frozenset({"-fprint", "-fprint0", "-fprintf", "-fls"})
+_SSH_VALUED = "BbcDEeFIiJLlmOopPQRSWw"
 
 
-def _unwrap_find(argv: Argv) -> Unwrapped:
-    inner: list[Argv] = []
+def _unwrap_ssh(argv: Argv) -> Unwrapped:
+    """What runs on the host is a command as well, whatever it then reaches."""
+    refuse_running_options(argv)
     index = 1
-    while index < len(argv):
-        word = argv[index]
-        previous = argv[index - 1].text
-        if not word.is_literal and index > 1 and not previous.startswith("-"):
-            raise InvalidArgumentError("an expression of find is computed")
-        if word.text in _FIND_WRITES:
-            raise InvalidArgumentError(f"find {word.text} writes a file")
-        if word.text in _FIND_EXEC:
-            end = next(
-                (i for i in range(index + 1, len(argv)) if argv[i].text in {";", "+"}), len(argv)
-            )
-            inner.append(tuple(_found(part) for part in argv[index + 1 : end]))
-            index = end
-        elif word.text == "-delete":
-            inner.append((Word("rm"), argv[1] if len(argv) > 2 else Word(".")))
-        index += 1
-    return Unwrapped(argv, inner=tuple(part for part in inner if part))
-
-
-def _found(word: Word) -> Word:
-    """`{}` is a path that find supplies: known to lie below its starting points, no more."""
-    return Word(word.text, is_literal=False) if "{}" in word.text else word
+    while index < len(argv) and argv[index].text.startswith("-"):
+        letters = argv[index].text[1:]
+        at = next((n for n, letter in enumerate(letters) if letter in _SSH_VALUED), None)
+        index += 2 if at == len(letters) - 1 else 1
+    rest = argv[index + 1 :]
+    if not all(word.is_literal for word in rest):
+        raise InvalidArgumentError("a command for another host that is computed")
+    script = " ".join(word.text for word in rest)
+    return Unwrapped(argv, scripts=(script,) if script else ())
 
 
 def _unwrap_git(argv: Argv) -> Unwrapped:
@@ -272,9 +299,11 @@ def _unwrap_git(argv: Argv) -> Unwrapped:
     return Unwrapped(git.argv, inner=git.inner, scripts=git.scripts, folders=git.folders)
 
 
-_ENV_OPTIONS = _Options("i0v", "u", frozenset({"ignore-environment", "null", "debug"}))
-_SUDO_OPTIONS = _Options("AbEHKknPSs", "ugpCTrth", frozenset({"preserve-env", "non-interactive"}))
-_XARGS_OPTIONS = _Options(
+_ENV_OPTIONS = StrictOptions("i0v", "u", frozenset({"ignore-environment", "null", "debug"}))
+_SUDO_OPTIONS = StrictOptions(
+    "AbEHKknPSs", "ugpCTrth", frozenset({"preserve-env", "non-interactive"})
+)
+_XARGS_OPTIONS = StrictOptions(
     "0rtpxio",
     "InPLsdaE",
     frozenset({"null", "no-run-if-empty", "verbose", "exit", "replace"}),
@@ -286,15 +315,15 @@ _WRAPPERS: Mapping[str, _Wrapper] = {
     **dict.fromkeys(_SHELLS, _unwrap_shell),
     "env": _unwrap_env,
     "sudo": _unwrap_sudo,
-    "doas": _prefix(_Options("nsL", "uCa"), is_transparent=False),
-    "nohup": _prefix(_Options()),
-    "setsid": _prefix(_Options("cfw")),
-    "time": _prefix(_Options("pvaq", "fo")),
-    "nice": _prefix(_Options(valued="n", long_valued=frozenset({"adjustment"}))),
-    "ionice": _prefix(_Options("t", "cn")),
-    "stdbuf": _prefix(_Options(valued="ioe")),
+    "doas": _prefix(StrictOptions("nsL", "uCa"), is_transparent=False),
+    "nohup": _prefix(StrictOptions()),
+    "setsid": _prefix(StrictOptions("cfw")),
+    "time": _prefix(StrictOptions("pvaq", "fo")),
+    "nice": _prefix(StrictOptions(valued="n", long_valued=frozenset({"adjustment"}))),
+    "ionice": _prefix(StrictOptions("t", "cn")),
+    "stdbuf": _prefix(StrictOptions(valued="ioe")),
     "timeout": _prefix(
-        _Options(
+        StrictOptions(
             "v",
             "sk",
             frozenset({"preserve-status", "foreground", "verbose"}),
@@ -302,31 +331,37 @@ _WRAPPERS: Mapping[str, _Wrapper] = {
         ),
         operands=1,
     ),
-    "taskset": _prefix(_Options("a"), operands=1),
-    "busybox": _prefix(_Options()),
-    "toybox": _prefix(_Options()),
-    "coproc": _prefix(_Options()),
+    "taskset": _prefix(StrictOptions("a"), operands=1),
+    "busybox": _prefix(StrictOptions()),
+    "toybox": _prefix(StrictOptions()),
+    "coproc": _prefix(StrictOptions()),
     "command": _unwrap_command,
     "builtin": _unwrap_same_shell,
-    "exec": _prefix(_Options("cl", "a")),
+    "exec": _prefix(StrictOptions("cl", "a")),
     "source": _unwrap_source,
     ".": _unwrap_source,
     "cd": _unwrap_cd,
     "pushd": _unwrap_cd,
     "popd": lambda argv: Unwrapped(argv, moves_to=UNKNOWN_WORD),
     "trap": _unwrap_trap,
+    "hash": _unwrap_hash,
     "xargs": _unwrap_xargs,
-    "find": _unwrap_find,
+    "find": unwrap_find,
     "git": _unwrap_git,
+    "ssh": _unwrap_ssh,
 }
 
 SHADOW_PROOF = frozenset(_WRAPPERS)
 """Programs whose meaning the analysis relies on; a function may not take their names."""
 
 _OPAQUE = words(
-    "eval alias unalias hash enable bind fc complete compgen mapfile readarray let shopt "
+    "eval alias unalias enable bind fc complete compgen mapfile readarray let shopt "
     "chroot unshare nsenter setpriv runuser su pkexec parallel watch script expect flock at batch "
     "crontab systemd-run start-stop-daemon strace ltrace gdb entr socat ssh-agent fish csh tcsh "
     "rlwrap unbuffer dbus-run-session proot fakeroot firejail bwrap tmux screen "
+    "ed ex red vi vim nvim view vimdiff rvim gvim emacs emacsclient nano pico joe micro helix hx mg "
+    "ne mcedit tclsh wish wapiti m4 gnuplot guile sbcl clisp racket scheme octave Rscript R julia ghci "
+    "runghc runhaskell elixir iex erl escript groovy jshell scala kotlin osascript ts-node tsx zx qjs "
+    "irb pry psysh bpython expect spawn-fcgi dc pwsh powershell nu elvish xonsh "
     "ld.so ld-linux-x86-64.so.2 ld-linux.so.2 ld-linux-aarch64.so.1"
 )

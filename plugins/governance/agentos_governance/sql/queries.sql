@@ -180,6 +180,16 @@ select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo, w.par
  order by l.expires_at > $3 desc, w.id
  limit 2;
 
+-- name: find_holder
+-- Who holds work order $1, and where it lies; no row: nobody does.
+select l.worker, w.workspace, w.repo
+  from governance.lease l join governance.work_order w on w.id = l.work_order
+ where l.work_order = $1 and w.state = 'active';
+
+-- name: list_held_orders
+-- Every work order that somebody holds.
+select work_order from governance.lease order by work_order;
+
 -- name: put_lease
 -- Work order $1 belongs to worker $2 in epoch $3 for $4 seconds from $5.
 insert into governance.lease (work_order, worker, epoch, ttl_s, expires_at)

@@ -16,9 +16,7 @@ from agentos_governance.tools.planning import WorkOrderId
 
 MAX_PAGE_BYTES = 512 * 1024
 
-ReviewId = Annotated[
-    str, Field(min_length=1, max_length=60, description="Approval id, such as RV-3F9K2M7Q")
-]
+ReviewId = Annotated[str, Field(min_length=1, max_length=60, description="Such as RV-3F9K2M7Q")]
 Outcome = Literal["pending", "approved", "rejected", "expired", "cancelled", "used"]
 
 
@@ -27,6 +25,16 @@ class ContractInForce(BaseModel):
 
     work_order: str
     contract_version: str
+
+
+class ApprovalVote(BaseModel):
+    """Who decided, and why."""
+
+    by: str
+    person: str | None
+    verdict: Literal["approve", "reject"]
+    reason: str
+    at: str
 
 
 class ApprovalView(BaseModel):
@@ -52,6 +60,8 @@ class ApprovalView(BaseModel):
     decided_at: str | None
     decision_reason: str | None
     used_by_call: str | None
+    votes: list[ApprovalVote]
+    next_step: str = Field(description="What whoever asked does now")
 
 
 class ApprovalList(BaseModel):
@@ -62,12 +72,12 @@ class ApprovalList(BaseModel):
     next_cursor: str | None
 
 
-@tool(reads=[APPROVALS, WORK_ORDERS])
+@tool(reads=[APPROVALS, WORK_ORDERS], profiles=["worker", "reviewer"])
 async def get_review(call: ToolCall, review_id: ReviewId) -> ApprovalView:
-    """One approval: the exact call, who asked, which rule, and what was decided.
+    """Whether a call that answered approval_required has been approved by a person yet.
 
-    A worker sees its own. Repeat the identical call once `state` is approved; it is good for one
-    call.
+    Once `state` is approved, repeat the identical call; it is good for one. Rejected: do
+    something else. Answers the exact call, who asked, the rule and the decision.
     """
     row = await find_approval(call.kernel.database, review_id)
     if call.principal.role is Role.WORKER and row["worker"] != call.principal.name:
@@ -75,7 +85,7 @@ async def get_review(call: ToolCall, review_id: ReviewId) -> ApprovalView:
     return _view(row, call.now())
 
 
-@tool(reads=[APPROVALS, WORK_ORDERS])
+@tool(reads=[APPROVALS, WORK_ORDERS], profiles=["reviewer", "admin"])
 async def list_reviews(
     call: ToolCall,
     state: Outcome | None = None,
@@ -97,7 +107,7 @@ async def list_reviews(
     )
 
 
-@tool(reads=[APPROVALS, WORK_ORDERS], writes=[APPROVALS])
+@tool(reads=[APPROVALS, WORK_ORDERS], writes=[APPROVALS], profiles=["reviewer", "admin"])
 async def decide_review(
     call: ToolCall,
     review_id: ReviewId,
@@ -107,7 +117,8 @@ async def decide_review(
     """Approve or reject one call, exactly as get_review shows it.
 
     Refuses whoever asked for the call or worked on its work order, and decisions that come too
-    late. An approval admits the identical call once; a rejection answers it for a day.
+    late. An approval admits the identical call once; a rejection answers it for a day. "revoke"
+    takes an approval back that was not used yet.
     """
     return _view(await decide(call, review_id, verdict, reason), call.now())
 
@@ -137,7 +148,40 @@ def _view(row: Any, now: datetime) -> ApprovalView:
         decided_at=format_time(row["decided_at"]) if row["decided_at"] else None,
         decision_reason=row["decision_reason"],
         used_by_call=row["used_by_call"],
+        votes=_votes_of(row),
+        next_step=_next_step(row, outcome_of(row, now)),
     )
+
+
+def _votes_of(row: Any) -> list[ApprovalVote]:
+    if row["decided_by"] is None:
+        return []
+    # What is rejected was never approved; what became of an approval later does not change it.
+    verdict: Literal["approve", "reject"] = "reject" if row["state"] == "rejected" else "approve"
+    return [
+        ApprovalVote(
+            by=row["decided_by"],
+            person=row["decided_person"],
+            verdict=verdict,
+            reason=row["decision_reason"],
+            at=format_time(row["decided_at"]),
+        )
+    ]
+
+
+def _next_step(row: Any, state: str) -> str:
+    if state == "pending":
+        return "wait: another person decides with decide_review; ask get_review again in a while"
+    if state == "approved":
+        return (
+            f"repeat the call of {row['tool']} with exactly the arguments that you sent, whose "
+            f"digest is arguments_sha256, before {format_time(row['expires_at'])}; once"
+        )
+    if state == "rejected":
+        return "do the work without it, or stand down and say why it is needed"
+    if state == "used":
+        return "nothing: the call was made; another one asks for another approval"
+    return "repeat the call if it is still needed, which asks for another approval"
 
 
 def _fitting(views: list[ApprovalView]) -> list[ApprovalView]:

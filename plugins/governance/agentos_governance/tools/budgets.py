@@ -120,7 +120,7 @@ class CostEstimate(BaseModel):
     price_version: str | None
 
 
-@tool(reads=[BUDGETS])
+@tool(reads=[BUDGETS], profiles=["admin"])
 async def get_budget_status(call: ToolCall, layer: Layer | None = None) -> BudgetStatus:
     """Which caps are in force by layer, what is spent and held, what is stopped or unlocked."""
     database, now = call.kernel.database, call.now()
@@ -137,7 +137,7 @@ async def get_budget_status(call: ToolCall, layer: Layer | None = None) -> Budge
     )
 
 
-@tool(reads=[BUDGETS], writes=[BUDGETS])
+@tool(reads=[BUDGETS], writes=[BUDGETS], profiles=["admin"])
 async def set_budget(
     call: ToolCall,
     layer: Layer,
@@ -178,7 +178,7 @@ async def set_budget(
     )
 
 
-@tool(reads=[BUDGETS], writes=[SPENDING_STOP])
+@tool(reads=[BUDGETS], writes=[SPENDING_STOP], profiles=["admin"])
 async def stop_spending(
     call: ToolCall,
     reason: Reason,
@@ -194,7 +194,7 @@ async def stop_spending(
     return SpendingState(is_stopped=True, all_calls=all_calls, reason=reason)
 
 
-@tool(reads=[BUDGETS], writes=[BUDGETS])
+@tool(reads=[BUDGETS], writes=[BUDGETS], profiles=["admin"])
 async def resume_spending(call: ToolCall, reason: Reason) -> SpendingState:
     """End the emergency stop. For admins."""
     if await call.kernel.database.fetch_row(sql.get_stop) is None:
@@ -203,7 +203,7 @@ async def resume_spending(call: ToolCall, reason: Reason) -> SpendingState:
     return SpendingState(is_stopped=False, all_calls=False, reason=reason)
 
 
-@tool(reads=[UNLOCKS], writes=[UNLOCKS])
+@tool(reads=[UNLOCKS], writes=[UNLOCKS], profiles=["admin"])
 async def unlock_tool(
     call: ToolCall,
     pattern: Annotated[Entry, Field(description="Glob of tool names or repository paths")],
@@ -248,7 +248,7 @@ async def unlock_tool(
     )
 
 
-@tool(reads=[UNLOCKS], writes=[UNLOCKS], idempotent=True)
+@tool(reads=[UNLOCKS], writes=[UNLOCKS], idempotent=True, profiles=["admin"])
 async def lock_tool(
     call: ToolCall, unlock: Annotated[str, Field(min_length=1, max_length=60)], reason: Reason
 ) -> UnlockView:
@@ -263,7 +263,7 @@ async def lock_tool(
     return _unlock_view({**dict(row), "expires_at": until})
 
 
-@tool(reads=[COSTS])
+@tool(reads=[COSTS], profiles=[])
 async def estimate_cost(
     call: ToolCall,
     action: Annotated[Label, Field(description="Name of a tool, or an action as booked")],

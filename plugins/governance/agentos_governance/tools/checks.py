@@ -20,7 +20,7 @@ from agentos_governance.policies.asked_actions import (
     narrow_action,
 )
 from agentos_governance.projections import work_order_stream
-from agentos_governance.shell.commands import MAX_COMMAND_CHARACTERS
+from agentos_governance.shell.parsing import MAX_COMMAND_CHARACTERS
 from agentos_governance.tools.leases import require_held
 from agentos_governance.tools.planning import WorkOrderId
 from agentos_governance.workspace.paths import PathResolver
@@ -30,17 +30,17 @@ MAX_INLINE_BYTES = 1_024
 
 
 class RequestedAction(BaseModel):
-    """What is about to be done, in the words of the client that does it."""
+    """What is about to be done."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    tool: Annotated[str, Field(min_length=1, max_length=200, description="Such as Edit or Bash")]
+    tool: Annotated[str, Field(min_length=1, max_length=200, description="Such as Edit, Bash")]
     capability: Literal["read", "write", "execute", "network"] | None = None
     paths: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=MAX_PATHS)
     ] = []
     command: Annotated[str | None, Field(max_length=MAX_COMMAND_CHARACTERS)] = None
-    args: dict[str, Any] | None = Field(default=None, description="The tool's own arguments")
+    args: dict[str, Any] | None = Field(default=None, description="Its own arguments")
 
     def as_action(self) -> Action:
         """The action as contracts judge it."""
@@ -64,16 +64,20 @@ class ActionVerdict(BaseModel):
     review_id: str | None = None
 
 
-@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER])
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], profiles=["worker"])
 async def check_action(
     call: ToolCall, action: RequestedAction, work_order: WorkOrderId | None = None
 ) -> ActionVerdict:
-    """Ask whether an action outside AgentOS (an edit, a shell command) fits the contract.
+    """Ask whether an edit, shell command or fetch by your own tools fits the contract, before it.
 
-    Paths are judged where they lead, symbolic links included; commands are parsed, not matched as
-    text. A denial names the rule and the remedy, and is recorded.
+    Not needed where the client's hooks ask already. Answers allow, deny or ask, with the rule and
+    the remedy; nothing is done. Links are followed, and commands parsed.
     """
-    held = _held(call, work_order)
+    return await judge_action(call, _held(call, work_order), action)
+
+
+async def judge_action(call: ToolCall, held: HeldOrder, action: RequestedAction) -> ActionVerdict:
+    """The verdict on what a client is about to do under a held work order, recorded."""
     resolver = held.resolver()
     judgement = await judge_requested(held, action, call.now(), resolver)
     if judgement.is_allowed:

@@ -78,7 +78,12 @@ class PresetList(BaseModel):
     presets: list[PresetView]
 
 
-@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
+@tool(
+    reads=[WORK_ORDERS],
+    writes=[WORK_ORDERS],
+    max_result_bytes=MAX_DETAILS_BYTES,
+    profiles=["planner"],
+)
 async def amend_contract(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -107,7 +112,7 @@ async def amend_contract(
     return await order_details(transaction, work_order, call.now())
 
 
-@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
+@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES, profiles=[])
 async def list_contract_versions(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -128,7 +133,7 @@ async def list_contract_versions(
     )
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], profiles=["planner"])
 async def list_contract_presets(call: ToolCall) -> PresetList:
     """The personas whose contracts create_work_order can fill in with `preset`."""
     return PresetList(

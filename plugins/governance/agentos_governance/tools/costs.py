@@ -93,7 +93,7 @@ class CostReport(BaseModel):
     total_usd: str
 
 
-@tool(reads=[WORK_ORDERS], writes=[COSTS])
+@tool(reads=[WORK_ORDERS], writes=[COSTS], profiles=[])
 async def record_usage(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -167,7 +167,7 @@ async def record_usage(
     return _recorded(data, format_time(call.now()), money)
 
 
-@tool(reads=[COSTS])
+@tool(reads=[COSTS], profiles=["planner", "admin"])
 async def get_cost_report(
     call: ToolCall,
     group_by: Annotated[list[Dimension], Field(min_length=1, max_length=5)],

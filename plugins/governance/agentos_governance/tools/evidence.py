@@ -57,7 +57,7 @@ MAX_CONTENT_CHARS = 1_000_000
 EVENTS_AT_ONCE = 500
 
 WorkspacePath = Annotated[str, Field(min_length=1, max_length=4_096)]
-Kind = Annotated[EvidenceKind, Field(description="Such as test_report, diff or analysis")]
+Kind = Annotated[EvidenceKind, Field(description="Such as test_report, diff, analysis")]
 
 
 class RecordedEvidence(BaseModel):
@@ -77,45 +77,40 @@ class RecordedFiles(BaseModel):
     )
 
 
-@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=60)
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=60, profiles=["worker"])
 async def record_evidence(
     call: ToolCall,
     work_order: WorkOrderId,
     kind: Kind,
     claim: Annotated[
-        str, Field(min_length=3, max_length=2_000, description="What this proves, in a sentence")
+        str, Field(min_length=3, max_length=2_000, description="What it proves, in a sentence")
     ],
     path: Annotated[
         str | None,
-        Field(min_length=1, max_length=4_096, description="A file in the workspace; or `content`"),
+        Field(min_length=1, max_length=4_096, description="File in the workspace"),
     ] = None,
     content: Annotated[
         str | None,
-        Field(max_length=MAX_CONTENT_CHARS, description="The evidence itself, as text; or `path`"),
+        Field(max_length=MAX_CONTENT_CHARS, description="The evidence as text"),
     ] = None,
     lines: Annotated[
         list[Annotated[int, Field(ge=1)]] | None,
-        Field(min_length=2, max_length=2, description="First and last line, 1-based, inclusive"),
+        Field(min_length=2, max_length=2, description="First and last, from 1"),
     ] = None,
-    observed_by: Annotated[
-        str | None, Field(max_length=200, description="Who saw it, such as a hook; kept as a claim")
-    ] = None,
+    observed_by: Annotated[str | None, Field(max_length=200, description="For hooks")] = None,
     observation: Annotated[
         str | None,
         Field(
             max_length=MAX_ENVELOPE_CHARS,
-            description="A hook's signed observation of the same bytes, as text",
+            description="For hooks: signed",
         ),
     ] = None,
 ) -> RecordedEvidence:
-    """Record evidence for a claim about the work.
+    """Prove a claim about the work: once for each kind in the contract's evidence_required.
 
-    With `path` the server reads and hashes the file itself (level "observed"); with `content` it
-    keeps the text (level "reported", or "observed" where a trusted hook signed an `observation` of
-    it). Give exactly one of the two. Evidence of a declared kind is checked: a test_report is
-    JUnit XML with at least one test. A claim about a file must still fit the file, or its base
-    version, when the work is submitted. A file that holds what looks like a secret is refused; a
-    work order holds at most 200 pieces of evidence, and record_evidence_files takes many files.
+    With `path` the server reads and hashes the file (level observed), which must not change
+    before you submit; with `content` it keeps your text (reported). Give one of the two. A
+    test_report is JUnit XML. Refuses secrets, and more than 200 pieces.
     """
     if (path is None) == (content is None):
         raise InvalidArgumentError("give exactly one of `path` and `content`")
@@ -150,7 +145,7 @@ async def record_evidence(
     return RecordedEvidence(evidence=evidence_view(row))
 
 
-@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300)
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], timeout_s=300, profiles=[])
 async def record_evidence_files(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -174,11 +169,11 @@ async def record_evidence_files(
         ),
     ] = "*",
 ) -> RecordedFiles:
-    """Record many files of the workspace as evidence, one piece for each, in one step.
+    """Record many files of the workspace as evidence in one step, one piece for each.
 
-    Prefer it to record_evidence for more than a few files. The server reads, checks and hashes
-    each file itself (level "observed"); either all are recorded or, if one is refused, none. Links
-    and `.git` are left out of a `folder`. A work order holds at most 10,000 files recorded so.
+    For more files than record_evidence is handy for. The server reads and hashes each (level
+    observed); if one is refused, none is recorded. Links and `.git` are left out of a `folder`; a
+    work order holds at most 10,000 files recorded so.
     """
     if (paths is None) == (folder is None):
         raise InvalidArgumentError("give exactly one of `paths` and `folder`")

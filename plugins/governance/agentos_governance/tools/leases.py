@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -23,6 +22,7 @@ from agentos import (
     UnavailableError,
 )
 from agentos import tool as declare_tool
+from agentos_governance.active_marks import align_mark, mark_active
 from agentos_governance.authority.enforcement import HeldOrder, check_lease, held_order
 from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
 from agentos_governance.authority.separation import RULE as FOUR_EYES
@@ -46,7 +46,8 @@ from agentos_governance.projections import work_order_stream
 from agentos_governance.resume import build_resume_packet
 from agentos_governance.tools.planning import Name, WorkOrderId
 from agentos_governance.views import ClaimView, LeaseView, NoteView, ResumePacketView
-from agentos_governance.workspace.worktrees import Workspace, ensure_worktree, inspect_repository
+from agentos_governance.workspace.preparation import prepare_workspace
+from agentos_governance.workspace.worktrees import Workspace
 
 MAX_CANDIDATES = 20
 MAX_PASSED_OVER = 200
@@ -85,19 +86,17 @@ class StoodDown(BaseModel):
     writes=[OWN_WORK_ORDER],
     timeout_s=300,
     max_result_bytes=MAX_DETAILS_BYTES + MAX_PACKET_BYTES,
+    profiles=["worker"],
 )
 async def claim_work_order(
     call: ToolCall,
     work_order: WorkOrderId | None = None,
-    role: Annotated[
-        Name | None, Field(description="Claim the oldest ready one of highest priority for a role")
-    ] = None,
+    role: Annotated[Name | None, Field(description="Only one for workers of this role")] = None,
 ) -> ClaimView:
-    """Claim a work order: the lease, a git worktree to edit in, and the resume packet.
+    """Start, or take over, a work order: call this before you change anything.
 
-    Names one, or takes the best ready one (of `role`, if given). Work under the contract,
-    and every call that names the work order, renews the lease; one that expires lets another
-    worker continue from the resume packet.
+    Names one, or takes the best ready one. Answers its objective and contract, the worktree to
+    edit in, and the resume packet: what earlier workers did. Work renews the lease.
     """
     if work_order is not None and role is not None:
         raise InvalidArgumentError("pass `work_order` or `role`, not both")
@@ -106,9 +105,9 @@ async def claim_work_order(
     return await _claim_best(call, role)
 
 
-@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], idempotent=True)
+@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], idempotent=True, profiles=[])
 async def renew_lease(call: ToolCall, work_order: WorkOrderId) -> RenewedLease:
-    """Extend the lease by its time to live. So does any call that works on it or names it."""
+    """Extend the lease while you work without any other call; each call renews it as well."""
     held = require_held(call, work_order)
     transaction = await call.begin()
     await transaction.fetch_row(sql.renew_lease, held.id, held.worker, held.epoch, call.now())
@@ -117,13 +116,18 @@ async def renew_lease(call: ToolCall, work_order: WorkOrderId) -> RenewedLease:
     return RenewedLease(lease=lease)
 
 
-@declare_tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], max_result_bytes=MAX_PACKET_BYTES)
+@declare_tool(
+    reads=[WORK_ORDERS],
+    writes=[OWN_WORK_ORDER],
+    max_result_bytes=MAX_PACKET_BYTES,
+    profiles=["worker"],
+)
 async def stand_down(
     call: ToolCall,
     work_order: WorkOrderId,
     reason: Annotated[str, Field(min_length=3, max_length=2_000)],
 ) -> StoodDown:
-    """Give the work order back, so that another worker can continue it. Files stay."""
+    """Give the work order back when you cannot finish it; another worker continues. Files stay."""
     held = require_held(call, work_order)
     transaction = await call.begin()
     await transaction.append(
@@ -139,7 +143,12 @@ async def stand_down(
     return StoodDown(resume_packet=await resume_packet(transaction, work_order))
 
 
-@declare_tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES)
+@declare_tool(
+    reads=[WORK_ORDERS],
+    writes=[WORK_ORDERS],
+    max_result_bytes=MAX_PACKET_BYTES,
+    profiles=["planner"],
+)
 async def take_over_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -174,7 +183,7 @@ async def take_over_work_order(
     return StoodDown(resume_packet=await resume_packet(transaction, work_order))
 
 
-@declare_tool(reads=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES)
+@declare_tool(reads=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES, profiles=[])
 async def get_resume_packet(call: ToolCall, work_order: WorkOrderId) -> ResumePacketView:
     """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256."""
     await get_order(call.kernel.database, work_order)
@@ -256,7 +265,7 @@ async def _claim(call: ToolCall, work_order: str) -> ClaimView:
     _require_claimable(row, call)
     await require_apart(call.kernel.database, call.principal, row)
     # Git works before the transaction; a worktree made for a claim that fails is reused later.
-    workspace = await _prepare_workspace(call, row)
+    workspace = await prepare_workspace(call, row)
     notes = await call.service(Grounding).find(
         work_order, row["title"], row["objective"], row["repo"]
     )
@@ -264,8 +273,17 @@ async def _claim(call: ToolCall, work_order: str) -> ClaimView:
     row = await lock_order(transaction, work_order)
     _require_claimable(row, call)
     await require_apart(transaction, call.principal, row)
-    await _append_claim(call, transaction, row, workspace, [note.id for note in notes])
-    return await _claim_view(call, transaction, work_order, notes)
+    # Before the lease, so that no hook finds the work order held and not marked; under the lock,
+    # so that nobody who was slower writes or removes the mark of who was faster.
+    place = str(workspace.path) if workspace else None
+    await mark_active(call.kernel.settings, work_order, call.principal.name, place, row["repo"])
+    try:
+        await _append_claim(call, transaction, row, workspace, [note.id for note in notes])
+        return await _claim_view(call, transaction, work_order, notes)
+    except Exception:
+        await roll_back(call)
+        await align_mark(call.kernel, work_order)
+        raise
 
 
 async def _append_claim(
@@ -357,39 +375,3 @@ def _require_claimable(row: Any, call: ToolCall) -> None:
             f"{row['id']} is held by {lease.worker} until {lease.expires_at}",
             remedy="claim another one, or wait until that lease expires",
         )
-
-
-async def _prepare_workspace(call: ToolCall, row: Any) -> Workspace | None:
-    if row["repo"] is None:
-        return None
-    repo, branch = Path(row["repo"]), f"agentos/{row['id']}"
-    base_commit = row["base_commit"] or await _choose_base(call, row["id"], repo)
-    path = call.kernel.settings.home / "worktrees" / row["id"]
-    return await ensure_worktree(repo, path, branch, base_commit, is_first=row["epoch"] == 0)
-
-
-async def _choose_base(call: ToolCall, work_order: str, repo: Path) -> str:
-    """Where a work order that nobody has held begins: the repository's HEAD, stored before use.
-
-    A claim that is killed half-way, and one made at the same time, begin at the same commit; what
-    a worker put in the repository under the work order's name says nothing about it.
-    """
-    head = (await inspect_repository(repo)).require_head()
-    transaction = await call.kernel.open_transaction()
-    try:
-        row = await lock_order(transaction, work_order)
-        if row["base_commit"] is None:
-            await transaction.append(
-                NewEvent(
-                    work_order_stream(work_order),
-                    "work_order.base_chosen",
-                    call.principal.name,
-                    call.now(),
-                    {"work_order": work_order, "base_commit": head},
-                )
-            )
-        await transaction.commit()
-    except BaseException:
-        await transaction.rollback()
-        raise
-    return str(row["base_commit"] or head)

@@ -47,9 +47,7 @@ MAX_PAGE_BYTES = 512 * 1024
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 """Lists and terminals show a title as one line, which it may neither end nor turn around."""
 
-WorkOrderId = Annotated[
-    str, Field(min_length=1, max_length=60, description="Work order id, such as WO-3F9K2M7Q")
-]
+WorkOrderId = Annotated[str, Field(min_length=1, max_length=60)]
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]
 
 
@@ -61,7 +59,12 @@ class WorkOrderList(BaseModel):
     next_cursor: str | None
 
 
-@tool(reads=[WORK_ORDERS], writes=[DELEGATION], max_result_bytes=MAX_DETAILS_BYTES)
+@tool(
+    reads=[WORK_ORDERS],
+    writes=[DELEGATION],
+    max_result_bytes=MAX_DETAILS_BYTES,
+    profiles=["planner", "admin"],
+)
 async def create_work_order(
     call: ToolCall,
     title: Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)],
@@ -93,12 +96,11 @@ async def create_work_order(
         Field(description="Persona whose contract fills the fields that `contract` leaves out"),
     ] = None,
 ) -> WorkOrderDetails:
-    """Create a work order with its contract.
+    """Hand out a piece of work: an objective, and a contract that says what its worker may do.
 
-    It is ready at once, or blocked until everything in depends_on has completed. A child's
-    contract may not exceed its parent's; a worker may create children of the work order that it
-    holds, if its contract allows this tool. Refuses a contract with unknown fields, dependencies
-    that do not exist, and a repo that is not git.
+    It is ready at once, or when everything in depends_on has completed. Keep roots and tools as
+    narrow as the work allows; `preset` fills in what `contract` leaves out. A child may not
+    exceed its parent's contract; a worker creates only children of what it holds.
     """
     is_delegated = call.principal.role is Role.WORKER
     if is_delegated:
@@ -136,7 +138,7 @@ async def create_work_order(
     return await order_details(transaction, work_order, call.now())
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], profiles=["reviewer", "planner", "admin"])
 async def list_work_orders(
     call: ToolCall,
     state: State | None = None,
@@ -148,9 +150,10 @@ async def list_work_orders(
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Field(max_length=200)] = None,
 ) -> WorkOrderList:
-    """List work orders, highest priority first. Use ready_only to find something to claim.
+    """Find work orders by state, role or phase, highest priority first.
 
-    A page with long objectives ends early; `next_cursor` continues it.
+    With ready_only those that can be claimed now; claim_work_order without a name takes the best
+    of them. A page with long objectives ends early.
     """
     after = parse_cursor(cursor)
     reader = call.kernel.database
@@ -171,24 +174,28 @@ async def list_work_orders(
     )
 
 
-@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_DETAILS_BYTES)
+@tool(
+    reads=[WORK_ORDERS],
+    max_result_bytes=MAX_DETAILS_BYTES,
+    profiles=["worker", "reviewer", "planner", "admin"],
+)
 async def get_work_order(call: ToolCall, work_order: WorkOrderId) -> WorkOrderDetails:
-    """One work order: contract, state, lease, cost, and its newest evidence, votes and findings.
+    """Read one work order: contract, state, lease, cost, newest evidence, votes and findings.
 
-    `counts` says how many there are of each; the evidence packet holds all.
+    `counts` says how many there are of each.
     """
     return await order_details(call.kernel.database, work_order, call.now())
 
 
-@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], destructive=True)
+@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], destructive=True, profiles=["planner", "admin"])
 async def cancel_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
     reason: Annotated[str, Field(min_length=3, max_length=2_000)],
 ) -> WorkOrderView:
-    """End a work order before completion, and its open children with it.
+    """End a work order that is no longer wanted, and its open children. Files stay.
 
-    Workers lose their leases at once; files stay.
+    Workers lose their leases at once. To change what it may do, amend_contract.
     """
     transaction = await call.begin()
     row = await lock_order(transaction, work_order)

@@ -43,7 +43,7 @@ class AuditResult(BaseModel):
     first_bad: FirstBadEvent | None
 
 
-@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_REPORT_BYTES)
+@tool(reads=[WORK_ORDERS], max_result_bytes=MAX_REPORT_BYTES, profiles=["reviewer"])
 async def get_work_report(call: ToolCall, work_order: WorkOrderId) -> WorkReport:
     """The seven answers about a work order: who, why allowed, grounding, correctness, cost,
     reviewed by, recovery."""
@@ -51,7 +51,7 @@ async def get_work_report(call: ToolCall, work_order: WorkOrderId) -> WorkReport
     return await build_report(call.kernel, work_order)
 
 
-@tool(reads=[AUDIT], timeout_s=600)
+@tool(reads=[AUDIT], timeout_s=600, profiles=["reviewer", "admin"])
 async def verify_audit(
     call: ToolCall,
     stream: Annotated[

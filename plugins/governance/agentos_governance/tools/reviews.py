@@ -73,17 +73,17 @@ class ReviewOutcome(BaseModel):
     writes=[OWN_WORK_ORDER],
     timeout_s=300,
     max_result_bytes=MAX_RESULT_BYTES,
+    profiles=["worker"],
 )
 async def submit_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
     summary: Annotated[str, Field(min_length=3, max_length=20_000)],
 ) -> SubmittedWork:
-    """Submit the work: required evidence, every claim's digest and the real diff are checked.
+    """Hand in finished work, once the evidence is recorded: gates check it and the real diff.
 
-    A failed gate is no error: the state stays active and the findings say what to mend. Passing
-    fixes the evidence packet and ends the lease; a reviewer who is not a worker of this order
-    decides.
+    A failed gate is no error: the order stays yours, `findings` say what to mend, and you
+    submit again. Passing ends your lease; somebody else reviews.
     """
     held = require_held(call, work_order)
     row = await get_order(call.kernel.database, work_order)
@@ -115,7 +115,7 @@ async def submit_work_order(
     return await _accept(call, transaction, held, summary, gates, diff)
 
 
-@tool(reads=[WORK_ORDERS], writes=[REVIEWS])
+@tool(reads=[WORK_ORDERS], writes=[REVIEWS], profiles=["reviewer"])
 async def review_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
@@ -126,11 +126,10 @@ async def review_work_order(
         list[Annotated[str, Field(min_length=1, max_length=2_000)]], Field(max_length=100)
     ] = [],  # noqa: B006 - pydantic copies defaults
 ) -> ReviewOutcome:
-    """Vote on submitted work, bound to the digest of what was looked at.
+    """Vote on submitted work after you looked at its diff and evidence.
 
-    `packet_sha256` is the evidence packet's digest (get_work_order shows it) or that of the
-    resume packet while the order is in review. A stale digest is refused, and so is everybody who
-    worked on the order: nobody approves their own work.
+    `packet_sha256` is what you looked at, as get_work_order shows it. Refuses a stale digest, and
+    whoever worked on the order. request_changes sends it back with your findings.
     """
     if verdict == "approve":
         await _check_worktree(call, work_order)

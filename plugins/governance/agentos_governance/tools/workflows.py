@@ -97,7 +97,12 @@ class DefinitionList(BaseModel):
     used: list[UsedVersion]
 
 
-@tool(reads=[WORK_ORDERS], writes=[WORK_ORDERS], max_result_bytes=4 * 1024 * 1024)
+@tool(
+    reads=[WORK_ORDERS],
+    writes=[WORK_ORDERS],
+    max_result_bytes=4 * 1024 * 1024,
+    profiles=["planner"],
+)
 async def start_workflow(
     call: ToolCall,
     definition: Annotated[Name, Field(description="Name of a workflow definition")],
@@ -146,14 +151,14 @@ async def start_workflow(
     return await _details(call, transaction, workflow)
 
 
-@tool(reads=[WORK_ORDERS], max_result_bytes=4 * 1024 * 1024)
+@tool(reads=[WORK_ORDERS], max_result_bytes=4 * 1024 * 1024, profiles=["planner"])
 async def get_workflow(call: ToolCall, work_order: MemberId) -> WorkflowDetails:
     """One workflow: where it stands, what it waits for, its work orders, history and picture."""
     reader = call.kernel.database
     return await _details(call, reader, await _workflow_of(reader, work_order))
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], profiles=[])
 async def list_workflows(
     call: ToolCall,
     status: Annotated[
@@ -175,7 +180,7 @@ async def list_workflows(
     )
 
 
-@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], max_result_bytes=4 * 1024 * 1024)
+@tool(reads=[WORK_ORDERS], writes=[OWN_WORK_ORDER], max_result_bytes=4 * 1024 * 1024, profiles=[])
 async def signal_workflow(
     call: ToolCall,
     work_order: MemberId,
@@ -199,7 +204,7 @@ async def signal_workflow(
     return await _details(call, transaction, workflow)
 
 
-@tool(reads=[WORK_ORDERS])
+@tool(reads=[WORK_ORDERS], profiles=[])
 async def list_workflow_definitions(call: ToolCall) -> DefinitionList:
     """The workflows that can be started, drawn, and the versions that instances began with."""
     definitions = call.service(WorkflowRegistry).by_name.values()

@@ -12,6 +12,29 @@ update memory.observation set superseded_by = $2 where id = $1;
 -- Observation $1, or no row.
 select id, superseded_by from memory.observation where id = $1;
 
+-- name: read_observation
+-- Observation $1, whole.
+select id, position, created_at, actor, work_order, kind, title, body, tags, refs, supersedes,
+       superseded_by, digest, outcome, origin
+  from memory.observation
+ where id = $1;
+
+-- name: list_shown_observations
+-- The $1 newest that were not replaced, as lists of resources name them.
+select id, kind, title
+  from memory.observation
+ where superseded_by is null
+ order by position desc
+ limit $1;
+
+-- name: complete_observations
+-- Ids that begin with $1, newest first; $2 rows.
+select id
+  from memory.observation
+ where starts_with(id, upper($1))
+ order by position desc
+ limit $2;
+
 -- name: lock_text
 -- Until the end of the transaction nobody else notes the text with digest $1.
 select pg_advisory_xact_lock(hashtextextended('memory.observation ' || $1, 0));

@@ -21,7 +21,7 @@ INDEX_TIMEOUT_S = 1_800.0
 IS_TEST = "A test runner runs it as a test; fixtures and helpers are none."
 
 RepositoryName = Annotated[
-    str, Field(min_length=1, max_length=100, description="Name of an indexed repository.")
+    str, Field(min_length=1, max_length=100, description="Indexed repository.")
 ]
 
 
@@ -111,7 +111,8 @@ class IndexStateResult(BaseModel):
     commit: str | None
     generation: int
     stale: bool = Field(
-        description="The working tree has another commit checked out, or a hit's file changed."
+        description="The working tree has another commit checked out, a hit's file changed, or a "
+        "newer generation is still being loaded."
     )
     arms: list[ArmName] = Field(
         default=[],
@@ -206,7 +207,15 @@ class SearchCodeResult(BaseModel):
     truncated: bool = Field(description="There are more hits than `limit`.")
 
 
-@tool(writes=["code_index"], paths=["path"], idempotent=True, timeout_s=INDEX_TIMEOUT_S)
+@tool(
+    writes=["code_index"],
+    paths=["path"],
+    # A killed run leaves the generation before it in place.
+    idempotent=True,
+    task="always",
+    timeout_s=INDEX_TIMEOUT_S,
+    profiles=["admin"],
+)
 async def index_repository(
     call: ToolCall,
     path: Annotated[
@@ -257,7 +266,7 @@ async def index_repository(
     )
 
 
-@tool(reads=["code"])
+@tool(reads=["code"], profiles=["worker", "reviewer", "planner"])
 async def search_code(
     call: ToolCall,
     query: Annotated[
@@ -265,23 +274,17 @@ async def search_code(
         Field(
             min_length=1,
             max_length=1_000,
-            description="What the code does, an error message, a symbol's or file's name, "
-            "path:line, or a regular expression as /.../ or regex:...",
+            description="Words, an error message, a symbol or file, path:line, or /regex/.",
         ),
     ],
-    mode: Annotated[
-        SearchMode,
-        Field(
-            description="hybrid unless you want words only (keyword) or meaning only (semantic)."
-        ),
-    ] = "hybrid",
+    mode: SearchMode = "hybrid",
     repo: RepositoryName | None = None,
     path: Annotated[
         str | None,
         Field(
             min_length=1,
             max_length=1_000,
-            description="Only paths that start with this, or match it as a glob (*, ?, **).",
+            description="Prefix or glob.",
         ),
     ] = None,
     language: Annotated[
@@ -289,15 +292,15 @@ async def search_code(
     ] = None,
     kind: Annotated[
         Literal["function", "method", "class", "interface", "module"] | None,
-        Field(description="Only chunks of this kind; module is code outside of definitions."),
+        Field(description="module: outside of definitions."),
     ] = None,
-    limit: Annotated[int, Field(ge=1, le=100, description="Hits to return.")] = 10,
+    limit: Annotated[int, Field(ge=1, le=100)] = 10,
 ) -> SearchCodeResult:
-    """Find code by what it does or what it is called; returns symbols with file and lines.
+    """Find code by what it does, its name, a message or a regular expression.
 
-    Prefer it to grep when you do not know the exact text. A query that is a symbol's name puts
-    its definition first; use trace_symbol_dependencies for who calls it. Refuses a regular
-    expression that is not valid or takes too long.
+    Prefer it to grep and to reading files one by one; for who calls a symbol, use
+    trace_symbol_dependencies. Answers symbols with file, lines and snippet, best first; `index`
+    says whether it is stale.
     """
     if not query.strip():
         raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")

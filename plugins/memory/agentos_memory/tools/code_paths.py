@@ -81,7 +81,7 @@ class CodePathResult(BaseModel):
     index: IndexStateResult
 
 
-@tool(reads=["code"])
+@tool(reads=["code"], profiles=[])
 async def explain_code_path(
     call: ToolCall,
     from_symbol: SymbolName,

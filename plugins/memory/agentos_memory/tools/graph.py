@@ -57,32 +57,29 @@ class Walk:
     limit: int
 
 
-@tool(reads=["code"], timeout_s=TIMEOUT_S)
+@tool(reads=["code"], timeout_s=TIMEOUT_S, profiles=["worker", "reviewer"])
 async def trace_symbol_dependencies(
     call: ToolCall,
     symbol: SymbolName,
     direction: Annotated[
-        Direction, Field(description="callers: who depends on it; callees: what it depends on.")
+        Direction, Field(description="Who depends on it, or on what it depends.")
     ] = "callers",
     edges: Annotated[
         list[TracedKind] | None,
-        Field(min_length=1, max_length=10, description="Relations to follow; by default calls."),
+        Field(min_length=1, max_length=10, description="Default: calls."),
     ] = None,
-    depth: Annotated[int, Field(ge=1, le=6, description="Steps to follow.")] = 1,
+    depth: Annotated[int, Field(ge=1, le=6)] = 1,
     repo: RepositoryName | None = None,
-    limit: Annotated[int, Field(ge=1, le=100, description="Symbols to return.")] = 50,
+    limit: Annotated[int, Field(ge=1, le=100)] = 50,
     verify: Annotated[
         bool,
-        Field(
-            description="Have the direct callers, or callees, checked by an installed language "
-            "server, which reads the files as they are now; the first time takes seconds to minutes."
-        ),
+        Field(description="Have direct ones checked by a language server; may take minutes."),
     ] = False,
 ) -> TraceResult:
-    """Who calls a symbol, or what it calls, over several steps, each with file, line and confidence.
+    """Find who calls a symbol, or what it calls, with file and line; its blast radius.
 
-    Prefer it to a text search before you change a signature. An ambiguous name is answered with
-    candidates, never with a guess; guesses by name alone are left out of the graph.
+    Before you change or remove something; text search misses and misleads. An ambiguous name is
+    answered with `candidates`; `unresolved` counts calls that nobody could resolve.
     """
     memory = call.service(Memory)
     found = await find_definitions(memory, symbol, repo)

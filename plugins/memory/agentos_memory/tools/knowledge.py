@@ -125,7 +125,7 @@ class QueryGraphResult(BaseModel):
     index: IndexStateResult
 
 
-@tool(reads=["code"], timeout_s=TIMEOUT_S)
+@tool(reads=["code"], timeout_s=TIMEOUT_S, profiles=[])
 async def find_paths(
     call: ToolCall,
     from_node: NodeName,
@@ -216,7 +216,7 @@ async def find_paths(
     return _paths_result(graph, question, found, index)
 
 
-@tool(reads=["code"], timeout_s=TIMEOUT_S)
+@tool(reads=["code"], timeout_s=TIMEOUT_S, profiles=[])
 async def query_graph(
     call: ToolCall,
     query: Annotated[

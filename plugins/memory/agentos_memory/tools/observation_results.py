@@ -23,29 +23,29 @@ ObservationId = Annotated[str, Field(min_length=1, max_length=40)]
 
 
 class Ref(BaseModel):
-    """A place in a repository that the observation is about."""
+    """A place in the code."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     path: Annotated[
-        str, Field(min_length=1, max_length=1_000, description="Relative to the repository root.")
+        str, Field(min_length=1, max_length=1_000, description="From the repository root.")
     ]
     start_line: Line | None = None
     end_line: Line | None = None
     commit: Annotated[
         str | None,
-        Field(pattern=r"^[0-9a-f]{4,64}$", description="By default the working tree is meant."),
+        Field(pattern=r"^[0-9a-f]{4,64}$"),
     ] = None
     repo: Annotated[
         str | None,
-        Field(max_length=100, description="Needed where several indexed repositories have it."),
+        Field(max_length=100),
     ] = None
     symbol: Annotated[
         str | None,
         Field(
             min_length=1,
             max_length=1_000,
-            description="Instead of lines: a symbol of the file, whose lines are then pinned.",
+            description="In place of lines.",
         ),
     ] = None
 

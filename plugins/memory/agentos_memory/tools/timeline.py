@@ -29,7 +29,7 @@ class ListObservationsResult(BaseModel):
     next_cursor: str | None = Field(description="Continues the list with the same filters.")
 
 
-@tool(reads=["observations"], max_result_bytes=MAX_RESULT_BYTES)
+@tool(reads=["observations"], max_result_bytes=MAX_RESULT_BYTES, profiles=[])
 async def list_observations(
     call: ToolCall,
     since: Annotated[

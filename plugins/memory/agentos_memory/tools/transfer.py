@@ -115,7 +115,7 @@ class ImportResult(BaseModel):
     )
 
 
-@tool(writes=["observations", "observation_import"], timeout_s=120)
+@tool(writes=["observations", "observation_import"], timeout_s=120, profiles=[])
 async def import_observations(
     call: ToolCall,
     observations: Annotated[

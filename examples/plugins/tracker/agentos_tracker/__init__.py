@@ -1,0 +1,1 @@
+"""Work orders of AgentOS beside the tickets of an issue tracker."""

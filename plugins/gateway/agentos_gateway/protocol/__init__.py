@@ -1,0 +1,1 @@
+"""The one place that speaks MCP to other servers, over the official SDK's client."""
