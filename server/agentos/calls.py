@@ -225,6 +225,8 @@ class ToolCall:
     progress_reporter: ProgressReporter | None = None
     log_reporter: LogReporter | None = None
     correspondent: Correspondent | None = None
+    run_nested: Callable[[CallRequest], Awaitable[ToolResult]] | None = None
+    """How the kernel runs what the body calls, for the same principal; `call_tool` uses it."""
     answers: dict[str, Answer] = field(default_factory=dict)
     """What the client answered so far; digests of it are recorded with the outcome."""
     task: CallTask | None = None
@@ -269,7 +271,8 @@ class ToolCall:
         request = CallRequest(
             tool, arguments, Credentials(), "plugin", self.work_order, idempotency_key
         )
-        return await self.kernel.dispatch_as(self.principal, request)
+        assert self.run_nested is not None, "only the kernel makes calls"
+        return await self.run_nested(request)
 
     async def begin(self) -> Transaction:
         """The call's one database transaction, opened at the first use.

@@ -175,14 +175,14 @@ class Kernel:
                 principal = await self.identify(request.credentials)
             except ToolError as error:
                 return ToolResult.from_error(error)
-            return await self.dispatch_as(principal, request)
+            return await self._run(principal, request)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
 
-    async def dispatch_as(self, principal: Principal, request: CallRequest) -> ToolResult:
-        """The same for a caller that this kernel identified; bodies use `call.call_tool`."""
+    async def _run(self, principal: Principal, request: CallRequest) -> ToolResult:
+        """The rest of a dispatch; what a body calls in turn begins here, for its own caller only."""
         prepared = await self._prepare(request, principal)
         if isinstance(prepared, ToolResult):
             return prepared
@@ -241,6 +241,7 @@ class Kernel:
             progress_reporter=request.progress,
             log_reporter=request.log,
             correspondent=request.correspondent,
+            run_nested=partial(self._run, principal),
         )
         call.guards.append(partial(self.recorder.refuse_second_use, call))
         if call.task is not None:

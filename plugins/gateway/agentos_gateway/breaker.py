@@ -48,8 +48,8 @@ class Breaker:
             return
         wait_s = max(remaining_s, 1.0)
         raise UnavailableError(
-            f"the server {self._name} failed {self._n_failures} times in a row and is left alone "
-            f"for now; the last time: {self.last_failure}",
+            f"the server {self._name} failed {self._n_failures} times in a row and is given a "
+            f"rest; the last time: {self.last_failure}",
             remedy=f"try again in {wait_s:.0f} s, or work without it",
         )
 
