@@ -1,7 +1,7 @@
 """A small issue tracker in a process of its own: `python tracker_server.py` prints its port.
 
 It takes a request whose `Idempotency-Key` it knows without doing it again. `GET /log` tells what
-it was sent; `POST /fail/N` has the next N posts answered with 503.
+it was sent; `POST /fail/N` has the next N posts answered with 503, `POST /forget/N` with 404.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
+STATUSES = {"fail": 503, "forget": 404}
 TICKETS = {"OPS-12": {"title": "Login fails after a timeout", "body": "Seen on Monday."}}
 
 
@@ -19,7 +20,7 @@ class Tracker(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     received: ClassVar[list[dict[str, Any]]] = []
     events: ClassVar[dict[str, Any]] = {}
-    failures: ClassVar[int] = 0
+    refusals: ClassVar[list[int]] = []
 
     def do_GET(self) -> None:
         if self.path == "/log":
@@ -32,15 +33,15 @@ class Tracker(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"] or 0)) or "null")
-        if self.path.startswith("/fail/"):
-            Tracker.failures = int(self.path.rpartition("/")[2])
+        _, kind, times = self.path.split("/")[:3]
+        if kind in STATUSES:
+            self.refusals.extend([STATUSES[kind]] * int(times))
             self._answer(200, {})
             return
         key = self.headers["idempotency-key"]
         self.received.append({"path": self.path, "key": key, "body": body})
-        if Tracker.failures:
-            Tracker.failures -= 1
-            self._answer(503, {})
+        if self.refusals:
+            self._answer(self.refusals.pop(), {})
             return
         self.events.setdefault(key, body)
         self._answer(201, {})
