@@ -53,7 +53,7 @@ class ForbiddenShapes:
         given = _exploded(texts[1:])
         name = texts[0].rpartition("/")[2]
         for shape in self._shapes:
-            if not shape.program(name):
+            if not (shape.program(name) or shape.program(name.lower())):
                 continue
             if all(_is_given(option, given) for option in shape.options) and _in_order(
                 shape.operands, texts[1:]

@@ -31,9 +31,14 @@ class SimpleCommand:
         return " ".join(word.text for word in self.argv)
 
     def texts(self) -> set[str]:
-        """The normalised text and the text as written, both with the plain program name."""
+        """The normalised text and the text as written, both with the plain program name.
+
+        And with it in small letters: some file systems find `Git` as `git`.
+        """
         texts = {self.text, " ".join(word.text for word in self.written)}
-        return texts | {text.split(" ", 1)[0].rpartition("/")[2] + _rest(text) for text in texts}
+        return (
+            texts | {_plain(text) for text in texts} | {_plain(text, lower=True) for text in texts}
+        )
 
     @property
     def dynamic_prefix(self) -> str | None:
@@ -59,6 +64,7 @@ class UnanalysableCommand:
     reason: str
 
 
-def _rest(text: str) -> str:
-    _, space, tail = text.partition(" ")
-    return space + tail
+def _plain(text: str, *, lower: bool = False) -> str:
+    program, space, rest = text.partition(" ")
+    name = program.rpartition("/")[2]
+    return (name.lower() if lower else name) + space + rest

@@ -15,6 +15,8 @@ from agentos import InvalidArgumentError
 
 # Escaped space is part of a word; other space is not.
 _BARE_SPACE = re.compile(rb"(?<!\\)(?:\\\\)*[ \t\n]")
+# Nothing in it is quoted, escaped, nested or run: both end it at its one closing brace.
+_PLAIN_EXPANSION = re.compile(rb"\$\{\w+[:/#%^,-][^'\"\\$`{}\n<>()]*\}")
 _PARENTS = frozenset({"command", "redirected_statement", "file_redirect", "declaration_command"})
 
 
@@ -30,6 +32,8 @@ def check_boundaries(root: Node, source: bytes) -> None:
     while pending:
         node = pending.pop()
         text = node.text or b""
+        if node.type == "expansion" and _PLAIN_EXPANSION.fullmatch(text):
+            continue
         if node.type in {"word", "simple_expansion"} and _BARE_SPACE.search(text):
             raise InvalidArgumentError("a word that contains a space")
         if node.type in _PARENTS:

@@ -21,11 +21,12 @@ from agentos_governance.shell.listed_files import names_printed
 from agentos_governance.shell.parsing import MAX_COMMAND_CHARACTERS, parse_script
 from agentos_governance.shell.subscripts import (
     READING_TWICE,
+    refuse_backticks_in_document,
     refuse_commands_in_words,
     refuse_hidden_commands,
 )
 from agentos_governance.shell.unwrapped import Unwrapped
-from agentos_governance.shell.variables import is_dangerous_variable
+from agentos_governance.shell.variables import command_set, is_dangerous_variable
 from agentos_governance.shell.words import Word, word_of, words_of
 from agentos_governance.shell.wrappers import SHADOW_PROOF, possible_commands, unwrap, with_names
 from agentos_governance.shell.written_files import WrittenFiles, known_input
@@ -207,18 +208,22 @@ class _Walk:
 
     def assignment(self, node: Node, folders: Folders) -> _After:
         for child in [node, *node.named_children]:
-            name = (
-                child.child_by_field_name("name") if child.type == "variable_assignment" else None
-            )
-            self._check_variable(name)
+            if child.type == "variable_assignment":
+                self._check_assignment(child, folders)
         for child in node.named_children:
             self.node(child, folders)
         return _After(folders, folders)
 
-    def _check_variable(self, name: Node | None) -> None:
+    def _check_assignment(self, node: Node, folders: Folders) -> None:
+        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         text = (name.text or b"").decode("utf-8", "replace").split("[")[0] if name else ""
         if is_dangerous_variable(text):
             raise InvalidArgumentError(f"it sets {text}, which changes what commands mean")
+        command = command_set(text, word_of(value)) if value is not None else None
+        if command is not None:
+            depth = self.scripts
+            self.script(command, folders, depth + 1)
+            self.scripts = depth
 
     def expansion(self, node: Node) -> None:
         if any(child.type == "@" for child in node.children) and b"@P" in (node.text or b""):
@@ -258,6 +263,7 @@ class _Walk:
         if node.type != "file_redirect":
             if node.type in READING_TWICE:
                 refuse_commands_in_words(node)
+            refuse_backticks_in_document(node)
             for child in node.named_children:
                 if child.type == "file_redirect":
                     self.redirect(child, folders, extra)

@@ -6,10 +6,17 @@ that is not in the tables is judged by its name and arguments alone.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from agentos_governance.shell.effects import FileUse, Folders, program_of
+from agentos_governance.shell.formatter_files import (
+    FORMATTER_FILES,
+    environment_files,
+    ruff_files,
+    sqlite_files,
+)
 from agentos_governance.shell.git_files import git_files
 from agentos_governance.shell.options import (
     Arguments,
@@ -23,6 +30,8 @@ from agentos_governance.shell.words import Word, words
 
 Used = tuple[Role, Word]
 
+# A file as far as its name says so, else a folder.
+_SUFFIX = re.compile(r"[^/.][^/]*\.[^/.]+$")
 _HOME = re.compile(r"^\$(HOME\b|\{HOME\})")
 
 
@@ -32,15 +41,21 @@ def file_uses(argv: tuple[Word, ...], folders: Folders) -> list[FileUse]:
     special = _SPECIAL.get(program)
     if special is not None:
         used: Sequence[Used] = special(argv)
-    elif program in PROGRAM_FILES:
-        used = _used(argv, PROGRAM_FILES[program])
+    elif program in _KNOWN:
+        used = _used(argv, _KNOWN[program])
     else:
         used = _named_outputs(argv)
-    return [_use(role, word, folders) for role, word in used]
+    return [
+        _use(role, word, folders)
+        for role, word in used
+        if role != "tree" or posixpath.normpath(word.text) != "."
+    ]
 
 
 def _use(role: Role, word: Word, folders: Folders) -> FileUse:
     path = word.text if word.is_literal else None
+    if role == "tree":
+        role = "write" if _SUFFIX.search(word.text) else "into"
     if role == "read" and path is None:
         path = _fixed_start(word.text)
     return FileUse(
@@ -77,7 +92,7 @@ def _used(argv: tuple[Word, ...], files: ProgramFiles) -> list[Used]:
 def _roles(arguments: Arguments, files: ProgramFiles, n_operands: int) -> list[Role | None]:
     """What is done with each operand."""
     if arguments.has(files.rewriting):
-        return ["write"] * n_operands
+        return [files.rewritten] * n_operands
     if arguments.has(files.printing):
         return ["read"] * n_operands
     roles = [*files.leading[:n_operands]]
@@ -135,7 +150,9 @@ _TAR = Options(
         "exclude-from": "read",
         "one-top-level": "into",
     },
-    flags=words("create append update concatenate catenate delete extract get"),
+    flags=words(
+        "create append update concatenate catenate delete extract get absolute-names absolute-paths"
+    ),
 )
 _TAR_WRITES = words("c r u A create append update concatenate catenate delete")
 _TAR_EXTRACTS = words("x extract get")
@@ -145,6 +162,8 @@ def _tar(argv: tuple[Word, ...]) -> list[Used]:
     arguments = read_arguments(_with_dashes(argv), _TAR)
     is_writing = arguments.has(_TAR_WRITES)
     used = option_files(arguments, _TAR)
+    if arguments.has(words("P absolute-names absolute-paths")):
+        used.append(("into", Word("/")))
     if is_writing:
         used += [("write", word) for word in arguments.values(frozenset({"f", "file"}))]
     if arguments.has(_TAR_EXTRACTS):
@@ -263,6 +282,16 @@ def _looks_like_a_path(word: Word) -> bool:
 
 _PATHLIKE = re.compile(r"^[^-=:,\s][^=:,\s]*$")
 
+
+def _pytest(argv: tuple[Word, ...]) -> list[Used]:
+    """`--basetemp` is emptied first, whatever it is."""
+    arguments = read_arguments(argv, _PYTEST)
+    return [*_named_outputs(argv), *option_files(arguments, _PYTEST)]
+
+
+_PYTEST = Options("kmnpcoW", words("rootdir ignore deselect"), {"basetemp": "into"})
+
+_KNOWN: Mapping[str, ProgramFiles] = {**PROGRAM_FILES, **FORMATTER_FILES}
 _SPECIAL: Mapping[str, Callable[[tuple[Word, ...]], Sequence[Used]]] = {
     "curl": _curl,
     "dd": _dd,
@@ -274,4 +303,8 @@ _SPECIAL: Mapping[str, Callable[[tuple[Word, ...]], Sequence[Used]]] = {
     **dict.fromkeys(words("npm pnpm yarn bun pip pip3 composer"), _installed),
     **dict.fromkeys(words("cpio jar dpkg-deb unrar unar 7z 7za 7zz 7zr"), _unpacked),
     "patch": _patch,
+    "ruff": ruff_files,
+    **dict.fromkeys(words("pytest py.test"), _pytest),
+    **dict.fromkeys(words("sqlite3 sqlite"), sqlite_files),
+    **dict.fromkeys(words("venv virtualenv"), environment_files),
 }

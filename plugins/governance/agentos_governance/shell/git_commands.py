@@ -49,6 +49,7 @@ _RUNNING_SUBCOMMANDS = words(
     "remote-http remote-https remote-ftp remote-ftps gui citool gitk web--browse archimport "
     "sh-setup sh-i18n imap-send send-email quiltimport maintenance"
 )
+_HIDING = ("--assume-u", "--skip-w", "--cacheinfo", "--index-info")
 # Plumbing that does what a porcelain command does under another name.
 _SAME_AS = {"send-pack": "push", "http-push": "push", "fetch-pack": "fetch"}
 
@@ -111,6 +112,8 @@ def _refuse_hidden_commands(name: str, rest: Argv) -> None:
         raise InvalidArgumentError("git grep -O runs a command")
     if name in {"clone", "init", "submodule"} and any(text == "-c" for text in texts):
         raise InvalidArgumentError(f"git {name} -c changes settings")
+    if name == "update-index" and any(text.startswith(_HIDING) for text in texts):
+        raise InvalidArgumentError("git update-index hides changes")
     if name == "config":
         _refuse_dangerous_settings(rest)
 

@@ -308,6 +308,16 @@ def refuse_running_options(argv: Argv) -> None:
                 raise InvalidArgumentError(f"{program} {word.text[:40]} runs another program")
     if program in {"make", "gmake"}:
         _refuse_makefile_from_input(argv)
+    if program in _BUILDERS and any(word.text.startswith("<(") for word in argv[1:]):
+        raise InvalidArgumentError(f"{program} reads what to run from another command")
+    if program in _SCRIPT_RUNNERS and any("script-shell" in word.text for word in argv[1:]):
+        raise InvalidArgumentError(f"{program} would run its scripts in another shell")
+
+
+_SCRIPT_RUNNERS = words("npm pnpm yarn bun npx")
+_BUILDERS = _SCRIPT_RUNNERS | words(
+    "make gmake cmake ctest ninja just task rake tox nox meson scons"
+)
 
 
 def _refuse_makefile_from_input(argv: Argv) -> None:

@@ -13,9 +13,10 @@ from typing import Literal
 
 from agentos_governance.shell.words import Word
 
-Role = Literal["read", "source", "write", "into", "enter"]
+Role = Literal["read", "source", "write", "into", "enter", "tree"]
 """What is done with a path: read; read, and copied or linked elsewhere; written; the folder in
-which something is written; the folder in which the program works."""
+which something is written; the folder in which the program works; a file or a tree of them, some
+of which are rewritten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class ProgramFiles:
     """Options that carry that text, so that every operand is a file."""
     rewriting: frozenset[str] = frozenset()
     """Options with which the operands are written (`sed -i`)."""
+    rewritten: Role = "write"
+    """What the operands are with such an option."""
     printing: frozenset[str] = frozenset()
     """Options with which the operands are only read (`gzip -c`)."""
     may_be_remote: bool = False
@@ -130,6 +132,15 @@ _WRITERS: Mapping[str, ProgramFiles] = {
     "zip": ProgramFiles(_reader("xibtn"), leading=("write",)),
     "unzip": ProgramFiles(_reader("xP", paths={"d": "into"}), None, leading=("read",)),
     "sponge": _writer(),
+    "ffmpeg": ProgramFiles(
+        Options("itfcrbsv", words("ss to map vf af filter_complex c:v c:a"), is_clustered=False),
+        None,
+        last="write",
+    ),
+    **dict.fromkeys(
+        ("convert", "magick"),
+        ProgramFiles(_reader(names="resize quality"), "source", last="write"),
+    ),
     "objcopy": ProgramFiles(_reader("FIOjRKNGLxXw"), "source", last="write"),
     "strip": ProgramFiles(_reader("FINKOR", paths={"o": "write"}), "write"),
     "ranlib": _writer(),

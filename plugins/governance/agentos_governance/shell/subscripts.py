@@ -1,5 +1,7 @@
 """Words that bash reads a second time: a subscript in quotes may hold a command that then runs.
 
+So may a here-document, in backticks.
+
 Above: commands. Below: words. Source: the manual of bash, "Shell Arithmetic" and "Arrays": `test -v`,
 `printf -v`, `read`, `unset`, declarations and numeric comparisons expand the subscript of the name
 that they are given, so `[ -v 'a[$(x)]' ]` runs x.
@@ -31,6 +33,7 @@ _IN_QUOTES = re.compile(r"'[^']*\w\[[^']*(\$\(|`)|\w\[.*\\(\$\(|`)", re.DOTALL)
 _CODE = re.compile(
     r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3}))"
 )
+_BACKTICK = re.compile(rb"(?<!\\)(?:\\\\)*`")
 _WORDS = frozenset({"word", "raw_string", "string", "ansi_c_string", "concatenation"})
 _OTHERS = frozenset({"command_substitution", "process_substitution", "do_group"})
 """Statements of their own."""
@@ -48,6 +51,17 @@ def refuse_hidden_commands(argv: tuple[Word, ...], *, is_function: bool) -> None
 def refuse_commands_in_words(node: Node) -> None:
     """The same for the words of a statement of `READING_TWICE`."""
     _refuse(_words_below(node))
+
+
+def refuse_backticks_in_document(node: Node) -> None:
+    """Raises for backticks in a here-document that bash expands; the grammar takes them for text."""
+    if node.type != "heredoc_redirect":
+        return
+    parts = {child.type: child.text or b"" for child in node.named_children}
+    if set(parts.get("heredoc_start", b"")) & set(b"'\"\\"):
+        return
+    if _BACKTICK.search(parts.get("heredoc_body", b"")):
+        raise InvalidArgumentError("backticks run a command here; quote the document's end mark")
 
 
 def _words_below(node: Node) -> Iterable[Word]:

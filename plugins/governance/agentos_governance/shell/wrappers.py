@@ -7,6 +7,7 @@ raises InvalidArgumentError for what cannot be read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from agentos import InvalidArgumentError
@@ -20,7 +21,7 @@ from agentos_governance.shell.interpreters import (
 )
 from agentos_governance.shell.strict_options import StrictOptions
 from agentos_governance.shell.unwrapped import Argv, Unwrapped
-from agentos_governance.shell.variables import is_dangerous_variable
+from agentos_governance.shell.variables import command_set, is_dangerous_variable
 from agentos_governance.shell.words import UNKNOWN_WORD, Word, words
 
 
@@ -114,7 +115,7 @@ _RUNNERS = words(
     "start-stop-daemon chrt numactl prlimit cgexec choom setarch linux64 i386 unshare faketime proxychains "
     "torsocks tsocks sshpass autossh ionice caffeinate arch dotnet cargo go mvn gradle rustup pyenv nvm "
     "rbenv sdk xvfb-run dbus-launch pkexec run-parts daemonize daemon logger act gh bwrap ag "
-    "cmake tsp ts machinectl ack podman-compose coreutils chronic eatmydata"
+    "cmake tsp ts machinectl ack podman-compose chronic eatmydata"
 )
 _RESERVED = words(
     "if then elif else fi for while until do done case esac in select function { } ! [[ ]]"
@@ -125,9 +126,10 @@ _TRUSTED_FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin")
 def _plain_program(text: str) -> str:
     """`/usr/bin/git` is `git`; `./git` is another program, unless it names a wrapper."""
     folder, _, name = text.rpartition("/")
+    name = name.removesuffix(".exe")
     if folder in _TRUSTED_FOLDERS or name in SHADOW_PROOF or name in _OPAQUE:
         return name
-    return text
+    return text.removesuffix(".exe")
 
 
 def _prefix(options: StrictOptions, *, operands: int = 0, is_transparent: bool = True) -> _Wrapper:
@@ -145,27 +147,48 @@ _Wrapper = Callable[[Argv], Unwrapped]
 
 
 def _unwrap_env(argv: Argv) -> Unwrapped:
-    index = _ENV_OPTIONS.skip(argv)
-    while index < len(argv) and "=" in argv[index].text and not argv[index].text.startswith("="):
-        _check_assignment(argv[index])
-        index += 1
+    index, commands = _read_assignments(argv, _ENV_OPTIONS.skip(argv))
     rest = argv[index:]
-    return Unwrapped(argv, inner=(rest,) if rest else (), is_transparent=bool(rest))
+    inner = (rest,) if rest else ()
+    return Unwrapped(argv, inner=inner, scripts=commands, is_transparent=bool(rest))
 
 
 def _unwrap_sudo(argv: Argv) -> Unwrapped:
-    index = _SUDO_OPTIONS.skip(argv)
-    while index < len(argv) and "=" in argv[index].text:
-        _check_assignment(argv[index])
-        index += 1
+    index, commands = _read_assignments(argv, _SUDO_OPTIONS.skip(argv))
     rest = argv[index:]
-    return Unwrapped(argv, inner=(rest,) if rest else ())
+    return Unwrapped(argv, inner=(rest,) if rest else (), scripts=commands)
 
 
-def _check_assignment(word: Word) -> None:
-    name = word.text.partition("=")[0]
-    if not name.isidentifier() or is_dangerous_variable(name):
-        raise InvalidArgumentError(f"it sets {name}, which changes what commands mean")
+def _read_assignments(argv: Argv, index: int) -> tuple[int, tuple[str, ...]]:
+    """Where the variables end that stand before a command, and the commands that they name."""
+    commands: list[str] = []
+    while index < len(argv) and "=" in argv[index].text[1:]:
+        name, _, value = argv[index].text.partition("=")
+        if not name.isidentifier() or is_dangerous_variable(name):
+            raise InvalidArgumentError(f"it sets {name}, which changes what commands mean")
+        command = command_set(name, Word(value, argv[index].is_literal))
+        commands += [] if command is None else [command]
+        index += 1
+    return index, tuple(commands)
+
+
+def _unwrap_make(argv: Argv) -> Unwrapped:
+    """`make CC=...` names programs as the environment does."""
+    refuse_running_options(argv)
+    commands = (
+        command_set(word.text.partition("=")[0], Word(word.text.partition("=")[2], word.is_literal))
+        for word in argv[1:]
+    )
+    return Unwrapped(argv, scripts=tuple(each for each in commands if each is not None))
+
+
+def _unwrap_coreutils(argv: Argv) -> Unwrapped:
+    """`coreutils --coreutils-prog=rm -rf x` is `rm -rf x`."""
+    option = argv[1].text if len(argv) > 1 else ""
+    name = re.fullmatch(r"--coreutils-prog(?:-shebang)?=(.+)", option)
+    if name is None:
+        return Unwrapped(argv, possible=_possible(argv))
+    return Unwrapped(argv, inner=((Word(name[1]), *argv[2:]),))
 
 
 def _unwrap_command(argv: Argv) -> Unwrapped:
@@ -334,6 +357,8 @@ _WRAPPERS: Mapping[str, _Wrapper] = {
     "taskset": _prefix(StrictOptions("a"), operands=1),
     "busybox": _prefix(StrictOptions()),
     "toybox": _prefix(StrictOptions()),
+    "coreutils": _unwrap_coreutils,
+    **dict.fromkeys(("make", "gmake"), _unwrap_make),
     "coproc": _prefix(StrictOptions()),
     "command": _unwrap_command,
     "builtin": _unwrap_same_shell,

@@ -7,7 +7,7 @@ running a file that the line wrote in another way raises InvalidArgumentError.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tree_sitter import Node
 
@@ -53,6 +53,7 @@ class WrittenFiles:
         """The text of a file that a command runs, where the line wrote it; raises if not known."""
         if not self._texts:
             return []
+        _refuse_written_description(argv, self._texts)
         run = _file_run_by(argv)
         if run is None or _plain(run) not in self._texts:
             return []
@@ -109,6 +110,32 @@ def _file_run_by(argv: tuple[Word, ...]) -> str | None:
         operands = [word.text for word in argv[1:] if not word.text.startswith("-")]
         return operands[0] if operands else None
     return program if "/" in program else None
+
+
+def _refuse_written_description(argv: tuple[Word, ...], written: Iterable[str]) -> None:
+    """Raises where a builder takes its commands from a file that the line wrote."""
+    names = {*_BUILDERS.get(argv[0].text.rpartition("/")[2], ())}
+    if not names:
+        return
+    names |= {posixpath.basename(word.text) for word in argv[1:]}
+    for path in written:
+        if posixpath.basename(path) in names:
+            raise InvalidArgumentError(f"it runs what {path!r} says, which the same line writes")
+
+
+# The files that tell a builder which commands to run.
+_BUILDERS = {
+    **dict.fromkeys(("make", "gmake"), ("GNUmakefile", "makefile", "Makefile")),
+    **dict.fromkeys(("npm", "pnpm", "yarn", "bun"), ("package.json",)),
+    "just": ("justfile", "Justfile", ".justfile"),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "rake": ("Rakefile", "rakefile"),
+    "tox": ("tox.ini",),
+    "nox": ("noxfile.py",),
+    "invoke": ("tasks.py",),
+    "doit": ("dodo.py",),
+    "ninja": ("build.ninja",),
+}
 
 
 def _scripts_of_python(text: str) -> list[str]:
