@@ -16,6 +16,8 @@ CLAUDE_CODE := 2.1.329
 CLAUDE_CODE_OLDER := 2.1.197
 CODEX := 0.169.0
 INSPECTOR := 2.12.0
+# An emulator of Slack that others wrote.
+LOCAL_SLACK := 0.1.8
 NPM = $(BIN)/python scripts/npm.py install --silent --no-save --no-package-lock --prefix
 PYTEST = $(BIN)/python -m pytest -q
 
@@ -57,6 +59,7 @@ clients: $(STAMP) ## Claude Code, Codex and MCP Inspector from npm, governed end
 	$(NPM) $(VENV)/clients/claude-code-older @anthropic-ai/claude-code@$(CLAUDE_CODE_OLDER)
 	$(NPM) $(VENV)/clients/codex @openai/codex@$(CODEX)
 	$(NPM) $(VENV)/clients/inspector @modelcontextprotocol/inspector@$(INSPECTOR)
+	$(NPM) $(VENV)/clients/local-slack local-slack-linux-x64@$(LOCAL_SLACK)
 	$(PYTEST) -m clients tests/clients tests/docs
 	$(BIN)/python scripts/write_clients_table.py
 
@@ -93,6 +96,7 @@ bench: $(STAMP) ## Benchmarks that need no other machine
 	@$(BIN)/python bench/budget_holds.py
 	@$(BIN)/python bench/evidence_packet.py
 	@PYTHONPATH=. $(BIN)/python bench/ready_list.py
+	@PYTHONPATH=. $(BIN)/python -m bench.review_latency
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -38,6 +38,7 @@ from agentos.content import (
     StructuredContent,
     Text,
 )
+from agentos.current_call import current_call
 from agentos.database.migrations import MigrationSet
 from agentos.database.pool import Connection, Database
 from agentos.database.queries import Queries
@@ -69,6 +70,7 @@ from agentos.git import Git, GitResult, check_branch, check_object_id, without_f
 from agentos.grounding import GroundingNote, GroundingQuestion, GroundingSource
 from agentos.hook_folders import HookFolders, hook_folders
 from agentos.hookspecs import hookimpl, hookspec
+from agentos.identity.delegation import Delegate, Delegates
 from agentos.identity.key_ring import KeyRing, load_key_ring
 from agentos.identity.signing_key import load_or_create_signing_key
 from agentos.ids import new_id
@@ -82,7 +84,9 @@ from agentos.middleware import (
     authorizer,
     middleware,
 )
-from agentos.outbox.signing import verify_webhook
+from agentos.outbox.sending import send_webhook
+from agentos.outbox.signing import sign_webhook, verify_webhook
+from agentos.outbox.targets import TargetPolicy
 from agentos.profiles import ProfileName
 from agentos.prompts import Prompt, prompt
 from agentos.redaction import redact, redact_text
@@ -90,17 +94,40 @@ from agentos.registry import (
     Command,
     HttpRequest,
     HttpResponse,
+    InboundRequest,
+    InboundRoute,
     PolicyCost,
     Route,
     Service,
+    SetupCheck,
 )
 from agentos.resources import Resource, UriTemplate, resource
 from agentos.results import KeptResult
+from agentos.review_channels import (
+    Card,
+    NothingReceived,
+    Received,
+    ReceivedChange,
+    ReceivedDecision,
+    ReceivedLink,
+    RefusedDecision,
+    ReviewChannel,
+)
 from agentos.reviews import Reviews, ReviewState
 from agentos.risk import RiskFactor, RiskQuestion
 from agentos.settings import Settings, load_settings
+from agentos.spending import ModelLedger, ModelRequest, ModelUsage
 from agentos.surface import Surface
 from agentos.tools import Tool, tool
+from agentos.work_review import (
+    BlastRadiusSource,
+    ChangeReach,
+    Finding,
+    ReviewCheck,
+    ReviewedEvidence,
+    ReviewedFile,
+    ReviewedWork,
+)
 
 __all__ = [
     "AgentOSError",
@@ -110,6 +137,7 @@ __all__ = [
     "AuditReport",
     "Authorizer",
     "BadEvent",
+    "BlastRadiusSource",
     "Block",
     "BudgetExceededError",
     "CallNext",
@@ -117,6 +145,8 @@ __all__ = [
     "CallRequest",
     "CannotAskError",
     "CanonicalObject",
+    "Card",
+    "ChangeReach",
     "Clock",
     "Command",
     "Completer",
@@ -128,6 +158,8 @@ __all__ = [
     "Contents",
     "Credentials",
     "Database",
+    "Delegate",
+    "Delegates",
     "Effect",
     "Elicitation",
     "Embedded",
@@ -137,6 +169,7 @@ __all__ = [
     "Event",
     "EventFold",
     "EventType",
+    "Finding",
     "Git",
     "GitResult",
     "GroundingNote",
@@ -146,6 +179,8 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "Image",
+    "InboundRequest",
+    "InboundRoute",
     "InvalidArgumentError",
     "InvalidStateError",
     "KeptResult",
@@ -160,8 +195,12 @@ __all__ = [
     "Messages",
     "Middleware",
     "MigrationSet",
+    "ModelLedger",
+    "ModelRequest",
+    "ModelUsage",
     "NewEvent",
     "NotFoundError",
+    "NothingReceived",
     "PluginError",
     "PolicyCost",
     "Principal",
@@ -172,9 +211,19 @@ __all__ = [
     "Queries",
     "Question",
     "ReadModel",
+    "Received",
+    "ReceivedChange",
+    "ReceivedDecision",
+    "ReceivedLink",
+    "RefusedDecision",
     "RequestError",
     "Resource",
+    "ReviewChannel",
+    "ReviewCheck",
     "ReviewState",
+    "ReviewedEvidence",
+    "ReviewedFile",
+    "ReviewedWork",
     "Reviews",
     "RiskFactor",
     "RiskQuestion",
@@ -185,9 +234,11 @@ __all__ = [
     "Selection",
     "Service",
     "Settings",
+    "SetupCheck",
     "StructuredContent",
     "Surface",
     "SystemClock",
+    "TargetPolicy",
     "Text",
     "Tool",
     "ToolCall",
@@ -205,6 +256,7 @@ __all__ = [
     "canonical_json",
     "check_branch",
     "check_object_id",
+    "current_call",
     "digest_of",
     "exit_code_of",
     "fold_events",
@@ -225,7 +277,9 @@ __all__ = [
     "redact_text",
     "resource",
     "run_with_kernel",
+    "send_webhook",
     "sha256_hex",
+    "sign_webhook",
     "tool",
     "verify_events",
     "verify_webhook",

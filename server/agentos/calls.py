@@ -81,6 +81,8 @@ class Principal:
     """Which tools this principal is shown; None is what fits its role."""
     client: str | None = None
     """The program of an OAuth caller, as its identity provider knows it; recorded with calls."""
+    via: Principal | None = None
+    """The bot through which a person calls; what neither of the two may do, neither does."""
 
     @property
     def answerable(self) -> str:
@@ -97,6 +99,8 @@ class Credentials:
     """Arrived over stdio, the command line, or a loopback listener that allows local callers."""
     known: Principal | None = None
     """Whom the kernel itself identified when it took a call that it goes on with now."""
+    on_behalf_of: Any = field(default=None, hash=False)
+    """For whom a bot says that it calls (`agentos.identity.delegation`), unchecked."""
 
 
 class Effect(StrEnum):

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from agentos.database.migrations import MigrationSet
     from agentos.kernel import Kernel
     from agentos.prompts import Prompt
-    from agentos.registry import Command, PolicyCost, Route, Service
+    from agentos.registry import Command, InboundRoute, PolicyCost, Route, Service, SetupCheck
     from agentos.resources import Resource
+    from agentos.review_channels import ReviewChannel
+    from agentos.settings import Settings
 
 PROJECT = "agentos"
 
@@ -80,6 +82,20 @@ def register_routes() -> Sequence[Route]:  # type: ignore[empty-body]
 
 
 @hookspec
+def register_inbound_routes() -> Sequence[InboundRoute]:  # type: ignore[empty-body]
+    """Pages that others post to without a token; the handler verifies a signature."""
+
+
+@hookspec
+def register_review_channels(kernel: Kernel) -> Sequence[ReviewChannel]:  # type: ignore[empty-body]
+    """Ways to show reviews to persons and to hear their decisions, besides those that ship.
+
+    Called once at start, before services exist, by the plugin `channels`, which runs them. A name
+    that is taken stops the start. See `ReviewChannel`.
+    """
+
+
+@hookspec
 def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
     """Commands to add to the `agentos` command line."""
 
@@ -87,6 +103,14 @@ def register_commands() -> Sequence[Command]:  # type: ignore[empty-body]
 @hookspec
 def register_policy_costs(call: ToolCall) -> Sequence[PolicyCost]:  # type: ignore[empty-body]
     """What the plugin's authorizers compute for a typical call, for `agentos bench policy`."""
+
+
+@hookspec
+def check_setup(settings: Settings) -> Sequence[SetupCheck]:  # type: ignore[empty-body]
+    """What `agentos doctor` tells of the plugin: what is configured, and what is missing for it.
+
+    Called by that command only, without a kernel; it must not take long, nor use the network.
+    """
 
 
 @hookspec

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -26,7 +25,6 @@ from agentos.database.pool import Database
 from agentos.database.transaction import Transaction
 from agentos.declarations import flatten, wrappers_of
 from agentos.errors import (
-    ConfigurationError,
     NotFoundError,
     PluginError,
     ToolError,
@@ -42,6 +40,7 @@ from agentos.events.store import EventStore
 from agentos.events.writer import EventWriter
 from agentos.figures import KernelFigures
 from agentos.identity.callers import Callers
+from agentos.identity.delegation import represented
 from agentos.identity.oauth.access_tokens import AccessTokens
 from agentos.identity.oauth.settings import parse_oauth
 from agentos.identity.tokens import Tokens
@@ -54,10 +53,11 @@ from agentos.pipeline import Pipeline
 from agentos.plugins import load_plugins
 from agentos.prompts import Prompt
 from agentos.records import CallRecorder, principal_stream, short_text
-from agentos.registry import Command, Route, Service
+from agentos.registry import Command, InboundRoute, Route
 from agentos.resources import Resource
 from agentos.results import ResultKeeper
 from agentos.retention import forget_old_results
+from agentos.services import Services
 from agentos.settings import Settings
 from agentos.tasks.service import Tasks
 from agentos.tools import Tool
@@ -80,12 +80,15 @@ class Kernel:
         self, settings: Settings, plugins: pluggy.PluginManager, database: Database, clock: Clock
     ) -> None:
         self.settings = settings
+        self.publishes = True
+        """Whether this process tells others what happens here; short commands leave it to servers."""
         self.clock = clock
         self.database = database
         self.plugins = plugins
         self.metrics = Metrics()
         self.read_models: list[ReadModel] = flatten(plugins.hook.register_read_models())
         self.routes: list[Route] = flatten(plugins.hook.register_routes())
+        self.inbound_routes: list[InboundRoute] = flatten(plugins.hook.register_inbound_routes())
         self.commands: list[Command] = flatten(plugins.hook.register_commands())
         self.migrations: list[MigrationSet] = flatten(plugins.hook.register_migrations())
         self.events = EventStore(
@@ -114,7 +117,7 @@ class Kernel:
         states = PluginStates(database, self.events)
         self.hooks = PluginHooks(plugins, settings, self.metrics, states, clock)
         self._callers = Callers(settings, self.hooks, self.tokens, self.oauth, clock)
-        self._services: dict[type[Any], Any] = {}
+        self._services = Services()
         self.catalogue = Catalogue(plugins, self._compose)
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -156,8 +159,12 @@ class Kernel:
         return Pipeline(tool, wrappers, self.recorder, self.metrics)
 
     async def identify(self, credentials: Credentials) -> Principal:
-        """Who the caller is; RequestError where that cannot be established."""
-        return await self._callers.identify(credentials, self)
+        """Who the caller is, or for whom it acts; RequestError where that cannot be established.
+
+        CallRefusedError where it may not act for whom it names.
+        """
+        caller = await self._callers.identify(credentials, self)
+        return await represented(caller, credentials, self)
 
     async def dispatch(self, request: CallRequest) -> ToolResult:
         """Take a request through the pipeline; the only way to a tool body.
@@ -172,9 +179,13 @@ class Kernel:
         self._idle.clear()
         try:
             try:
-                principal = await self.identify(request.credentials)
+                caller = await self._callers.identify(request.credentials, self)
             except ToolError as error:
                 return ToolResult.from_error(error)
+            try:
+                principal = await represented(caller, request.credentials, self)
+            except ToolError as error:
+                return await self._refuse(request, caller, error, new_id("CA", 12))
             return await self._run(principal, request)
         finally:
             self._in_flight -= 1
@@ -261,10 +272,9 @@ class Kernel:
 
     def service(self, kind: type[T]) -> T:
         """The service of protocol type `kind`; PluginError where no enabled plugin provides it."""
-        try:
-            found: T = self._services[kind]
-        except KeyError:
-            raise PluginError(f"no enabled plugin provides {kind.__name__}") from None
+        found = self._services.find(kind)
+        if found is None:
+            raise PluginError(f"no enabled plugin provides {kind.__name__}")
         return found
 
     async def verify_log(self, stream: str | None = None) -> LogReport:
@@ -274,7 +284,7 @@ class Kernel:
 
     def find_service(self, kind: type[T]) -> T | None:
         """The service of protocol type `kind`, or None."""
-        return self._services.get(kind)
+        return self._services.find(kind)
 
     async def is_ready(self) -> list[str]:
         """Why the server cannot serve now; empty when the database and migrations are there."""
@@ -283,15 +293,6 @@ class Kernel:
         except ToolError as error:
             return [error.message]
         return [f"migration {name} is not applied" for name in pending]
-
-    def _start_services(self) -> None:
-        for service in flatten(self.plugins.hook.register_services()):
-            assert isinstance(service, Service)
-            if service.kind in self._services:
-                raise ConfigurationError(
-                    f"two plugins provide the service {service.kind.__name__}; disable one"
-                )
-            self._services[service.kind] = service.factory(self)
 
     async def _react(self, event: Event) -> None:
         self.tasks.notice(event)
@@ -334,6 +335,7 @@ async def open_kernel(
     plugins = load_plugins(settings.plugins, extra_plugins)
     async with open_database(settings) as database:
         kernel = Kernel(settings, plugins, database, clock or SystemClock())
+        kernel.publishes = publishes
         await migrate(database, kernel.migrations)
         # Before any service loads a cache, so that no event falls between the two.
         position = await kernel.bus.reader.last_position()
@@ -341,7 +343,7 @@ async def open_kernel(
             kernel._tasks = tasks
             writer = tasks.create_task(kernel.writer.run())
             await kernel.hooks.start(kernel.start_task)
-            kernel._start_services()
+            kernel._services.start(flatten(plugins.hook.register_services()), kernel)
             kernel.start_task(kernel.bus.run_notifier())
             kernel.start_task(kernel.bus.run_listener())
             kernel.start_task(kernel.bus.dispatch(position, kernel._react))
@@ -392,8 +394,3 @@ async def _run_hooks(callables: list[Callable[[], Awaitable[None]] | None]) -> N
     for run in callables:
         if run is not None:
             await run()
-
-
-def worktrees_folder(settings: Settings) -> Path:
-    """Where plugins may keep working copies."""
-    return settings.home / "worktrees"

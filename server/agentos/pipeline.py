@@ -1,6 +1,7 @@
 """The one way to a tool body: record, authorize, reserve, run (DESIGN section 2).
 
-A Pipeline is composed once per tool at start. No body runs without a stored allow record; a
+A Pipeline is composed once per tool at start. No body runs without a stored allow record, but for
+short reads that store it with their outcome (`records_once`), before anybody gets the answer; a
 middleware that raises refuses the call, or rolls back what the body did; a call whose record
 cannot be stored does not run, and one whose outcome cannot be stored is not answered as done.
 """
@@ -20,6 +21,7 @@ import structlog
 from pydantic import BaseModel
 
 from agentos.calls import Effect, ToolCall, ToolResult, Verdict
+from agentos.current_call import running_body
 from agentos.database.pool import is_connection_lost
 from agentos.errors import (
     AgentOSError,
@@ -31,6 +33,7 @@ from agentos.errors import (
     ToolError,
     UnavailableError,
 )
+from agentos.events.model import NewEvent
 from agentos.events.store import OutcomeUnknownError
 from agentos.middleware import Authorizer, CallNext, Middleware, Wrapper
 from agentos.records import CallRecorder, DuplicateCallError
@@ -56,6 +59,8 @@ class _Progress:
     verdicts: list[Verdict] = field(default_factory=list)
     has_entered: bool = False
     is_admitted: bool = False
+    unstored: NewEvent | None = None
+    """The record of the admission where it is stored with the outcome."""
 
 
 class Pipeline:
@@ -159,6 +164,11 @@ class Pipeline:
         return call_next
 
     async def _admit(self, call: ToolCall, progress: _Progress) -> None:
+        if self.tool.records_once and not call.admissions and call.task is None:
+            progress.unstored = self._recorder.allowed_event(call, progress.verdicts)
+            progress.is_admitted = True
+            return
+
         async def store() -> None:
             await self._recorder.allowed(call, progress.verdicts)
             progress.is_admitted = True
@@ -172,7 +182,8 @@ class Pipeline:
         try:
             async with asyncio.timeout(self.tool.timeout_s) as deadline:
                 call.deadline = deadline
-                model = await self.tool.body(call, **call.body_arguments())
+                with running_body(call):
+                    model = await self.tool.body(call, **call.body_arguments())
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -190,7 +201,7 @@ class Pipeline:
                 return await self._record_error(call, progress, result, started)
             if not progress.is_admitted:
                 await self._admit(call, progress)
-            await self._recorder.finished(call, result, _elapsed_ms(started))
+            await self._recorder.finished(call, result, _elapsed_ms(started), progress.unstored)
         except OutcomeUnknownError as unknown:
             return _unrecorded(call, unknown)
         except Exception as error:
@@ -217,7 +228,7 @@ class Pipeline:
         await _roll_back(call)
         try:
             if progress.is_admitted:
-                await self._recorder.finished(call, result, _elapsed_ms(started))
+                await self._recorder.finished(call, result, _elapsed_ms(started), progress.unstored)
             else:
                 await self._recorder.refused(call, result)
         except Exception as unstored:

@@ -15,13 +15,13 @@ from agentos.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from agentos.tools import Tool
 
-ProfileName = Literal["worker", "reviewer", "planner", "admin"]
+ProfileName = Literal["worker", "reviewer", "planner", "admin", "bot"]
 """What a tool may name as a place where it is listed."""
 
 ALL = "all"
 """Shows every tool, for clients that search tools instead of reading all of them."""
 
-AnyProfile = Literal["worker", "reviewer", "planner", "admin", "all"]
+AnyProfile = Literal["worker", "reviewer", "planner", "admin", "bot", "all"]
 """What a caller may be shown."""
 
 LISTABLE: tuple[str, ...] = get_args(ProfileName)
@@ -30,7 +30,7 @@ PROFILES: tuple[str, ...] = get_args(AnyProfile)
 _OF_ROLE = {
     Role.WORKER: "worker",
     Role.REVIEWER: "reviewer",
-    Role.BOT: "reviewer",
+    Role.BOT: "bot",
     Role.PLANNER: "planner",
     Role.ADMIN: "admin",
 }
@@ -38,6 +38,7 @@ _WITHIN = {
     "worker": {"worker"},
     "reviewer": {"reviewer", "worker"},
     "planner": {"planner", "worker"},
+    "bot": {"bot"},
     "admin": set(LISTABLE),
     ALL: set(PROFILES),
 }

@@ -36,7 +36,10 @@ MAX_ADMITTING_CONNECTIONS = 3
 MAX_ADMISSION_S = 30
 
 CALL_EVENT_TYPES = (
-    EventType("call.allowed", "A tool call was admitted; stored before its body runs."),
+    EventType(
+        "call.allowed",
+        "A tool call was admitted; stored before its body runs, or with the outcome of a short read.",
+    ),
     EventType("call.refused", "A tool call was refused; its body did not run."),
     EventType("call.finished", "A tool body ended; stored before the caller gets the answer."),
     EventType("call.replayed", "A repeated write was answered with its first result."),
@@ -124,26 +127,37 @@ class CallRecorder:
             "role": principal.role.value,
             "error": _bounded(result.structured["error"]),
         }
+        if principal.via is not None:
+            data["via"] = principal.via.name
         event = NewEvent(
             principal_stream(principal), "call.refused", principal.name, self._clock.now(), data
         )
         await self._writer.submit(event)
 
-    async def finished(self, call: ToolCall, result: ToolResult, duration_ms: int) -> None:
+    async def finished(
+        self,
+        call: ToolCall,
+        result: ToolResult,
+        duration_ms: int,
+        admission: NewEvent | None = None,
+    ) -> None:
         """The outcome; inside the call's transaction where it has one, which is then committed.
+
+        `admission` is the record of the admission where that is not stored yet.
 
         The remembered result of an idempotency key is part of the same transaction.
         """
         event = self.finished_event(call, result, duration_ms)
+        events = [event] if admission is None else [admission, event]
         is_remembered = _is_repeatable(call) and not result.is_error
         transaction = await call.begin() if is_remembered else call.transaction
         is_kept = call.task is not None and call.task.is_task and not result.is_error
         if transaction is None and is_kept:
             transaction = call.transaction = await call.kernel.open_transaction()
         if transaction is None:
-            await self._writer.submit(event)
+            await self._writer.submit(*events)
             return
-        (stored,) = await transaction.append(event)
+        *_, stored = await transaction.append(*events)
         if is_remembered:
             await self._remember(call, transaction, result)
         if is_kept and call.task is not None:
@@ -192,6 +206,8 @@ class CallRecorder:
     async def replayed(self, call: ToolCall, first: ToolResult) -> None:
         """The record of a repeated write that is answered with its first result."""
         data = {"call": call.id, "tool": call.tool.name, "first_call": first.call_id}
+        if call.principal.via is not None:
+            data["via"] = call.principal.via.name
         await self._writer.submit(self._event(call, "call.replayed", data))
 
     async def refuse_second_use(self, call: ToolCall, transaction: Transaction) -> None:
@@ -238,6 +254,8 @@ def _description(call: ToolCall) -> dict[str, Any]:
         data["arguments"] = CanonicalObject(call.arguments, call.arguments_json)
     if call.principal.client is not None:
         data["client"] = call.principal.client
+    if call.principal.via is not None:
+        data["via"] = call.principal.via.name
     if call.claims:
         data["claims"] = _recordable_claims(call.claims)
     if call.decision is not None:

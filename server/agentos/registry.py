@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An implementation of the protocol type `kind`; `factory` runs once, at start."""
+    """An implementation of the protocol type `kind`; `factory` runs once, at start.
+
+    A factory that answers None provides nothing, for example where nothing is configured.
+    """
 
     kind: type[Any]
     factory: Callable[[Kernel], Any]
@@ -49,6 +52,16 @@ class PolicyCost:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupCheck:
+    """One finding of `agentos doctor`; `remedy` says what to do where it is not `ok`."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What a plugin's page sees of a request; the principal is already established."""
 
@@ -66,6 +79,29 @@ class HttpResponse:
     media_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """What somebody without a token posted to a plugin; nothing of it is believed yet."""
+
+    kernel: Kernel
+    path_parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names in lower case; of a header that came twice only the last."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRoute:
+    """A page that others post to without a token, such as a service that signs what it sends.
+
+    The handler must verify the sender before anything else; VerificationError answers 401. The
+    limits of body size, Host and Origin apply before it.
+    """
+
+    path: str
+    handler: Callable[[InboundRequest], Awaitable[HttpResponse]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ GRANTED = frozenset(
         "budgets",
         "locks",
         "governance",
+        "review",
+        "gatekeeper",
     }
 )
 """Settings that a file found by chance, such as in a fresh checkout, must not make."""
@@ -50,7 +52,9 @@ M = TypeVar("M", bound=BaseModel)
 
 FactValue = StrictBool | StrictInt | StrictFloat | StrictStr
 
-OUTWARD = frozenset({"event_bus", "webhook_allowed_hosts", "memory", "plugin_settings"})
+OUTWARD = frozenset(
+    {"event_bus", "webhook_allowed_hosts", "memory", "fabric", "plugin_settings", "slack"}
+)
 """Settings by which such a file could have what happens or lies here sent elsewhere."""
 
 STARTED = frozenset({"language_servers", "gateway"})
@@ -134,8 +138,14 @@ class Settings(BaseModel):
     """Tools and paths that stay locked until opened for a time, as governance reads them."""
     governance: dict[str, Any] = Field(default_factory=dict)
     """How long approvals live, `approval_ttl`, as governance reads it."""
+    review: dict[str, Any] = Field(default_factory=dict)
+    """When reviewers are reminded, who is asked next, when reviews expire, as governance reads it."""
+    gatekeeper: dict[str, Any] = Field(default_factory=dict)
+    """Which checks of submitted work are left out, and when mypy runs, as governance reads it."""
     memory: dict[str, Any] = Field(default_factory=dict)
     """What the memory plugin reads, such as `[memory.embedder]`: which model embeds, and where."""
+    fabric: dict[str, Any] = Field(default_factory=dict)
+    """What the fabric plugin reads, such as `[fabric.completer]`: which model answers, and where."""
     direct_calls: bool = True
     """Answer plain tool calls over HTTP without the MCP SDK's plumbing; False is slower."""
     shutdown_timeout_s: Annotated[float, Field(gt=0)] = 20.0
@@ -182,6 +192,8 @@ class Settings(BaseModel):
     """Failed requests after which a delivery is dead until somebody retries it."""
     plugin_settings: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
     """What other plugins read, `[plugin_settings.NAME]`; see `of_plugin`."""
+    slack: dict[str, Any] = Field(default_factory=dict)
+    """What the Slack bot reads, `[slack]`: which server, which channels, which transport."""
     gateway: dict[str, Any] = Field(default_factory=dict)
     """Other MCP servers to offer, `[gateway.servers.NAME]`, as the gateway plugin reads them."""
     language_servers: dict[str, str] = Field(default_factory=dict)
@@ -248,7 +260,15 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         raise ConfigurationError(f"configuration file {path}: {error}") from None
     granted = sorted(GRANTED & set(values))
     if config is None and granted:
-        is_authority = granted[0] in {"policy", "facts", "budgets", "locks", "governance"}
+        is_authority = granted[0] in {
+            "policy",
+            "facts",
+            "budgets",
+            "locks",
+            "governance",
+            "review",
+            "gatekeeper",
+        }
         decides = "what is allowed" if is_authority else "who you are"
         raise ConfigurationError(
             f"{path} in the working folder sets {granted[0]!r}, which decides {decides}; whoever "
@@ -257,9 +277,12 @@ def _from_file(config: Path | None) -> dict[str, Any]:
         )
     outward = sorted(OUTWARD & set(values))
     if config is None and outward:
-        sent = {"memory": "code is", "plugin_settings": "data of plugins is"}.get(
-            outward[0], "events are"
-        )
+        sent = {
+            "memory": "code is",
+            "fabric": "what models are asked is",
+            "plugin_settings": "data of plugins is",
+            "slack": "reviews are",
+        }.get(outward[0], "events are")
         raise ConfigurationError(
             f"{path} in the working folder sets {outward[0]!r}, which decides where {sent} sent; "
             f"whoever made this folder may not: name the file with --config, or set "

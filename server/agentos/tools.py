@@ -60,6 +60,9 @@ class Tool:
     reads_like: str | None = None
     """The tool that answers the same; who may not call it may not reach this either."""
 
+    records_once: bool = False
+    """Whether its admission and its outcome are stored in one step, before the answer."""
+
     @property
     def judged_name(self) -> str:
         """The name by which contracts, policies and locks judge a call."""
@@ -104,6 +107,7 @@ def tool(
     converses: bool = False,
     profiles: Collection[ProfileName] | None = None,
     task: TaskUse = "optional",
+    records_once: bool = False,
 ) -> Callable[[ToolBody], Tool]:
     """Declare an `async def body(call, ...) -> ResultModel` as a tool named after the function.
 
@@ -111,9 +115,12 @@ def tool(
     read-only. `paths` names the parameters that hold repository paths; `max_cost_usd` is set aside
     from the work order's budget while the call runs. `converses` lets the body ask the client or
     log to it (`call.ask`, `call.log`). `profiles` names those that list it (`worker`, `reviewer`,
-    `planner`, `admin`): None is each, and none of them leaves it to who searches all tools.
+    `planner`, `admin`, `bot`): None is each, and none of them leaves it to who searches all tools.
     `task` says when a call of a client that takes tasks becomes one: "optional" when it takes long,
     "always" at once, "never"; "required" refuses clients that take none.
+    `records_once` is for short reads of what the server itself holds: nothing outside can tell that
+    such a body ran but by its answer, so the record that it was admitted is stored together with
+    the one of its outcome, before the answer; one write to the disk instead of two.
     The docstring is what a model reads; parameters are described by
     `Annotated[..., Field(description=...)]`.
     """
@@ -133,6 +140,7 @@ def tool(
             converses=converses,
             profiles=profiles,
             task=task,
+            records_once=records_once,
         )
 
     return declare
@@ -156,6 +164,7 @@ def declare_function(
     profiles: Collection[ProfileName] | None = None,
     task: TaskUse = "optional",
     reads_like: str | None = None,
+    records_once: bool = False,
 ) -> Tool:
     """What `tool`, `resource` and `prompt` make of a function; PluginError says what is wrong.
 
@@ -169,6 +178,8 @@ def declare_function(
     unknown = set(paths) - set(parameters.model_fields)
     if unknown:
         raise PluginError(f"{surface} {name}: paths names unknown parameters {sorted(unknown)}")
+    if records_once and (writes or max_cost_usd or converses):
+        raise PluginError(f"{surface} {name}: records_once is for what only reads, at no cost")
     unlisted = sorted(set(profiles or ()) - set(LISTABLE))
     if unlisted:
         raise PluginError(
@@ -197,6 +208,7 @@ def declare_function(
         profiles=None if profiles is None else frozenset(profiles),
         task=task,
         reads_like=reads_like,
+        records_once=records_once,
     )
 
 
@@ -230,7 +242,8 @@ def _describe(tool: Tool, problem: Mapping[str, Any]) -> str:
     if len(where) > 120:
         where = where[:117] + "..."
     if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-        known = ", ".join(tool.parameters.model_fields) or "none"
+        fields = tool.parameters.model_fields
+        known = ", ".join(each.alias or name for name, each in fields.items()) or "none"
         return f"unknown argument `{where}`; {tool.name} accepts: {known}"
     if problem["type"] == "missing":
         return f"argument `{where}` is required"

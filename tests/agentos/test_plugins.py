@@ -129,7 +129,8 @@ def test_only_enabled_plugins_are_imported(site: Site) -> None:
 
 def test_the_default_plugins_are_those_of_this_distribution(site: Site) -> None:
     site.install("third-party", "thing", GOOD)
-    assert default_plugins() == ("gateway", "governance", "memory")
+    own = ("bots", "channels", "fabric", "gateway", "governance", "memory")
+    assert default_plugins() == own
 
 
 def test_a_plugin_given_twice_stops_the_start(site: Site) -> None:

@@ -60,7 +60,7 @@ def test_a_tool_that_names_no_profiles_is_listed_in_each_of_them() -> None:
         return Answer(text="")
 
     assert all(is_listed(foreign, name) for name in LISTABLE)
-    assert [is_listed(rare, name) for name in (*LISTABLE, ALL)] == [False] * 4 + [True]
+    assert [is_listed(rare, name) for name in (*LISTABLE, ALL)] == [False] * 5 + [True]
 
 
 def test_a_profile_that_does_not_exist_stops_the_declaration() -> None:
@@ -79,7 +79,7 @@ def test_a_profile_that_does_not_exist_stops_the_declaration() -> None:
         (Role.REVIEWER, "reviewer"),
         (Role.PLANNER, "planner"),
         (Role.ADMIN, "admin"),
-        (Role.BOT, "reviewer"),
+        (Role.BOT, "bot"),
     ],
 )
 def test_the_profile_fits_the_role_unless_the_token_names_one(role: Role, profile: str) -> None:

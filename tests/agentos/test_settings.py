@@ -102,6 +102,20 @@ def test_a_file_found_by_chance_does_not_decide_who_the_caller_is(
     assert getattr(named, name) == "admin" and named.port == 7421
 
 
+@pytest.mark.parametrize(
+    "table", ['[gatekeeper]\nskip = ["no_secrets"]\n', "[review]\nsticky = true\n"]
+)
+def test_a_file_found_by_chance_does_not_decide_what_is_checked_or_who_reviews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """Else a worker's own commit switches off the checks of its work at the next start."""
+    (tmp_path / "agentos.toml").write_text(table)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="what is allowed"):
+        load_settings(environment={})
+    load_settings(config=Path("agentos.toml"), environment={})
+
+
 @pytest.mark.parametrize("line", ['event_bus = "nats://evil"', 'webhook_allowed_hosts = ["h"]'])
 def test_a_file_found_by_chance_does_not_decide_where_events_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str

@@ -164,6 +164,24 @@ async def test_prompts_and_resources_pass_where_they_are_asked_for_and_approved(
         assert not kernel.prompts and not kernel.resources
 
 
+@pytest.mark.parametrize("name", ["call", "model_config", "copy"])
+async def test_an_argument_of_a_prompt_may_be_called_like_anything_of_ours(
+    settings: Settings, foreign: Foreign, name: str
+) -> None:
+    """Neither what is published nor the call breaks by a word that other servers choose."""
+    arguments = [{"name": name, "required": True}, {"name": "tone"}]
+    foreign.says(tool_named("echo"), prompts=[{"name": "triage", "arguments": arguments}])
+    async with gateway_kernel(settings, {"other": foreign.settings(prompts=True)}) as kernel:
+        await approved(kernel)
+        async with serve_http(kernel) as url, Client(f"{url}/mcp", cache=None) as client:
+            (prompt,) = (await client.list_prompts()).prompts
+            assert [each.name for each in prompt.arguments or ()] == [name, "tone"]
+            rendered = await client.get_prompt("other__triage", {name: "OPS-1"})
+            assert rendered.messages[0].content.model_dump()["text"] == (
+                f'triage of {{"{name}": "OPS-1"}}'
+            )
+
+
 async def test_progress_passes(settings: Settings, foreign: Foreign) -> None:
     foreign.says(tool_named("count"))
     seen: list[tuple[float, float | None, str]] = []

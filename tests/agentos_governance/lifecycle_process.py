@@ -21,7 +21,7 @@ from typing import Any
 from agentos import Settings
 from agentos.database.transaction import Transaction
 from agentos_governance.evidence.blobs import DirectoryBlobs
-from agentos_governance.tools import reviews
+from agentos_governance.review import submission
 from agentos_governance.workspace import preparation
 from tests.agentos_governance.lifecycle import FakeClock, Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
@@ -70,7 +70,7 @@ def arm(fault: str, office: Office, plugin: LifecyclePlugin) -> None:
         "after the worktree": lambda: _dies_after(preparation, "ensure_worktree"),
         "after the blob": lambda: _dies_after_plain(DirectoryBlobs, "put"),
         "in a gate": lambda: setattr(plugin.probe, "in_gate", _die),
-        "after the packet": lambda: _dies_after_plain(reviews, "store_packet"),
+        "after the packet": lambda: _dies_after_plain(submission, "store_packet"),
         "inside the transaction": lambda: _dies_after(Transaction, "append"),
         "before the commit": lambda: _dies_before(Transaction, "commit"),
         "after the commit": lambda: _dies_after(kernel.recorder, "finished"),

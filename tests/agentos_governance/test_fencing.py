@@ -26,8 +26,9 @@ from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 
 pytestmark = pytest.mark.anyio
 
-# A claim gets a lease and is made under none; a signal needs a workflow to go to.
-NOT_UNDER_A_LEASE = {"claim_work_order", "signal_workflow"}
+# A claim gets a lease and is made under none; a signal needs a workflow to go to; reviewers ask about
+# work after its lease has ended, and who did it answers then.
+NOT_UNDER_A_LEASE = {"claim_work_order", "signal_workflow", "answer_question"}
 
 # What was set aside before the call is given back after it, whatever came of it.
 SET_ASIDE = {"governance.budget", "governance.hold", "governance.settlement"}
@@ -55,6 +56,7 @@ def arguments_of(tool: Tool, order: str) -> dict[str, Any]:
         "edit_file": {"path": "src/app.py"},
         "edit_files": {"paths": ["src/app.py"]},
         "ask_and_note": {"cost": "0.1"},
+        "request_decision": {"kind": "approve_plan", "text": "First this, then that"},
     }
     arguments = dict(known.get(tool.name, {}))
     for name in tool.input_schema.get("required", ()):

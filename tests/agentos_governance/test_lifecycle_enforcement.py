@@ -149,7 +149,7 @@ ADMITTED: dict[str, tuple[str, ...]] = {
     "claim_work_order": ("worker", "reviewer", "planner", "admin"),
     "record_evidence": ("worker", "reviewer", "planner", "admin"),
     "record_usage": ("worker", "reviewer", "planner", "admin"),
-    "review_work_order": ("reviewer", "admin", "bot"),
+    "review_work_order": ("reviewer", "admin"),
     "get_work_order": ROLES,
     "list_work_orders": ROLES,
     "get_cost_report": ROLES,
@@ -164,13 +164,33 @@ ADMITTED: dict[str, tuple[str, ...]] = {
     "get_workflow": ROLES,
     "list_workflows": ROLES,
     "list_workflow_definitions": ROLES,
+    "list_waiting": ROLES,
+    "get_review_card": ROLES,
+    "decide": ("reviewer", "admin"),
+    "request_decision": ("worker", "reviewer", "planner", "admin"),
+    "get_decision": ROLES,
+    "ask_about_review": ("reviewer", "admin"),
+    "answer_question": ("worker", "reviewer", "planner", "admin"),
+    "export_decisions": ("admin",),
+    "set_person": ("admin",),
+    "list_persons": ("admin",),
+    "find_identities": ("admin", "bot"),
+    "create_link_code": ("reviewer", "admin"),
+    "link_identity": ("admin", "bot"),
+    "unlink_identity": ("admin",),
+    "claim_post": ("admin", "bot"),
+    "record_post": ("admin", "bot"),
+    "get_post": ROLES,
+    "get_cursor": ROLES,
+    "save_cursor": ("admin", "bot"),
     "write_note": ("admin",),
     "read_note": ROLES,
 }
 
 
 async def test_each_role_may_call_what_the_table_says(settings: Settings) -> None:
-    named = {"work_order": "WO-NONE"}
+    named, review = {"work_order": "WO-NONE"}, {"review": "RV-NONE"}
+    identity = {"channel": "slack", "external_id": "T1:U1"}
     arguments: dict[str, dict[str, Any]] = {
         "create_work_order": {"title": "x", "objective": "x", "contract": {}},
         "cancel_work_order": {**named, "reason": "Enough"},
@@ -197,6 +217,22 @@ async def test_each_role_may_call_what_the_table_says(settings: Settings) -> Non
         "get_workflow": named,
         "get_work_order": named,
         "get_cost_report": {"group_by": ["model"]},
+        "get_review_card": review,
+        "decide": {**review, "sha256": "0" * 64, "verdict": "approve"},
+        "request_decision": {"kind": "provide_context", "title": "Host", "text": "Where?"},
+        "get_decision": review,
+        "ask_about_review": {**review, "text": "Why?"},
+        "answer_question": {"question": "QU-NONE", "text": "So"},
+        "set_person": {"name": "Ada"},
+        "find_identities": {"channel": "slack", "persons": ["Ada"]},
+        "create_link_code": {"person": "Ada"},
+        "link_identity": {**identity, "code": "aos_12345678"},
+        "unlink_identity": identity,
+        "claim_post": {"channel": "slack", "part": "card", **review},
+        "record_post": {"claim": "CP-NONE", "message_ref": "x", "version": 1},
+        "get_post": {"channel": "slack", "part": "card", **review},
+        "get_cursor": {"channel": "slack"},
+        "save_cursor": {"channel": "slack", "position": 0},
         "write_note": {"text": "x"},
     }
     async with open_office(settings, plugin=LifecyclePlugin()) as office:

@@ -55,13 +55,13 @@ async def test_nobody_approves_their_own_work_under_any_name(settings: Settings)
             "anna administers",
             "a second token",
             "named as the person",
-            "a bot of anna",
             "ben",
             "w2 reviews",
         ):
             for verdict in ("approve", "reject", "request_changes"):
                 rule = await _refusal(office, who, order, packet, verdict=verdict)
                 assert rule == "four_eyes", (who, verdict)
+        assert await _refusal(office, "a bot of anna", order, packet) == "role:bot"
         for who, role in (("w3", "worker"), ("planner", "planner")):
             assert await _refusal(office, who, order, packet) == f"role:{role}"
         assert await office.vote("reviewer", order, packet) == "completed"

@@ -27,11 +27,13 @@ from agentos import Settings, load_settings, open_kernel
 from agentos.database.embedded import EmbeddedPostgres
 from agentos.events.model import Event
 from agentos.identity.oauth.settings import parse_oauth
+from agentos_fabric.settings import parse_completer_settings
 from agentos_gateway.configuration import parse_gateway
 from agentos_governance.approvals.lifetime import parse_lifetime
 from agentos_governance.contracts.model import parse_contract
 from agentos_governance.cost.limits import parse_limits
 from agentos_governance.cost.locks import parse_locks
+from agentos_governance.review.settings import parse_review_settings
 from agentos_governance.rules import DEFAULT_SCHEMA, Fact, FactType, compile_policy, parse_policy
 from agentos_governance.workflows.actions import ACTIONS
 from agentos_governance.workflows.checks import find_problems
@@ -65,6 +67,8 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "locks": parse_locks,
     "governance": parse_lifetime,
     "gateway": parse_gateway,
+    "fabric": parse_completer_settings,
+    "review": parse_review_settings,
 }
 
 

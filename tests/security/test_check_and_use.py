@@ -13,7 +13,7 @@ import pytest
 from agentos import ToolResult
 from agentos_governance.evidence.gates import Submission, run_gates
 from agentos_governance.orders import contract_of, get_order, list_evidence
-from agentos_governance.tools.reviews import workspace_of
+from agentos_governance.review.worktree import workspace_of
 from agentos_governance.workspace.changes import diff_workspace
 from tests.agentos_governance.lifecycle import Office
 from tests.agentos_governance.repositories import git
@@ -204,6 +204,12 @@ async def test_nothing_that_a_worker_plants_in_git_runs_in_the_server(
         (folder / "repo" / ".git" / "hooks" / hook).symlink_to(program)
     _write(scene, ".gitattributes", "* filter=x diff=x merge=x\n")
     _write(scene, "src/app.py", "x\n")
+    # The gatekeeper stops what is in the difference; what lies in git's own folder is not in it.
+    assert not await _is_let_through(scene)
+    (scene.workspace / ".gitattributes").unlink()
+    attributes = folder / "repo" / ".git" / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("* filter=x diff=x merge=x\n", "utf-8")
     for wanted in ("request_changes", "approve"):
         packet = (await _submit(scene)).structured["packet_sha256"]
         assert packet is not None

@@ -69,7 +69,7 @@ async def test_a_worker_whose_token_names_no_person_is_still_the_person_of_its_o
     await office.join("bound", Role.WORKER, worker="zed-works", person="zed")
     await office.join("zed-reviews", Role.REVIEWER, person="zed")
     await office.join("zed-too", Role.REVIEWER, worker="zed-r")
-    await office.join("zed-bound", Role.BOT, worker="zed-r", person="Zed")
+    await office.join("zed-bound", Role.REVIEWER, worker="zed-r", person="Zed")
     for who in ("zed-reviews", "zed-too", "zed-bound"):
         assert _rule(await _vote(office, who, order, packet)) == "four_eyes", who
 
@@ -126,9 +126,9 @@ async def test_a_quorum_is_not_made_of_one_name_with_and_without_its_person(
 ) -> None:
     await office.join("q-bare", Role.REVIEWER, worker="quentin")
     await office.join("q-bound", Role.REVIEWER, worker="quentin", person="Q. Person")
-    await office.join("q-bot", Role.BOT, worker="q-bot", person="Q. Person")
+    await office.join("q-other", Role.REVIEWER, worker="q-other", person="Q. Person")
     order, packet = await begin_review(office, review={"quorum": 2})
-    for who in ("q-bare", "q-bound", "q-bot", "q-bare"):
+    for who in ("q-bare", "q-bound", "q-other", "q-bare"):
         assert await office.vote(who, order, packet) == "in_review", who
     assert await office.vote("reviewer", order, packet) == "completed"
 

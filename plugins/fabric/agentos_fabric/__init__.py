@@ -1,4 +1,5 @@
-"""The fabric plugin's package: local models behind schema-locked dispatch.
+"""The fabric plugin's package: a language model for the other plugins, at an endpoint of choice.
 
-It holds no plugin module yet; `pyproject.toml` therefore names no entry point for it.
+It provides the service `agentos.Completer` where `[fabric.completer]` names an endpoint, and is
+inert where nothing does.
 """

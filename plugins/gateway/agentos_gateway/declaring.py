@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from agentos import (
     Contents,
@@ -131,16 +131,16 @@ def declare_prompt(
     """The prompt as approved."""
     said = definition.document
 
-    # An argument of the prompt may be called like ours.
     async def body(call: ToolCall, /, **arguments: str) -> Messages:
         rendered: Messages = await run(call, definition)
         return rendered
 
+    # By an alias: what another server calls an argument may be no name of a field of ours.
     fields: dict[str, Any] = {
-        each["name"]: (str, ... if each.get("required") else "")
-        for each in said.get("arguments", [])
+        f"argument_{number}": (str, Field(... if each.get("required") else "", alias=each["name"]))
+        for number, each in enumerate(said.get("arguments", []))
     }
-    config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+    config = ConfigDict(extra="forbid", strict=True, frozen=True)
     parameters = create_model("gateway_prompt_arguments", __config__=config, **fields)
     function = _function(server, settings, definition, Surface.PROMPT, parameters, Messages, body)
     return Prompt(function, said.get("title"))

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from agentos import canonical_json
 
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+"""Lists and terminals show a title as one line, which it may neither end nor turn around."""
+
 Item = TypeVar("Item")
 
 

@@ -1,8 +1,9 @@
 """Ends work orders in a transaction: completed, or cancelled with everything below them.
 
-Above: reviews, planning, workflows. Below: orders, `sql/queries.sql`. A parent completes only once
-its children have ended (submit_work_order checks it); a parent that is cancelled or fails takes
-its open children along, since their authority comes from it.
+Above: reviews, planning, workflows. Below: orders, review rounds, `sql/queries.sql`. A parent
+completes only once its children have ended (submit_work_order checks it); a parent that is
+cancelled or fails takes its open children along, since their authority comes from it. What was in
+review then waits for nobody any more: its round is cancelled.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from agentos import NewEvent, Transaction
 from agentos_governance.orders import sql
 from agentos_governance.projections import work_order_stream
+from agentos_governance.review.rounds import end_open_round
 
 
 async def complete_order(
@@ -36,6 +38,7 @@ async def fail_order(
     transaction: Transaction, work_order: str, reason: str, *, actor: str, now: datetime
 ) -> None:
     """End a locked work order badly; its open children are cancelled."""
+    await end_open_round(transaction, work_order, "cancelled", reason, actor=actor, now=now)
     await transaction.append(ending(work_order, "work_order.failed", reason, actor, now))
     await transaction.execute(sql.drop_lease, work_order)
     await cancel_children(transaction, work_order, f"{work_order} failed", actor=actor, now=now)
@@ -45,6 +48,7 @@ async def cancel_order(
     transaction: Transaction, work_order: str, reason: str, *, actor: str, now: datetime
 ) -> None:
     """End a locked work order before completion, and its open children with it."""
+    await end_open_round(transaction, work_order, "cancelled", reason, actor=actor, now=now)
     await transaction.append(ending(work_order, "work_order.cancelled", reason, actor, now))
     await transaction.execute(sql.drop_lease, work_order)
     parent_reason = f"{work_order} was cancelled: {reason}"[:2_000]
@@ -60,6 +64,7 @@ async def cancel_children(
     while rows := await transaction.fetch(sql.lock_open_descendants, work_order):
         found = await transaction.fetch(sql.still_open, [row["id"] for row in rows])
         for id in [row["id"] for row in found]:
+            await end_open_round(transaction, id, "cancelled", reason, actor=actor, now=now)
             await transaction.append(ending(id, "work_order.cancelled", reason, actor, now))
             await transaction.execute(sql.drop_lease, id)
             ids.append(id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agentos import GroundingSource, Kernel, RiskFactor, hookspec
+from agentos import GroundingSource, Kernel, ReviewCheck, RiskFactor, hookspec
 
 if TYPE_CHECKING:
     from agentos_governance.evidence.gates import Gate
@@ -19,6 +19,15 @@ def register_gates() -> Sequence[Gate]:  # type: ignore[empty-body]
     """Checks that every submission must pass, besides evidence, digests and scope.
 
     Called once at start. A gate that raises fails the submission.
+    """
+
+
+@hookspec
+def register_review_checks() -> Sequence[ReviewCheck]:  # type: ignore[empty-body]
+    """Checks of submitted work, besides those that ship with the gatekeeper.
+
+    Called once at start. A name that is taken stops the start. A check that raises, or takes longer
+    than it says, is not run and stands against the submission. See `ReviewCheck`.
     """
 
 
@@ -68,9 +77,10 @@ def register_grounding(kernel: Kernel) -> Sequence[GroundingSource]:  # type: ig
 
 
 @hookspec
-def register_price_tables() -> Sequence[Mapping[str, Any]]:  # type: ignore[empty-body]
+def register_price_tables(kernel: Kernel) -> Sequence[Mapping[str, Any]]:  # type: ignore[empty-body]
     """Prices of further models; a later table (by plugin name) wins over an earlier one.
 
-    A table maps a model to `input`, `output` and `cached_input`: decimal strings, USD per million
-    tokens.
+    Called once at start, before services exist; an implementation may leave `kernel` out. The key
+    `models` of a table maps a model to `input`, `output` and `cached`: decimal strings, USD per
+    million tokens.
     """

@@ -199,6 +199,8 @@ async def list_votes(
             packet_sha256=row["packet_sha256"],
             is_human=row["is_human"],
             voted_at=format_time(row["voted_at"]),
+            carried_from=row["carried_from"],
+            override_reason=row["override_reason"],
         )
         for row in rows
     ]

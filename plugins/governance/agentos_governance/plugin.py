@@ -10,10 +10,12 @@ from types import ModuleType
 
 from agentos import (
     Command,
+    Delegates,
     Event,
     EventType,
     Kernel,
     MigrationSet,
+    ModelLedger,
     PolicyCost,
     Prompt,
     ReadModel,
@@ -42,32 +44,49 @@ from agentos_governance.cost.events import EVENT_TYPES as BUDGET_EVENT_TYPES
 from agentos_governance.cost.events import READ_MODEL as BUDGET_READ_MODEL
 from agentos_governance.cost.limits import parse_limits
 from agentos_governance.cost.locks import Locks, lock_authorizer, parse_locks
+from agentos_governance.cost.model_spending import ModelSpending
 from agentos_governance.cost.prices import PriceTable, default_price_table, parse_price_table
 from agentos_governance.cost.reserve import reserve_up_to
 from agentos_governance.cost.stop import stop_authorizer
+from agentos_governance.decisions.events import EVENT_TYPES as DECISION_EVENT_TYPES
+from agentos_governance.decisions.events import READ_MODEL as DECISION_READ_MODEL
 from agentos_governance.evidence import command_line
 from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
 from agentos_governance.figures import Figures
+from agentos_governance.gatekeeper.registry import ReviewChecks
+from agentos_governance.gatekeeper.settings import GatekeeperSettings, parse_gatekeeper_settings
 from agentos_governance.grounding import Grounding
+from agentos_governance.persons.command_line import person
+from agentos_governance.persons.delegates import LinkedIdentities
+from agentos_governance.persons.events import EVENT_TYPES as PERSON_EVENT_TYPES
+from agentos_governance.persons.events import READ_MODEL as PERSON_READ_MODEL
 from agentos_governance.policies.command_line import policy
 from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
 from agentos_governance.prompts import PROMPTS
 from agentos_governance.replay.command_line import replay
 from agentos_governance.resources import RESOURCES
+from agentos_governance.review.events import EVENT_TYPES as REVIEW_EVENT_TYPES
+from agentos_governance.review.events import READ_MODEL as REVIEW_READ_MODEL
+from agentos_governance.review.settings import ReviewSettings, parse_review_settings
+from agentos_governance.review_cards.command_line import review
 from agentos_governance.sweeper import sweep_for_ever
 from agentos_governance.tools import (
     approvals,
     budgets,
+    cards,
     checks,
     contracts,
     costs,
+    decisions,
     evidence,
     leases,
+    persons,
     planning,
+    posts,
     reports,
     reviews,
     tool_uses,
@@ -121,6 +140,8 @@ TOOLS = (
     budgets.lock_tool,
     reviews.submit_work_order,
     reviews.review_work_order,
+    reviews.snooze_review,
+    reviews.take_over_review,
     reports.get_work_report,
     reports.verify_audit,
     workflows.start_workflow,
@@ -128,6 +149,25 @@ TOOLS = (
     workflows.list_workflows,
     workflows.signal_workflow,
     workflows.list_workflow_definitions,
+    cards.list_waiting,
+    cards.get_review_card,
+    cards.decide,
+    decisions.request_decision,
+    decisions.get_decision,
+    decisions.ask_about_review,
+    decisions.answer_question,
+    decisions.export_decisions,
+    persons.set_person,
+    persons.list_persons,
+    persons.find_identities,
+    persons.create_link_code,
+    persons.link_identity,
+    persons.unlink_identity,
+    posts.claim_post,
+    posts.record_post,
+    posts.get_post,
+    posts.get_cursor,
+    posts.save_cursor,
 )
 
 
@@ -164,6 +204,8 @@ def register_commands() -> Sequence[Command]:
         Command("workflow", workflow),
         Command("evidence", command_line.evidence),
         Command("replay", replay),
+        Command("review", review),
+        Command("person", person),
     ]
 
 
@@ -173,8 +215,11 @@ def register_event_types() -> Sequence[EventType]:
         *EVENT_TYPES,
         *CONTRACT_EVENT_TYPES,
         *APPROVAL_EVENT_TYPES,
+        *REVIEW_EVENT_TYPES,
         *BUDGET_EVENT_TYPES,
         *WORKFLOW_EVENT_TYPES,
+        *PERSON_EVENT_TYPES,
+        *DECISION_EVENT_TYPES,
     )
 
 
@@ -184,8 +229,11 @@ def register_read_models() -> Sequence[ReadModel]:
         READ_MODEL,
         CONTRACT_READ_MODEL,
         APPROVAL_READ_MODEL,
+        REVIEW_READ_MODEL,
         BUDGET_READ_MODEL,
         WORKFLOW_READ_MODEL,
+        PERSON_READ_MODEL,
+        DECISION_READ_MODEL,
     ]
 
 
@@ -196,10 +244,17 @@ def register_services() -> Sequence[Service]:
         Service(Grounding, _collect_grounding),
         Service(PriceTable, _merge_price_tables),
         Service(Budgets, lambda kernel: Budgets(parse_limits(kernel.settings.budgets))),
+        Service(ModelLedger, ModelSpending),
         Service(Reviews, ApprovalStates),
+        Service(Delegates, LinkedIdentities),
         Service(ApprovalLifetime, lambda kernel: parse_lifetime(kernel.settings.governance)),
+        Service(ReviewSettings, lambda kernel: parse_review_settings(kernel.settings.review)),
         Service(Locks, lambda kernel: parse_locks(kernel.settings.locks)),
         Service(reviews.GateRegistry, _collect_gates),
+        Service(
+            GatekeeperSettings, lambda kernel: parse_gatekeeper_settings(kernel.settings.gatekeeper)
+        ),
+        Service(ReviewChecks, _collect_review_checks),
         Service(EvidenceKinds, _collect_evidence_kinds),
         Service(reports.AuditQueue, lambda kernel: reports.AuditQueue()),
         Service(ActionRegistry, _collect_actions),
@@ -280,7 +335,7 @@ def _policies_in_force(kernel: Kernel) -> PoliciesInForce:
 
 def _merge_price_tables(kernel: Kernel) -> PriceTable:
     table = default_price_table()
-    for answer in reversed(kernel.plugins.hook.register_price_tables()):
+    for answer in reversed(kernel.plugins.hook.register_price_tables(kernel=kernel)):
         for document in answer:
             table = table.merged(parse_price_table(document))
     return table
@@ -299,6 +354,12 @@ def _collect_evidence_kinds(kernel: Kernel) -> EvidenceKinds:
 def _collect_gates(kernel: Kernel) -> reviews.GateRegistry:
     answers = kernel.plugins.hook.register_gates()
     return reviews.GateRegistry([gate for gates in answers for gate in gates])
+
+
+def _collect_review_checks(kernel: Kernel) -> ReviewChecks:
+    answers = kernel.plugins.hook.register_review_checks()
+    skipped = kernel.service(GatekeeperSettings).skip
+    return ReviewChecks([check for checks in answers for check in checks], skipped)
 
 
 def _collect_actions(kernel: Kernel) -> ActionRegistry:

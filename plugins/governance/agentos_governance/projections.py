@@ -10,6 +10,7 @@ from datetime import datetime
 
 from agentos import Event, EventType, ProjectionWriter, Queries, ReadModel
 from agentos_governance.contracts.versions import insert_first_version
+from agentos_governance.review.events import note_vote
 
 _sql = Queries("agentos_governance", "sql/projections.sql")
 
@@ -141,7 +142,10 @@ async def _reviewed(writer: ProjectionWriter, event: Event) -> None:
         data["reason"],
         data["findings"],
         event.at,
+        data.get("person"),
+        data.get("override_reason"),
     )
+    await note_vote(writer, event)
 
 
 async def _usage(writer: ProjectionWriter, event: Event) -> None:
@@ -177,6 +181,7 @@ EVENT_TYPES = (
     EventType("work_order.submitted", "The gates passed; the packet is fixed.", _submitted),
     EventType("work_order.reviewed", "A reviewer voted on a packet.", _reviewed),
     EventType("work_order.changes_requested", "A reviewer wants changes.", _suspended),
+    EventType("work_order.review_expired", "Nobody decided about it in time.", _suspended),
     EventType("work_order.completed", "Approved, or no review was required.", _completed),
     EventType("work_order.failed", "A reviewer rejected the work.", _failed),
     EventType("work_order.cancelled", "Somebody ended it before completion.", _cancelled),

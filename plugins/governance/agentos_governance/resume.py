@@ -10,7 +10,9 @@ events give the same bytes, in any process, so its SHA-256 can be checked by any
      "evidence": [...], "tool_uses": [...],  evidence of kind tool_use, given by hooks
      "evidence_missing": [kinds], "submissions": [...], "reviews": [...],
      "findings": [...],  of the last failed gates and reviews since the last submission
-     "approvals": [...],  questions that wait for a person, and approvals not used yet
+     "approvals": [...],  calls that wait for a person, and approvals not used yet
+     "decisions": [...],  what workers asked persons to decide, with what came of it
+     "questions": [...],  what reviewers asked; those without an answer wait for one
      "cost": {...}, "steps": [...], "refusals": [...], "observations": [...],
      "counts": {list: how many there are in all}, since every list holds its newest entries only,
      "events": {"count", "unknown", "head": {"seq", "type", "at", "hash"}}}
@@ -32,6 +34,7 @@ from agentos import InvalidArgumentError, canonical_json, format_time, sha256_he
 from agentos_governance.bounds import newest_within
 from agentos_governance.contracts.model import usd_text
 from agentos_governance.evidence.kinds import PASSING, TOOL_USE
+from agentos_governance.resume_conversation import Conversation, picked
 
 FORMAT = 1
 MAX_PHASES = 50
@@ -49,6 +52,8 @@ _LIMITS = {
     "steps": (200, 128 * 1024),
     "refusals": (50, 64 * 1024),
     "observations": (100, 128 * 1024),
+    "decisions": (50, 128 * 1024),
+    "questions": (50, 128 * 1024),
 }
 
 Data = Mapping[str, Any]
@@ -75,7 +80,18 @@ class _Replay:
     steps: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
+    conversation: Conversation = field(default_factory=Conversation)
     unknown: int = 0
+
+    @property
+    def decisions(self) -> list[dict[str, Any]]:
+        """Requests to persons with their outcomes, oldest first."""
+        return list(self.conversation.decisions.values())
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        """Questions of reviewers with their answers, oldest first."""
+        return list(self.conversation.questions.values())
 
     @property
     def approvals(self) -> list[dict[str, Any]]:
@@ -171,12 +187,8 @@ def _time_text(at: object) -> str:
     return format_time(at) if isinstance(at, datetime) else str(at)
 
 
-def _picked(data: Data, *names: str) -> dict[str, Any]:
-    return {name: data.get(name) for name in names}
-
-
 def _created(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    replay.work_order = _picked(
+    replay.work_order = picked(
         data, "work_order", "title", "objective", "phase", "role", "parent", "priority", "repo"
     )
     replay.work_order["depends_on"] = list(data.get("depends_on") or [])
@@ -195,7 +207,7 @@ def _amended(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
 
 
 def _new_version(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    version = _picked(data, "contract_version", "reason")
+    version = picked(data, "contract_version", "reason")
     number = len(replay.contract_versions) + 1
     by = {"by": event["actor"], "at": _time_text(event["at"])}
     replay.contract_versions.append({"number": number, **version, **by})
@@ -211,7 +223,7 @@ def _ready(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
 
 def _claimed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     replay.state = "active"
-    attempt = _picked(data, "worker", "epoch", "workspace", "branch", "base_commit")
+    attempt = picked(data, "worker", "epoch", "workspace", "branch", "base_commit")
     replay.attempts.append({**attempt, "ended": None, "reason": None})
 
 
@@ -225,12 +237,12 @@ def _ended(state: str, ended: str) -> _Apply:
 
 
 def _gates_failed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    replay.findings = _gate_findings(data)
+    replay.findings = _gate_findings(data) + _blocking_findings(data)
 
 
 def _submitted(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     gates = [gate["name"] for gate in data.get("gates") or [] if gate.get("passed")]
-    replay.submissions.append({**_picked(data, "summary", "packet_sha256"), "gates_passed": gates})
+    replay.submissions.append({**picked(data, "summary", "packet_sha256"), "gates_passed": gates})
     replay.findings = _gate_findings(data)
     if not replay.findings:
         _ended("in_review", "submitted")(replay, data, event)
@@ -245,17 +257,31 @@ def _gate_findings(data: Data) -> list[str]:
     ]
 
 
+def _blocking_findings(data: Data) -> list[str]:
+    found = (data.get("adversarial") or {}).get("findings") or []
+    return [
+        f"{finding.get('check')}: {finding.get('message')}"
+        for finding in found
+        if finding.get("severity") == "blocking"
+    ]
+
+
 def _reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    review = _picked(data, "reviewer", "verdict", "reason", "packet_sha256")
+    review = picked(data, "reviewer", "verdict", "reason", "packet_sha256")
     findings = list(data.get("findings") or [])
     shown = newest_within(findings, *_LIMITS["findings"])
     replay.reviews.append({**review, "findings": shown})
     replay.findings += findings
 
 
+def _review_expired(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.state = "suspended"
+    replay.findings.append(f"review: {data.get('reason')}")
+
+
 def _evidence(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     names = ("evidence", "kind", "claim", "path", "lines", "sha256", "level", "worker")
-    entry = {**_picked(data, *names), "event_hash": event["hash"]}
+    entry = {**picked(data, *names), "event_hash": event["hash"]}
     # A hook records each use of a tool: together they would hide what was recorded on purpose.
     (replay.tool_uses if entry["kind"] == TOOL_USE else replay.evidence).append(entry)
 
@@ -268,7 +294,7 @@ def _evidence_reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) ->
 
 def _approval_requested(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     names = ("review_id", "worker", "tool", "arguments_sha256", "rule", "reason", "expires_at")
-    replay.open_approvals[str(data["review_id"])] = {**_picked(data, *names), "state": "pending"}
+    replay.open_approvals[str(data["review_id"])] = {**picked(data, *names), "state": "pending"}
 
 
 def _approval_approved(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
@@ -281,12 +307,16 @@ def _approval_over(replay: _Replay, data: Data, event: Mapping[str, Any]) -> Non
     replay.open_approvals.pop(str(data["review_id"]), None)
 
 
+def _conversation(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
+    replay.conversation.apply(data, event)
+
+
 def _usage(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     replay.usage.setdefault(str(data["request_id"]), data)
 
 
 def _observation(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    replay.observations.append(_picked(data, "observation", "title", "kind", "supersedes"))
+    replay.observations.append(picked(data, "observation", "title", "kind", "supersedes"))
 
 
 def _call_allowed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
@@ -295,7 +325,7 @@ def _call_allowed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None
 
 def _call_finished(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     admitted = replay.admitted.pop(str(data.get("call")), {})
-    step = _picked(data, "tool", "outcome", "result_sha256")
+    step = picked(data, "tool", "outcome", "result_sha256")
     step["arguments_sha256"] = admitted.get("arguments_sha256", data.get("arguments_sha256"))
     replay.steps.append(step)
 
@@ -326,6 +356,7 @@ _APPLY: Mapping[str, _Apply] = {
     "work_order.submitted": _submitted,
     "work_order.reviewed": _reviewed,
     "work_order.changes_requested": _ended("suspended", "changes_requested"),
+    "work_order.review_expired": _review_expired,
     "work_order.completed": _ended("completed", "completed"),
     "work_order.rejected": _ended("failed", "rejected"),
     "work_order.failed": _ended("failed", "failed"),
@@ -338,6 +369,7 @@ _APPLY: Mapping[str, _Apply] = {
     "approval.used": _approval_over,
     "approval.expired": _approval_over,
     "approval.cancelled": _approval_over,
+    **dict.fromkeys(Conversation.EVENTS, _conversation),
     "usage.recorded": _usage,
     "observation.recorded": _observation,
     "call.allowed": _call_allowed,

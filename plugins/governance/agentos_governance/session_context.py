@@ -20,6 +20,7 @@ from agentos_governance.views import ResumePacketView
 MAX_CONTEXT_CHARS = 9_500
 MAX_OBJECTIVE_CHARS = 2_000
 MAX_LISTED = 30
+MAX_ASKED_CHARS = 500
 
 
 def context_text(row: Any, held: HeldOrder, packet: ResumePacketView, now: datetime) -> str:
@@ -41,6 +42,7 @@ def context_text(row: Any, held: HeldOrder, packet: ResumePacketView, now: datet
             f"{_listed(state['evidence_missing'])}."
         ),
         *(f"To mend: {finding}" for finding in state["findings"][-5:]),
+        *_asked_lines(state),
         (
             "When done: record_evidence for each claim, then submit_work_order; stand_down gives it "
             "back."
@@ -66,6 +68,28 @@ def reminder_text(work_order: str, packet: ResumePacketView) -> str:
         "record_evidence and submit with submit_work_order; if the work is not finished, say where "
         "it stands, or stand_down so that another can continue."
     )
+
+
+def _asked_lines(state: dict[str, Any]) -> Sequence[str]:
+    """What people asked the worker, and what they decided about what it asked."""
+    waiting = [each for each in state["questions"] if each["answer"] is None]
+    decided = [each for each in state["decisions"] if each["outcome"] is not None]
+    return (
+        *(
+            f"{each['by']} asks ({each['question']}): {each['text'][:MAX_ASKED_CHARS]} Answer with "
+            "answer_question."
+            for each in waiting[-5:]
+        ),
+        *(
+            f"You asked: {each['title']} ({each['review']}): {each['outcome']}{_answer_text(each)}."
+            for each in decided[-5:]
+        ),
+    )
+
+
+def _answer_text(decided: dict[str, Any]) -> str:
+    said = list((decided["answer"] or {}).values()) or [decided["reason"]]
+    return f", {said[0][:MAX_ASKED_CHARS]}" if said[0] else ""
 
 
 def _contract_lines(contract: Contract, version: str) -> Sequence[str]:

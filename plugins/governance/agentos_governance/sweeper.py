@@ -1,6 +1,6 @@
-"""Ends what nobody ended: expired leases, expired holds, packets that a crash left unwritten.
+"""Ends what nobody ended: expired leases, holds and reviews, packets that a crash left unwritten.
 
-Above: the plugin starts it with the server. Below: orders, packets. Any number of servers may
+Above: the plugin starts it with the server. Below: orders, reviews, packets. Any number of servers may
 sweep at once; each end is decided under the lock of its work order.
 """
 
@@ -13,9 +13,12 @@ import structlog
 from agentos import Kernel, NewEvent, ToolError
 from agentos_governance.approvals.deciding import end_overdue_approvals
 from agentos_governance.cost.budgets import sql as money_sql
+from agentos_governance.decisions.ending import end_overdue_decisions
 from agentos_governance.evidence.packets import ensure_final_packet, is_packet_after
 from agentos_governance.orders import lock_order, sql
 from agentos_governance.projections import work_order_stream
+from agentos_governance.review.digests import announce_digest
+from agentos_governance.review.sweeping import adopt_reviews, sweep_reviews
 from agentos_governance.workflows.reactor import advance_due
 
 SWEEP_EVERY_S = 1.0
@@ -26,8 +29,12 @@ _log = structlog.get_logger(__name__)
 async def sweep_for_ever(kernel: Kernel) -> None:
     """Sweep about once a second, whatever happens to the database meanwhile."""
     await repair_packets(kernel)
+    is_adopted = False
     while True:
         try:
+            if not is_adopted:
+                await adopt_reviews(kernel)
+                is_adopted = True
             await sweep(kernel)
         except ToolError as error:
             _log.warning("sweep_postponed", code=error.code)
@@ -47,6 +54,9 @@ async def sweep(kernel: Kernel) -> int:
         await connection.execute(money_sql.release_expired_money, now)
         await connection.execute(money_sql.tidy_money, now)
     await end_overdue_approvals(kernel)
+    await end_overdue_decisions(kernel)
+    await sweep_reviews(kernel)
+    await announce_digest(kernel)
     await advance_due(kernel)
     return n_ended
 

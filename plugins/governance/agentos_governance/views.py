@@ -65,6 +65,10 @@ class VoteView(BaseModel):
     packet_sha256: str
     is_human: bool
     voted_at: str
+    carried_from: str | None = Field(
+        default=None, description="The packet it was given on, if another"
+    )
+    override_reason: str | None = None
 
 
 class WorkOrderView(BaseModel):

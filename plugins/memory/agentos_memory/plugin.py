@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 
 from agentos import (
+    BlastRadiusSource,
     CallNext,
     Command,
     EventType,
@@ -33,6 +34,7 @@ from agentos_memory.knowledge.extractors import EXTRACTORS
 from agentos_memory.memory import Memory
 from agentos_memory.observation_commands import observations_command
 from agentos_memory.observations import OBSERVATION_RECORDED, OBSERVATIONS
+from agentos_memory.reach_of_changes import ReachOfChanges
 from agentos_memory.reference_commands import reference_command
 from agentos_memory.references.store import REFERENCE_ADDED, REFERENCE_REMOVED
 from agentos_memory.resources import observation
@@ -98,6 +100,7 @@ def register_services() -> list[Service]:
         Service(Activity, lambda kernel: Activity()),
         Service(CoverageCache, lambda kernel: CoverageCache(kernel.database)),
         Service(KnowledgeBase, _knowledge_base),
+        Service(BlastRadiusSource, lambda kernel: ReachOfChanges(kernel.service(Memory).catalog)),
     ]
 
 

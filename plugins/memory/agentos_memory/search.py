@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agentos import UnavailableError
+from agentos import AgentOSError, UnavailableError
 from agentos_memory.catalog import Catalog
 from agentos_memory.code_hits import CodeHit, hit_of
 from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFiles
@@ -116,6 +116,8 @@ class CodeSearch:
         self._committed = CommittedFiles()
         self._files = CurrentFiles()
         self._texts = FileTexts()
+        self._listed: dict[str | None, list[Repository]] = {}
+        """What the catalog answered last, by the name asked for."""
 
     async def run(self, query: CodeQuery, tell: Tell | None = None) -> CodeHits:
         """The hits of `query`; NotFoundError where nothing is indexed under that name.
@@ -131,17 +133,9 @@ class CodeSearch:
             # Most of what vectors cost is this, which the database need not wait for.
             if wants_vectors:
                 queried.start()
-            sources = [
-                await self._source(repository, query, queried, tell, wants_vectors=wants_vectors)
-                for repository in await self._catalog.select(query.repo)
-            ]
+            sources, found = await self._found(query, recognised, queried, tell)
         finally:
             queried.close()
-        if recognised.pattern is not None:
-            answers = [await self._matching(each, query, recognised.pattern) for each in sources]
-            found = await asyncio.to_thread(self._looked_up, query, answers)
-        else:
-            found = await asyncio.to_thread(self._ranked, query, recognised, sources)
         if query.mode == "semantic" and not any(each.answer.arms for each in found.looked_up):
             raise UnavailableError(
                 "nothing is embedded yet; vectors are made in the background",
@@ -155,6 +149,49 @@ class CodeSearch:
         hits.sort(key=_order_of_hit)
         missing = next((each.problem for each in sources if each.problem is not None), None)
         return CodeHits(hits, states, found.is_cut, missing)
+
+    async def _found(
+        self, query: CodeQuery, recognised: Recognised, queried: QueryVectors, tell: Tell | None
+    ) -> tuple[Sequence[_Source], _Found]:
+        """What the repositories answer, and with what they were asked.
+
+        Those of the last time are asked while the catalog is read; if it says something new, what
+        they answered is thrown away.
+        """
+        reading = asyncio.create_task(self._catalog.select(query.repo))
+        try:
+            listed = self._listed.get(query.repo)
+            if listed is not None:
+                try:
+                    found = await self._found_in(listed, query, recognised, queried, tell)
+                except (AgentOSError, OSError):
+                    if await reading == listed:
+                        raise
+                else:
+                    if await reading == listed:
+                        return found
+            listed = self._listed[query.repo] = await reading
+        finally:
+            reading.cancel()
+        return await self._found_in(listed, query, recognised, queried, tell)
+
+    async def _found_in(
+        self,
+        repositories: Sequence[Repository],
+        query: CodeQuery,
+        recognised: Recognised,
+        queried: QueryVectors,
+        tell: Tell | None,
+    ) -> tuple[Sequence[_Source], _Found]:
+        wants_vectors = query.mode != "keyword" and recognised.pattern is None
+        sources = [
+            await self._source(each, query, queried, tell, wants_vectors=wants_vectors)
+            for each in repositories
+        ]
+        if recognised.pattern is None:
+            return sources, await asyncio.to_thread(self._ranked, query, recognised, sources)
+        answers = [await self._matching(each, query, recognised.pattern) for each in sources]
+        return sources, await asyncio.to_thread(self._looked_up, query, answers)
 
     async def _source(
         self,

@@ -11,8 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -21,22 +20,13 @@ from agentos.database.embedded import find_binaries
 from agentos.database.migrations import MigrationSet
 from agentos.errors import AgentOSError, ConfigurationError
 from agentos.plugins import load_plugins
+from agentos.registry import SetupCheck as Check
 from agentos.settings import Settings
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 30)
 OLDEST_POSTGRES = 15
 MINIMUM_FREE_BYTES = 2 * 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding; `remedy` says what to do where it is not `ok`."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
 
 
 async def check_python(settings: Settings) -> Check:
@@ -164,6 +154,19 @@ def _is_agentos(settings: Settings) -> bool:
             return connection.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False
+
+
+def checks_of_plugins(settings: Settings) -> Sequence[Check]:
+    """What plugins tell of themselves; nothing where they do not load, which its own check tells."""
+    try:
+        hook = load_plugins(settings.plugins).hook
+    except ConfigurationError:
+        return []
+    try:
+        answers = hook.check_setup(settings=settings)
+    except ConfigurationError as error:
+        return [Check("settings of plugins", False, error.message)]
+    return [check for answer in answers for check in answer or ()]
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Check]], ...] = (

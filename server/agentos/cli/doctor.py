@@ -12,13 +12,14 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.checks import CHECKS, Check
+from agentos.cli.checks import CHECKS, checks_of_plugins
 from agentos.cli.output import printable
 from agentos.command_line import local_settings, log_only_trouble, print_json
 from agentos.declarations import collect_functions
 from agentos.errors import AgentOSError
 from agentos.mcp.listing_cost import ListingCost, listing_costs
 from agentos.plugins import load_plugins
+from agentos.registry import SetupCheck as Check
 from agentos.settings import Settings
 
 
@@ -56,7 +57,8 @@ def doctor(
 
 
 async def _run(settings: Settings) -> list[Check]:
-    return [await check(settings) for check in CHECKS]
+    checks = [await check(settings) for check in CHECKS]
+    return [*checks, *await asyncio.to_thread(checks_of_plugins, settings)]
 
 
 def _listing_costs(settings: Settings) -> list[ListingCost]:

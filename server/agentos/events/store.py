@@ -21,6 +21,8 @@ from agentos.redaction import redact, redact_object
 
 _sql = Queries("agentos")
 
+MAX_ALONE = 2
+
 
 class OutcomeUnknownError(UnavailableError):
     """The database was lost while it committed, and has not come back to say whether it did."""
@@ -60,12 +62,15 @@ class EventStore:
         """
         return await self._append(connection, events, wait=False)
 
-    def stands_alone(self, event: NewEvent) -> bool:
-        """Whether `append_alone` may append the event: the record of a call that nothing follows.
+    def stand_alone(self, events: Sequence[NewEvent]) -> bool:
+        """Whether `append_alone` may append them: the one or two records of a call.
 
-        A call leaves one event of a type, so that it is found by them if its commit is not
-        confirmed.
+        Nothing follows from them, and a call leaves one event of a type, so that they are found by
+        it if their commit is not confirmed.
         """
+        return len(events) <= MAX_ALONE and all(map(self._stands_alone, events))
+
+    def _stands_alone(self, event: NewEvent) -> bool:
         declared = self._types.get(event.type)
         return (
             declared is not None
@@ -74,24 +79,30 @@ class EventStore:
             and type(event.data.get("call")) is str
         )
 
-    async def append_alone(self, connection: Connection, new: NewEvent) -> Event | None:
-        """Append one event in a transaction of its own; None where its stream is busy."""
-        data, text = _recorded(dict(new.data))
-        before, after = text_around(new.stream, new.type, new.actor, new.at, text)
-        row = await connection.fetchrow(
-            _sql.append_event,
-            *(new.stream, new.type, new.actor, new.at, text.decode()),
-            *(before.decode(), after.decode()),
-        )
-        return None if row is None else _event_at(row, new, data)
+    async def append_alone(self, connection: Connection, events: Sequence[NewEvent]) -> list[Event]:
+        """Append events of one stream in a transaction of their own; none where it is busy."""
+        first, *others = events
+        data, arguments = _to_append(first)
+        if not others:
+            row = await connection.fetchrow(_sql.append_event, *arguments)
+            return [] if row is None else [_event_at(row, first, data)]
+        (second,) = others
+        second_data, second_arguments = _to_append(second)
+        rows = await connection.fetch(_sql.append_two_events, *arguments, *second_arguments)
+        wanted = ((first, data), (second, second_data))
+        return [_event_at(row, new, said) for row, (new, said) in zip(rows, wanted, strict=False)]
 
-    async def find_alone(self, connection: Connection, new: NewEvent) -> Event | None:
-        """What `append_alone` stored of the event, once whoever stored it has ended."""
-        await _wait_for(connection, new.stream)
-        row = await connection.fetchrow(
-            _sql.find_event_of_call, new.data["call"], new.type, new.stream
-        )
-        return None if row is None else _event_at(row, new, _recorded(dict(new.data))[0])
+    async def find_alone(self, connection: Connection, events: Sequence[NewEvent]) -> list[Event]:
+        """What `append_alone` stored of the events, once whoever stored them has ended."""
+        await _wait_for(connection, events[0].stream)
+        found = []
+        for new in events:
+            row = await connection.fetchrow(
+                _sql.find_event_of_call, new.data["call"], new.type, new.stream
+            )
+            if row is not None:
+                found.append(_event_at(row, new, _recorded(dict(new.data))[0]))
+        return found
 
     async def _append(
         self, connection: Connection, events: Sequence[NewEvent], *, wait: bool
@@ -138,6 +149,14 @@ class EventStore:
             project = self._types[event.type].project
             if project is not None:
                 await project(writer, event)
+
+
+def _to_append(new: NewEvent) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """What the event says without secrets, and the arguments of `append_event`."""
+    data, text = _recorded(dict(new.data))
+    before, after = text_around(new.stream, new.type, new.actor, new.at, text)
+    head = (new.stream, new.type, new.actor, new.at)
+    return data, (*head, text.decode(), before.decode(), after.decode())
 
 
 def _not_noted(events: Sequence[Event]) -> None:

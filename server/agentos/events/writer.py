@@ -149,9 +149,9 @@ class EventWriter:
         self, batch: list[_Submission], *, wait: bool
     ) -> tuple[list[Event], set[str]]:
         events = [event for submission in batch for event in submission.events]
-        if len(events) == 1 and not wait and self._store.stands_alone(events[0]):
-            alone = await self._append_alone(events[0])
-            return ([alone], set()) if alone is not None else ([], {events[0].stream})
+        if len(batch) == 1 and not wait and self._store.stand_alone(events):
+            alone = await self._append_alone(events)
+            return (alone, set()) if alone else ([], {events[0].stream})
         stored: list[Event] = []
         busy: set[str] = set()
         try:
@@ -169,27 +169,27 @@ class EventWriter:
             self._store.acknowledged(stored)
         return stored, busy
 
-    async def _append_alone(self, event: NewEvent) -> Event | None:
-        """Store the only event of a batch, in one round trip; None where its stream is busy."""
+    async def _append_alone(self, events: Sequence[NewEvent]) -> list[Event]:
+        """Store the only record of a batch, in one round trip; nothing where its stream is busy."""
         is_sent = False
         try:
             async with self._database.connection() as connection:
                 is_sent = True
-                stored = await self._store.append_alone(connection, event)
+                stored = await self._store.append_alone(connection, events)
         except (UnavailableError, TimeoutError):
             # No answer, lost or too late: storing it again could store it twice.
-            found = await self._find_alone(event) if is_sent else None
-            if found is None:
+            found = await self._find_alone(events) if is_sent else []
+            if not found:
                 raise
             stored = found
-        if stored is not None:
-            self._store.acknowledged([stored])
+        if stored:
+            self._store.acknowledged(stored)
         return stored
 
-    async def _find_alone(self, event: NewEvent) -> Event | None:
+    async def _find_alone(self, events: Sequence[NewEvent]) -> list[Event]:
         try:
             async with self._database.connection() as connection, connection.transaction():
-                return await self._store.find_alone(connection, event)
+                return await self._store.find_alone(connection, events)
         except UnavailableError as error:
             raise OutcomeUnknownError(error.message, remedy=error.remedy) from error
 

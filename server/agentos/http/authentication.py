@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos.calls import Credentials, Principal
@@ -34,10 +35,11 @@ class Authenticate:
         self._kernel = kernel
         self._oauth = None if kernel.oauth is None else kernel.oauth.settings
         self._public_paths = PUBLIC_PATHS | metadata_paths(self._oauth)
+        self._inbound = [compile_path(each.path)[0] for each in kernel.inbound_routes]
         self._admits_local = is_loopback(kernel.settings.host) and not kernel.settings.require_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in self._public_paths:
+        if scope["path"] in self._public_paths or self._is_inbound(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -59,6 +61,11 @@ class Authenticate:
             return
         scope[CREDENTIALS_KEY] = credentials
         await self._app(scope, receive, send)
+
+    def _is_inbound(self, scope: Scope) -> bool:
+        """Whether it goes to a page whose handler verifies the sender by a signature."""
+        path = scope["path"]
+        return scope["method"] == "POST" and any(each.match(path) for each in self._inbound)
 
     def _credentials(self, headers: Headers) -> Credentials:
         given = headers.getlist("authorization")

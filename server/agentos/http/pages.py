@@ -10,13 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agentos._version import __version__
-from agentos.errors import ConfigurationError, ToolError
+from agentos.errors import ConfigurationError, ToolError, VerificationError
 from agentos.http.authentication import PUBLIC_PATHS, principal_of
 from agentos.http.protected_resource import metadata_paths, metadata_routes
 from agentos.http.responses import MCP_PATH, error_response, json_response
 from agentos.kernel import Kernel
 from agentos.metrics import CONTENT_TYPE
-from agentos.registry import HttpRequest
+from agentos.registry import HttpRequest, InboundRequest, InboundRoute
 from agentos.registry import Route as PluginRoute
 
 EVENTS_PATH = "/events"
@@ -66,13 +66,15 @@ def plugin_routes(kernel: Kernel) -> list[Route]:
     oauth = metadata_paths(kernel.oauth.settings if kernel.oauth is not None else None)
     taken = {MCP_PATH, EVENTS_PATH, METRICS_PATH, *PUBLIC_PATHS, *oauth}
     routes = []
-    for declared in kernel.routes:
-        if declared.path in taken:
+    pages = [(each.path, _page(kernel, each), "GET") for each in kernel.routes]
+    inbound = [(each.path, _inbox(kernel, each), "POST") for each in kernel.inbound_routes]
+    for path, handler, method in [*pages, *inbound]:
+        if path in taken:
             raise ConfigurationError(
-                f"two plugins, or a plugin and the server, claim the page {declared.path!r}"
+                f"two plugins, or a plugin and the server, claim the page {path!r}"
             )
-        taken.add(declared.path)
-        routes.append(Route(declared.path, _page(kernel, declared), methods=["GET"]))
+        taken.add(path)
+        routes.append(Route(path, handler, methods=[method]))
     return routes
 
 
@@ -92,6 +94,26 @@ def _page(kernel: Kernel, route: PluginRoute) -> _Handler:
         return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
 
     return show
+
+
+def _inbox(kernel: Kernel, route: InboundRoute) -> _Handler:
+    async def take(request: Request) -> Response:
+        seen = InboundRequest(
+            kernel=kernel,
+            path_parameters={k: str(v) for k, v in request.path_params.items()},
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.body(),
+        )
+        try:
+            answer = await route.handler(seen)
+        except VerificationError as error:
+            return error_response(request.scope, 401, error.code, error.message)
+        except ToolError as error:
+            status = _STATUS.get(error.code, 403)
+            return error_response(request.scope, status, error.code, error.message)
+        return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
+
+    return take
 
 
 async def _not_ready(kernel: Kernel) -> list[str]:

@@ -21,6 +21,7 @@ from agentos.hook_socket import hook_socket
 from agentos.http.addresses import is_loopback
 from agentos.http.app import create_app
 from agentos.http.listener import BACKLOG
+from agentos.http.one_write import OneWriteProtocol
 from agentos.kernel import Kernel, open_kernel
 from agentos.settings import Settings
 
@@ -41,6 +42,7 @@ class EdgeServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(kernel, self._stopping),
+                http=OneWriteProtocol,
                 lifespan="on",
                 ws="none",
                 backlog=ACCEPT_BATCH,

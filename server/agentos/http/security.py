@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos.http.addresses import host_of, host_of_origin, is_loopback
@@ -48,6 +48,9 @@ class CatchErrors:
                 message = "the server stopped before the call ended; its outcome is recorded"
                 await error_response(scope, 503, "unavailable", message)(scope, receive, send)
             raise
+        except ClientDisconnect:
+            # Nobody is there to answer, and it is no failure of ours.
+            _log.debug("client_gone", path=scope["path"][:200])
         except Exception as error:  # noqa: BLE001 - the HTTP edge's last resort; it logs
             _log.error("request_failed", path=scope["path"][:200], exc_info=error)
             if not has_started:

@@ -6,6 +6,7 @@ Above: the handlers for tools, resources and prompts. Below: `Kernel.dispatch`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from mcp import MCPError
@@ -34,6 +35,7 @@ from agentos.calls import (
 )
 from agentos.canonical import sha256_hex
 from agentos.errors import RequestError, ToolError
+from agentos.identity.delegation import claimed_in
 from agentos.kernel import Kernel, UnknownToolError
 from agentos.mcp import session
 from agentos.mcp.approving import awaited_review, confirmed
@@ -63,6 +65,12 @@ Context = ServerRequestContext[dict[str, Any], Any]
 def digest_of_credentials(credentials: Credentials) -> str:
     """Names credentials without telling them."""
     return sha256_hex((credentials.bearer_token or "local").encode())
+
+
+def acting(credentials: Credentials, meta: Mapping[str, Any]) -> Credentials:
+    """The credentials of a request, with the person for whom its `_meta` says that it is made."""
+    claimed = claimed_in(meta)
+    return credentials if claimed is None else replace(credentials, on_behalf_of=claimed)
 
 
 async def is_admitted(kernel: Kernel, credentials: Credentials) -> bool:
@@ -112,8 +120,9 @@ class Caller:
         return digest_of_credentials(self._credentials or _credentials(ctx))
 
     async def principal(self, ctx: Context) -> Principal:
-        """Who calls; RequestError where the token is no longer good."""
-        return await self._kernel.identify(self._credentials or _credentials(ctx))
+        """Who calls, or for whom; RequestError where the token is no longer good."""
+        own = self._credentials or _credentials(ctx)
+        return await self._kernel.identify(acting(own, _meta(ctx)))
 
     async def is_admitted(self, ctx: Context) -> bool:
         """Whether the caller's token is still good."""
@@ -208,7 +217,7 @@ class Caller:
         return CallRequest(
             tool=name,
             arguments=arguments,
-            credentials=self._credentials or _credentials(ctx),
+            credentials=acting(self._credentials or _credentials(ctx), meta),
             edge=self._edge,
             work_order=meta.get(WORK_ORDER_KEY),
             idempotency_key=meta.get(IDEMPOTENCY_KEY),

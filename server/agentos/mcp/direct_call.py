@@ -39,7 +39,13 @@ from agentos.content import Content
 from agentos.kernel import Kernel
 from agentos.mcp import session
 from agentos.mcp.approving import awaited_review
-from agentos.mcp.caller import CREDENTIALS_KEY, IDEMPOTENCY_KEY, WORK_ORDER_KEY, dispatch
+from agentos.mcp.caller import (
+    CREDENTIALS_KEY,
+    IDEMPOTENCY_KEY,
+    WORK_ORDER_KEY,
+    acting,
+    dispatch,
+)
 from agentos.mcp.claims import claims_of
 from agentos.mcp.correspondence import Repetition
 from agentos.mcp.envelope import Envelope
@@ -286,7 +292,7 @@ def _request(
     return CallRequest(
         tool=params["name"],
         arguments=params.get("arguments", {}),
-        credentials=scope.get(CREDENTIALS_KEY) or Credentials(),
+        credentials=acting(scope.get(CREDENTIALS_KEY) or Credentials(), meta),
         edge="mcp",
         work_order=meta.get(WORK_ORDER_KEY),
         idempotency_key=meta.get(IDEMPOTENCY_KEY),

@@ -88,7 +88,11 @@ def _wire_prompt(prompt: Prompt) -> WirePrompt:
         title=prompt.title,
         description=prompt.function.description,
         arguments=[
-            PromptArgument(name=name, description=each.description, required=each.is_required())
+            PromptArgument(
+                name=each.alias or name,
+                description=each.description,
+                required=each.is_required(),
+            )
             for name, each in fields.items()
         ],
     )

@@ -196,7 +196,7 @@ CREATE TABLE kernel.token (
     revoked_at timestamp with time zone,
     profile text,
     CONSTRAINT token_person_check CHECK (((length(person) >= 1) AND (length(person) <= 200))),
-    CONSTRAINT token_profile_check CHECK ((profile = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'all'::text]))),
+    CONSTRAINT token_profile_check CHECK ((profile = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'bot'::text, 'all'::text]))),
     CONSTRAINT token_role_check CHECK ((role = ANY (ARRAY['worker'::text, 'reviewer'::text, 'planner'::text, 'admin'::text, 'bot'::text]))),
     CONSTRAINT token_secret_hash_check CHECK ((length(secret_hash) = 64)),
     CONSTRAINT token_worker_check CHECK (((length(worker) >= 1) AND (length(worker) <= 200)))

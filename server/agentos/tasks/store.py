@@ -294,13 +294,22 @@ def _encode_request(request: CallRequest, call: ToolCall) -> str:
         "idempotency_key": call.idempotency_key,
         "claims": dict(request.claims),
     }
+    if call.principal.via is not None:
+        bot = call.principal.via
+        fields["bot"] = {"name": bot.name, "role": bot.role.value, "person": bot.person}
+        fields["on_behalf_of"] = request.credentials.on_behalf_of
     return orjson.dumps(fields).decode()
 
 
 def _left(row: Any) -> LeftTask:
     principal = Principal(row["principal"], Role(row["role"]), row["person"], row["token_id"])
     fields = orjson.loads(row["request"])
-    credentials = Credentials(is_local=row["is_local"], known=principal)
+    known, claimed = principal, fields.pop("on_behalf_of", None)
+    if claimed is not None:
+        # Who acted for a person is identified again, and the person through the link of today.
+        bot = fields.pop("bot")
+        known = Principal(bot["name"], Role(bot["role"]), bot["person"], row["token_id"])
+    credentials = Credentials(is_local=row["is_local"], known=known, on_behalf_of=claimed)
     return LeftTask(
         row["id"],
         CallRequest(credentials=credentials, **fields),

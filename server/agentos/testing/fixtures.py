@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +33,9 @@ from agentos.testing.databases import TestDatabases, running_databases
 from agentos.testing.kernel import open_test_kernel
 from agentos.testing.plugins import AllowEverything
 from agentos.testing.refusals import RefusalCoverage
+
+if TYPE_CHECKING:
+    from agentos.testing.slack import SlackEmulator
 
 _coverage = pytest.StashKey[RefusalCoverage]()
 _WORKER_OUTPUT = "agentos_refusals"
@@ -161,6 +164,15 @@ async def kernel(
 def caller(kernel: Kernel) -> Caller:
     """Calls tools as the local principal; `caller_as(kernel, role)` makes others."""
     return Caller(kernel)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackEmulator]:
+    """A Slack of the test's own, on the loopback interface; it needs the extra `slack`."""
+    from agentos.testing.slack import SlackEmulator
+
+    async with SlackEmulator() as slack:
+        yield slack
 
 
 def _name_of(plugin: ModuleType) -> str:

@@ -59,6 +59,7 @@ class HttpDouble:
         self.url = ""
         self._answers: dict[tuple[str, str], deque[_Answer]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
+        self._arrivals = asyncio.Condition()
 
     def answer(
         self,
@@ -77,6 +78,11 @@ class HttpDouble:
             body = json_module.dumps(json).encode()
             headers = {"content-type": "application/json", **(headers or {})}
         self._answers[method, path].append(_Answer(status, body, headers or {}, delay_s, drops))
+
+    async def wait_for_requests(self, count: int, *, timeout_s: float = 10.0) -> None:
+        """Until `count` requests came in; TimeoutError where they do not. They may wait for answers."""
+        async with asyncio.timeout(timeout_s), self._arrivals:
+            await self._arrivals.wait_for(lambda: len(self.requests) >= count)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -97,6 +103,8 @@ class HttpDouble:
             request = await _read(reader)
             if request is not None:
                 self.requests.append(request)
+                async with self._arrivals:
+                    self._arrivals.notify_all()
                 await self._send(writer, self._next(request))
         finally:
             writer.close()

@@ -203,16 +203,17 @@ async def test_whatever_a_record_says_is_hashed_by_the_database_as_it_is_here(
     at = kernel.clock.now().replace(microsecond=microsecond)
     stream, actor = 'a "b" \\ \u00e9\U0001f4d6', "J\u00f6rg \\n"
     alone = NewEvent(stream, "noted", actor, at, {**data, "call": "CA-1"})
-    (stored,) = await kernel.writer.submit(alone)
-    assert kernel.events.stands_alone(alone)
-    own = hash_event(
-        *(stored.position, stream, 1, "noted", actor, at, stored.data, stored.prev_hash)
-    )
-    assert stored.hash == own
+    assert kernel.events.stand_alone([alone]) and kernel.events.stand_alone([alone, alone])
+    both = [*await kernel.writer.submit(alone), *await kernel.writer.submit(alone, alone)]
+    for seq, stored in enumerate(both, start=1):
+        own = hash_event(
+            *(stored.position, stream, seq, "noted", actor, at, stored.data, stored.prev_hash)
+        )
+        assert (stored.seq, stored.hash) == (seq, own)
     assert (await verify_events(kernel.database)).ok
-    (read,) = await kernel.bus.reader.read_stream(stream)
-    assert (read.at, read.data) == (at, stored.data)
-    assert "hunter2" not in str(read.data)
+    for read in await kernel.bus.reader.read_stream(stream):
+        assert (read.at, read.data) == (at, both[0].data)
+        assert "hunter2" not in str(read.data)
 
 
 async def test_the_record_of_a_call_waits_for_a_stream_that_a_transaction_holds(
@@ -227,6 +228,28 @@ async def test_the_record_of_a_call_waits_for_a_stream_that_a_transaction_holds(
     async with asyncio.timeout(10):
         (stored,) = await waiting
     assert stored.seq == 2
+    assert (await verify_events(kernel.database)).ok
+
+
+async def test_two_records_of_a_call_share_one_commit_and_wait_for_a_held_stream_together(
+    kernel: Kernel,
+) -> None:
+    records = [record_of(kernel, "CA-1"), new_event("s", call="CA-1")]
+    holder = await kernel.open_transaction()
+    await holder.append(new_event("s"))
+    waiting = asyncio.ensure_future(kernel.writer.submit(*records))
+    await kernel.writer.submit(new_event("free"))
+    assert not waiting.done()
+    await holder.commit()
+    async with asyncio.timeout(10):
+        assert [event.seq for event in await waiting] == [2, 3]
+    await kernel.writer.submit(*records)
+    assert (
+        await kernel.database.fetch_value(
+            "select count(distinct xmin::text) from kernel.event where stream = 's' and seq > 3"
+        )
+        == 1
+    )
     assert (await verify_events(kernel.database)).ok
 
 
@@ -261,16 +284,16 @@ async def test_the_search_for_a_record_waits_for_whoever_may_still_store_it(
     writing = await kernel.open_transaction()
     await writing.append(record)
 
-    async def find() -> Event | None:
+    async def find() -> list[Event]:
         async with kernel.database.connection() as connection, connection.transaction():
-            return await kernel.events.find_alone(connection, record)
+            return await kernel.events.find_alone(connection, [record])
 
     searching = asyncio.create_task(find())
     await until_somebody_waits_for_a_lock(kernel)
     await writing.commit()
     async with asyncio.timeout(10):
-        found = await searching
-    assert found is not None and found.seq == 1
+        (found,) = await searching
+    assert found.seq == 1
 
 
 async def until_somebody_waits_for_a_lock(kernel: Kernel) -> None:

@@ -8,8 +8,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from agentos import Kernel, Role, Settings, open_kernel
+from agentos.http.security import CatchErrors
 from agentos.testing import serve_http
 from tests.agentos.mcp import edge_plugin
 from tests.agentos.mcp.edge import modern_call
@@ -131,3 +135,19 @@ async def test_a_token_works_until_it_is_revoked_and_not_a_call_longer(
     assert (await caller_of(http, **given)).status_code == 200
     await kernel.tokens.revoke(token.id, now=now)
     assert (await caller_of(http, **given)).status_code == 401
+
+
+async def test_a_client_that_goes_away_while_it_sends_is_no_failure_of_the_server() -> None:
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nobody(message: Message) -> None:
+        raise AssertionError("there is nobody to answer")
+
+    scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": []}
+    with capture_logs() as logs:
+        await CatchErrors(read)(scope, gone, nobody)
+    assert [line["log_level"] for line in logs] == ["debug"]

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,10 +27,18 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
-from agentos import ConfigurationError, InvalidArgumentError, Kernel, Role, Settings, open_kernel
+from agentos import (
+    ConfigurationError,
+    InvalidArgumentError,
+    Kernel,
+    Role,
+    Settings,
+    UnavailableError,
+    open_kernel,
+)
 from agentos.http.listener import bind
 from agentos.http.process import EdgeServer
-from agentos.identity.oauth.issuer import ATTEMPT_EVERY_S
+from agentos.identity.oauth.issuer import ATTEMPT_EVERY_S, IssuerKeys
 from agentos.identity.oauth.settings import parse_oauth
 from agentos.testing import serve_http
 from tests.agentos.identity.authorization_server import (
@@ -296,6 +305,38 @@ async def test_metadata_of_another_issuer_are_not_believed(settings: Settings) -
     ):
         assert (await whoami(http, issuer.token(AUDIENCE))).status_code == 503
     assert "keys" not in issuer.requests
+
+
+@pytest.mark.parametrize(
+    ("issuer", "keys_url", "is_used"),
+    [
+        ("https://id.example.com", "http://127.0.0.1:9/keys", False),
+        ("https://id.example.com", "http://localhost:9/keys", False),
+        ("https://id.example.com", "https://id.example.com/keys", True),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9/keys", True),
+    ],
+)
+async def test_an_issuer_elsewhere_does_not_lead_the_server_to_this_machine(
+    issuer: str, keys_url: str, is_used: bool
+) -> None:
+    """Plain HTTP on loopback is for an issuer that is itself there, not for what others publish."""
+    oauth = parse_oauth({"issuer": issuer, "audience": AUDIENCE, "roles": ROLES})
+    assert oauth is not None
+    document = {"issuer": issuer, "jwks_uri": keys_url}
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return httpx2.Response(200, json=document)
+
+    keys = IssuerKeys(oauth)
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as client:
+        if is_used:
+            assert await keys._discover(client) == keys_url
+        else:
+            with pytest.raises(UnavailableError, match="jwks_uri"):
+                await keys._discover(client)
+    assert len(asked) == 1 and not asked[0].endswith("/keys")
 
 
 async def test_openid_discovery_serves_where_there_is_no_oauth_metadata(settings: Settings) -> None:

@@ -47,6 +47,16 @@ pytestmark = pytest.mark.anyio
 async def test_keeping(caller, how):
     await caller.ok("keep_note", how=how)
 """
+SLACK_TESTS = """
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+pytestmark = pytest.mark.anyio
+
+async def test_posting(slack):
+    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+    await client.chat_postMessage(channel="C1", text="hello")
+    assert [message.text for message in slack.messages()] == ["hello"]
+"""
 SETTINGS = """
 [pytest]
 addopts = -p agentos.testing.fixtures
@@ -91,6 +101,11 @@ def test_a_run_without_refusals_fails_and_says_of_which_tools(tmp_path: Path) ->
     assert "keep_note writes, and no test saw it refused or fail" in done.stdout
     # A part of the tests proves nothing about the rest.
     assert _run(tmp_path, threaded, "test_noting.py").returncode == 0
+
+
+def test_an_author_gets_a_slack_of_the_tests_own(tmp_path: Path) -> None:
+    done = _run(tmp_path, SLACK_TESTS, "-k", "posting")
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 async def _compute(cpu_s: float) -> None:

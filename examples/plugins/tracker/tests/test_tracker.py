@@ -147,7 +147,9 @@ async def test_a_tracker_that_cannot_be_reached_is_unavailable(
     kernel: Kernel, planner: Caller
 ) -> None:
     await kernel.service(httpx2.AsyncClient).aclose()
-    kernel._services[httpx2.AsyncClient] = httpx2.AsyncClient(base_url="http://127.0.0.1:1")
+    kernel._services._by_kind[httpx2.AsyncClient] = httpx2.AsyncClient(
+        base_url="http://127.0.0.1:1"
+    )
     assert (await planner.refused("import_ticket", ticket="OPS-12"))["code"] == "unavailable"
 
 

@@ -17,13 +17,14 @@ from agentos import (
     Transaction,
     Verdict,
     canonical_json,
-    format_time,
     new_id,
 )
 from agentos_governance.approvals.binding import Binding, Subject, bind
 from agentos_governance.approvals.events import approval_stream, sql
 from agentos_governance.approvals.lifetime import ApprovalLifetime
 from agentos_governance.authority.mandate import Mandate
+from agentos_governance.review.schedules import schedule_for
+from agentos_governance.review.settings import ReviewSettings
 
 Use = Callable[[Transaction], Awaitable[None]]
 """Uses an approval up; ApprovalRequiredError where another call was first."""
@@ -162,11 +163,22 @@ async def _request(
             contract_version=question.version,
         )
     review_id = new_id("RV")
-    await transaction.append(_requested(call, binding, question, review_id))
+    # A rejection answers the same question until then as well.
+    expires_at = call.now() + call.service(ApprovalLifetime).duration
+    settings = call.service(ReviewSettings)
+    schedule = await schedule_for(transaction, settings)
+    clock = schedule.opened(call.now(), settings.quiet_hours, expires_at=expires_at)
+    await transaction.append(_requested(call, binding, question, review_id, clock))
     return question.refused_until(review_id, "was asked for")
 
 
-def _requested(call: ToolCall, binding: Binding, question: _Question, review_id: str) -> NewEvent:
+def _requested(
+    call: ToolCall,
+    binding: Binding,
+    question: _Question,
+    review_id: str,
+    clock: Mapping[str, Any],
+) -> NewEvent:
     return NewEvent(
         approval_stream(binding.work_order, binding.worker),
         "approval.requested",
@@ -187,8 +199,8 @@ def _requested(call: ToolCall, binding: Binding, question: _Question, review_id:
             "rule": question.rule,
             "reason": question.reason,
             "determining": question.determining,
-            # A rejection answers the same question until then as well.
-            "expires_at": format_time(call.now() + call.service(ApprovalLifetime).duration),
+            "expires_at": clock["expires_at"],
+            "clock": clock,
         },
     )
 

@@ -22,6 +22,7 @@ from agentos import (
 from agentos_governance.approvals.events import approval_stream, sql
 from agentos_governance.approvals.lifetime import ApprovalLifetime
 from agentos_governance.authority.mandate import ENDED_STATES
+from agentos_governance.authority.own_word import is_persons_word
 from agentos_governance.authority.persons import keys_behind, keys_of_makers
 from agentos_governance.orders import Reader, contract_of, get_order
 
@@ -82,6 +83,11 @@ async def _revoke(call: ToolCall, transaction: Transaction, row: Any, reason: st
     return await find_approval(transaction, row["id"])
 
 
+async def require_approver(call: ToolCall, reader: Reader, review_id: str) -> None:
+    """CallRefusedError for who may not decide about an approval."""
+    await _check_four_eyes(call, reader, await find_approval(reader, review_id))
+
+
 def _is_repeated(call: ToolCall, row: Any, decision: Decision) -> bool:
     return bool(row["state"] == _STATES[decision] and row["decided_by"] == call.principal.name)
 
@@ -112,10 +118,10 @@ async def _check_four_eyes(call: ToolCall, reader: Reader, row: Any) -> None:
 
 
 async def _require_person(call: ToolCall, order: Any) -> None:
-    if contract_of(order).review.by == "human" and call.principal.person is None:
+    if contract_of(order).review.by == "human" and not is_persons_word(call):
+        who = "a model made this one" if call.principal.person else f"{call.principal.name} is none"
         raise CallRefusedError(
-            f"calls under {order['id']} must be approved by a person; {call.principal.name} is "
-            "bound to none",
+            f"calls under {order['id']} must be approved by a person; {who}",
             rule="review.by",
             contract_version=order["contract_version"],
             remedy="use a token that was created with --person",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agentos import Event, EventType, ProjectionWriter, Queries, ReadModel
+from agentos_governance.review.clock import start_clock, stop_clock, touch_clock
 
 sql = Queries("agentos_governance", "sql/approvals.sql")
 
@@ -35,6 +36,7 @@ async def _requested(writer: ProjectionWriter, event: Event) -> None:
         event.at,
         datetime.fromisoformat(data["expires_at"]),
     )
+    await start_clock(writer, review=data["review_id"], kind="approval", event=event)
 
 
 async def _approved(writer: ProjectionWriter, event: Event) -> None:
@@ -50,6 +52,7 @@ async def _approved(writer: ProjectionWriter, event: Event) -> None:
         datetime.fromisoformat(data["expires_at"]),
         None,
     )
+    await stop_clock(writer, data["review_id"], event.at)
 
 
 async def _rejected(writer: ProjectionWriter, event: Event) -> None:
@@ -65,18 +68,22 @@ async def _rejected(writer: ProjectionWriter, event: Event) -> None:
         None,
         event.at,
     )
+    await stop_clock(writer, data["review_id"], event.at)
 
 
 async def _used(writer: ProjectionWriter, event: Event) -> None:
     await writer.execute(sql.set_used, event.data["review_id"], event.data["call"], event.at)
+    await touch_clock(writer, event.data["review_id"])
 
 
 async def _expired(writer: ProjectionWriter, event: Event) -> None:
     await writer.execute(sql.set_ended, event.data["review_id"], "expired", event.at)
+    await stop_clock(writer, event.data["review_id"], event.at)
 
 
 async def _cancelled(writer: ProjectionWriter, event: Event) -> None:
     await writer.execute(sql.set_ended, event.data["review_id"], "cancelled", event.at)
+    await stop_clock(writer, event.data["review_id"], event.at)
 
 
 EVENT_TYPES = (

@@ -32,7 +32,12 @@ from agentos_governance.authority.mandate import (
 )
 from agentos_governance.authority.mandate import sql as mandate_sql
 from agentos_governance.authority.replays import judge_replay
-from agentos_governance.authority.roles import OWN_WORK_ORDER, is_protocol, refused_writes
+from agentos_governance.authority.roles import (
+    OWN_WORK_ORDER,
+    is_protocol,
+    refused_through_bots,
+    refused_writes,
+)
 from agentos_governance.contracts.actions import OWN_SERVER, Action
 from agentos_governance.contracts.judgement import CompiledContract, Judgement
 from agentos_governance.orders import sql
@@ -104,13 +109,18 @@ def authorizer_for(tool: Tool) -> Authorizer:
     """The voter of one tool, with everything decided that does not depend on the call."""
     protocol = is_protocol(tool)
     by_role = {role: _judge_role(role, tool) for role in Role}
+    through_bot = _judge_through_bot(tool)
 
     async def decide(call: ToolCall) -> Verdict | None:
         verdict = by_role[call.principal.role]
+        if call.principal.via is not None and verdict.effect is Effect.ALLOW:
+            verdict = through_bot or verdict
         is_refused = verdict.effect is Effect.DENY
-        if is_refused and (protocol or call.principal.role is not Role.WORKER):
+        # A person in a channel is no session of a worker, also where both have the same name.
+        is_remote = call.principal.via is not None
+        if is_refused and (protocol or is_remote or call.principal.role is not Role.WORKER):
             return verdict
-        held = await _find_held(call, protocol)
+        held = None if is_remote else await _find_held(call, protocol)
         if held is not None:
             await _enter(call, held, renews=_knows_what_it_holds(call, held, protocol))
         elif is_refused:
@@ -181,6 +191,18 @@ def _judge_role(role: Role, tool: Tool) -> Verdict:
         remedy="claim a work order whose contract allows this tool"
         if role is Role.WORKER
         else "use a token of a role that may, or ask an admin",
+    )
+
+
+def _judge_through_bot(tool: Tool) -> Verdict | None:
+    """The denial of what no bot passes on; None where bots may."""
+    missing = refused_through_bots(tool)
+    if not missing:
+        return None
+    return Verdict.deny(
+        f"role:{Role.BOT}",
+        f"nobody may change {', '.join(missing)} through a bot",
+        remedy="use a token of your own",
     )
 
 

@@ -18,6 +18,10 @@ BUDGETS = "budgets"
 SPENDING_STOP = "spending_stop"
 UNLOCKS = "unlocks"
 APPROVALS = "approvals"
+PERSONS = "persons"
+IDENTITIES = "identities"
+LINK_CODES = "link_codes"
+CHANNEL_POSTS = "channel_posts"
 DELEGATION = "delegation"
 """Making work orders: any for a planner, only children of what it holds for a worker."""
 PROTOCOL = frozenset(
@@ -32,6 +36,10 @@ PROTOCOL = frozenset(
         BUDGETS,
         SPENDING_STOP,
         UNLOCKS,
+        PERSONS,
+        IDENTITIES,
+        LINK_CODES,
+        CHANNEL_POSTS,
     }
 )
 _OWN_PACKAGE = __name__.partition(".")[0]
@@ -43,13 +51,26 @@ _WRITES: dict[Role, frozenset[str]] = {
     # Observations also without a work order: a note grants nothing and carries its author.
     Role.WORKER: frozenset({OWN_WORK_ORDER, DELEGATION, COSTS, OBSERVATIONS}),
     Role.REVIEWER: frozenset(
-        {OWN_WORK_ORDER, REVIEWS, APPROVALS, COSTS, OBSERVATIONS, SPENDING_STOP, UNLOCKS}
+        {
+            OWN_WORK_ORDER,
+            REVIEWS,
+            APPROVALS,
+            COSTS,
+            OBSERVATIONS,
+            SPENDING_STOP,
+            UNLOCKS,
+            LINK_CODES,
+        }
     ),
     Role.PLANNER: frozenset(
         {WORK_ORDERS, OWN_WORK_ORDER, DELEGATION, COSTS, OBSERVATIONS, CODE_INDEX}
     ),
-    Role.BOT: frozenset({REVIEWS, OBSERVATIONS}),
+    # By itself a bot decides nothing: it shows what waits, and says who its users are.
+    Role.BOT: frozenset({CHANNEL_POSTS, IDENTITIES}),
 }
+_THROUGH_BOTS = frozenset({REVIEWS, APPROVALS})
+"""What persons may change through a bot, where their own role may as well."""
+_NOTES_THROUGH_BOTS = frozenset({OBSERVATIONS})
 
 
 def is_protocol(tool: Tool) -> bool:
@@ -60,6 +81,13 @@ def is_protocol(tool: Tool) -> bool:
     """
     is_own = tool.body.__module__.partition(".")[0] == _OWN_PACKAGE
     return is_own and tool.reads | tool.writes <= PROTOCOL
+
+
+def refused_through_bots(tool: Tool) -> list[str]:
+    """The capabilities of the tool that no bot passes on, sorted."""
+    # Tools of others may declare the same capabilities for something else.
+    passed_on = _THROUGH_BOTS if is_protocol(tool) else _NOTES_THROUGH_BOTS
+    return sorted(tool.writes - passed_on)
 
 
 def refused_writes(role: Role, tool: Tool) -> list[str]:

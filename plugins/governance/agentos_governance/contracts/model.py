@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,9 +19,11 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationError,
     WithJsonSchema,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -96,6 +99,10 @@ Entry = Annotated[
     str, Field(min_length=1, max_length=MAX_ENTRY_CHARACTERS), AfterValidator(_plain_text)
 ]
 Root = Annotated[Entry, AfterValidator(_relative_root)]
+Reviewer = Annotated[Entry, Field(max_length=200)]
+ReviewRole = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+RoleCount = Annotated[int, Field(ge=1, le=20)]
+WaitS = Annotated[int, Field(ge=1, le=366 * 86_400)]
 EvidenceKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 Usd = Annotated[
     Decimal,
@@ -105,14 +112,76 @@ Usd = Annotated[
 ]
 
 
+ROLE_PREFIX = "role:"
+"""Begins an entry of reviewers, or of an escalation list, that stands for all who have a role."""
+
+
+def is_role_entry(entry: str) -> bool:
+    """Whether the entry stands for everybody with a review role, and not for one person."""
+    return entry.startswith(ROLE_PREFIX)
+
+
 class ReviewPolicy(BaseModel):
-    """Who must approve before the work order completes."""
+    """Who must approve before the work order completes, and how long they may take.
+
+    What is null is not part of the contract's text, so that contracts without it keep the version
+    they have.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     required: bool = True
-    quorum: int = Field(default=1, ge=1, le=20, description="Approvals needed")
+    quorum: int = Field(default=1, ge=1, le=20, description="Approvals needed, of so many persons")
     by: Literal["human", "persona", "either"] = "either"
+    reviewers: Annotated[list[Reviewer], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        description="Who may decide: persons by name, or 'role:NAME' for whoever has that review "
+        "role; null: whoever may review at all",
+    )
+    roles: Annotated[dict[ReviewRole, RoleCount], Field(min_length=1, max_length=20)] | None = (
+        Field(
+            default=None,
+            description="How many of the approvals must be of persons with a review role, such as "
+            '{"security": 1}; who has several roles counts for each',
+        )
+    )
+    sticky: bool | None = Field(
+        default=None,
+        description="Whether approvals hold for a later packet that shows nothing they did not "
+        "show; null: as the deployment is set up",
+    )
+    remind_after_s: Annotated[list[WaitS], Field(max_length=20)] | None = Field(
+        default=None, description="When reviewers are reminded, from the submission on; ascending"
+    )
+    escalate_after_s: WaitS | None = Field(
+        default=None, description="When the next of the deployment's escalation list is asked"
+    )
+    expire_after_s: WaitS | None = Field(
+        default=None,
+        description="When an undecided review ends and the work goes back; never later than the "
+        "deployment's own limit",
+    )
+
+    @field_validator("remind_after_s")
+    @classmethod
+    def _check_reminders(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and any(later <= earlier for earlier, later in pairwise(value)):
+            raise ValueError("must ascend")
+        return value
+
+    @model_validator(mode="after")
+    def _check_possible(self) -> ReviewPolicy:
+        named = self.reviewers or []
+        if named and self.quorum > len(named) and not any(map(is_role_entry, named)):
+            raise ValueError(f"a quorum of {self.quorum} cannot be reached by its reviewers")
+        if self.roles and self.by == "persona":
+            raise ValueError("roles are persons'; they need by = 'human' or 'either'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        return {name: value for name, value in document.items() if value is not None}
 
 
 class Contract(BaseModel):

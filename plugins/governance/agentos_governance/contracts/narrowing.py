@@ -116,6 +116,35 @@ def _review(value: ReviewPolicy, limit: ReviewPolicy) -> str | None:
         return "its quorum is smaller"
     if limit.by not in ("either", value.by):
         return f"it must be by {limit.by}"
+    return _reviewers(value, limit) or _stickiness(value, limit) or _waiting(value, limit)
+
+
+def _reviewers(value: ReviewPolicy, limit: ReviewPolicy) -> str | None:
+    if limit.reviewers is not None:
+        others = [each for each in value.reviewers or [] if each not in limit.reviewers]
+        if value.reviewers is None or others:
+            return f"{others[0] if others else 'anybody'!r} is not among the reviewers"
+    for role, count in sorted((limit.roles or {}).items()):
+        if (value.roles or {}).get(role, 0) < count:
+            return f"it needs {count} of the role {role!r}"
+    return None
+
+
+def _stickiness(value: ReviewPolicy, limit: ReviewPolicy) -> str | None:
+    # What is left out is the deployment's to choose, which nobody may choose for it.
+    allowed = {True: (True, False, None), False: (False,), None: (None, False)}[limit.sticky]
+    return None if value.sticky in allowed else "approvals would hold for later packets"
+
+
+def _waiting(value: ReviewPolicy, limit: ReviewPolicy) -> str | None:
+    for name in ("escalate_after_s", "expire_after_s"):
+        if _at_most(getattr(value, name), getattr(limit, name)) is not None:
+            return f"its {name} is longer"
+    reminders = limit.remind_after_s or []
+    if value.remind_after_s is None and reminders:
+        return "its remind_after_s is missing"
+    if not set(reminders) <= set(value.remind_after_s or reminders):
+        return "its remind_after_s has fewer reminders"
     return None
 
 
@@ -158,7 +187,23 @@ def _shown(value: Any) -> str:
         more = f", ... ({len(value)} in all)" if len(value) > _MAX_SHOWN else ""
         return f"[{', '.join(value[:_MAX_SHOWN])}{more}]"
     if isinstance(value, ReviewPolicy):
-        return f"{value.quorum} by {value.by}" if value.required else "none"
+        return _shown_review(value)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) else usd_text(value)
+
+
+def _shown_review(policy: ReviewPolicy) -> str:
+    if not policy.required:
+        return "none"
+    parts = [f"{policy.quorum} by {policy.by}"]
+    if policy.reviewers is not None:
+        parts.append(f"of {_shown(policy.reviewers)}")
+    parts += [f"{count} as {role}" for role, count in sorted((policy.roles or {}).items())]
+    if policy.sticky is not None:
+        parts.append("sticky" if policy.sticky else "not sticky")
+    for name in ("remind_after_s", "escalate_after_s", "expire_after_s"):
+        value = getattr(policy, name)
+        if value is not None:
+            parts.append(f"{name} {value}")
+    return ", ".join(parts)

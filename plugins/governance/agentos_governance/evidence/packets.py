@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -107,6 +107,7 @@ async def packet_content(
     diff: dict[str, Any] | None,
     summary: str,
     head: Event,
+    adversarial: Mapping[str, Any] | None = None,
 ) -> PacketContent:
     """The packet of the work order as the reader sees it; `head` is the event it is made after.
 
@@ -145,6 +146,8 @@ async def packet_content(
         },
         "file_tree": tree_document(files),
     }
+    if adversarial is not None:
+        predicate["adversarial"] = dict(adversarial)
     # Last, so that nothing can fail while the files of lines are open and nobody holds them.
     claims, proofs, n_claims = await write_lines(reader, work_order, Trees(events, files, digests))
     return PacketContent(work_order, {**predicate, "claims": n_claims}, claims, proofs, digests)
@@ -244,5 +247,6 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> None:
         diff=submitted.data["diff"],
         summary=submitted.data["summary"],
         head=ended,
+        adversarial=submitted.data.get("adversarial"),
     )
     await asyncio.to_thread(_store_final_packet, kernel.settings, content, ended.hash)

@@ -31,6 +31,8 @@ _OWN_TO_A_RUN = frozenset(
         "decision",
         "edge",
         "event_tree",
+        "review",
+        "clock",
     }
 )
 _WORK_ORDER = "<work order>"

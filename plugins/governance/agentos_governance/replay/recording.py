@@ -14,7 +14,7 @@ from typing import Any
 from agentos import Event, NotFoundError, digest_of, format_time, sha256_hex
 from agentos_governance.projections import work_order_stream
 
-HUMAN_DECISIONS = frozenset({"review_work_order", "decide_review", "unlock_tool"})
+HUMAN_DECISIONS = frozenset({"decide", "review_work_order", "decide_review", "unlock_tool"})
 MAX_SHOWN_CHARS = 200
 _WRITTEN_BY_CALLS = frozenset({"call.allowed", "call.finished", "call.refused", "call.replayed"})
 

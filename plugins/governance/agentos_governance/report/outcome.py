@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentos import Event, Kernel, format_time
-from agentos_governance.contracts.model import parse_contract, usd_text
+from agentos_governance.contracts.model import ReviewPolicy, parse_contract, usd_text
 from agentos_governance.orders import cost_view, list_votes, shown_votes, sql
 from agentos_governance.report.model import Answer, reference, sources
 
@@ -42,7 +42,7 @@ async def reviewed_by(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
     policy = parse_contract(row["contract"]).review
     if votes:
         said = "; ".join(f"{vote.reviewer}: {vote.verdict}" for vote in votes)
-        summary = f"{said}. The contract asks for {policy.quorum} ({policy.by})."
+        summary = f"{said}. The contract asks for {policy.quorum} ({policy.by}){_more(policy)}."
     else:
         summary = "Nobody yet." if policy.required else "The contract requires no review."
     return Answer(
@@ -52,8 +52,14 @@ async def reviewed_by(kernel: Kernel, row: Any, history: list[Event]) -> Answer:
             "votes": [vote.model_dump(mode="json") for vote in shown_votes(votes)],
             "n_votes": len(votes),
         },
-        sources=sources(history, "work_order.reviewed"),
+        sources=sources(history, "work_order.reviewed", "work_order.review_expired"),
     )
+
+
+def _more(policy: ReviewPolicy) -> str:
+    parts = [] if policy.reviewers is None else [f"of {', '.join(policy.reviewers)}"]
+    parts += [f"{count} as {role}" for role, count in sorted((policy.roles or {}).items())]
+    return "".join(f", {part}" for part in parts)
 
 
 def recovery(row: Any, history: list[Event]) -> Answer:

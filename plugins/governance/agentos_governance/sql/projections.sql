@@ -55,13 +55,15 @@ update governance.evidence set level = 'reviewed'
  where work_order = $1 and seq < $2 and level = 'reported';
 
 -- name: upsert_vote
--- One vote a person and packet; a person who votes again changes their mind.
+-- One vote a person and packet; a person who votes again changes their mind, also where the vote
+-- before was carried over.
 insert into governance.vote (work_order, packet_sha256, voter, reviewer, is_human, verdict, reason,
-       findings, voted_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       findings, voted_at, person, override_reason)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (work_order, packet_sha256, voter) do update
    set reviewer = excluded.reviewer, is_human = excluded.is_human, verdict = excluded.verdict,
-       reason = excluded.reason, findings = excluded.findings, voted_at = excluded.voted_at;
+       reason = excluded.reason, findings = excluded.findings, voted_at = excluded.voted_at,
+       person = excluded.person, override_reason = excluded.override_reason, carried_from = null;
 
 -- name: insert_ledger_entry
 -- $1 work order, $2 request, $3 phase, $4 role, $5 model, $6 action, $7 worker, $8 input, $9 output,

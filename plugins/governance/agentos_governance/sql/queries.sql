@@ -266,7 +266,8 @@ select count(*) from governance.evidence where work_order = $1;
 
 -- name: list_votes
 -- Votes on work order $1, or on its packet $2; the newest $3, or all where null.
-select packet_sha256, voter, reviewer, is_human, verdict, reason, findings, voted_at
+select packet_sha256, voter, reviewer, person, is_human, verdict, reason, findings, voted_at,
+       carried_from, override_reason
   from (select * from governance.vote
          where work_order = $1 and ($2::text is null or packet_sha256 = $2)
          order by voted_at desc, voter desc limit $3::int) newest
@@ -326,8 +327,8 @@ select position, stream, seq, type, actor, at, data, prev_hash, hash
 
 -- name: read_resume_events
 -- What a resume packet is made of: the events of stream $1, of single calls only those that an ended
--- attempt made. Neither the calls of a running attempt nor what comes late from an ended one change
--- the packet.
+-- attempt made. Neither the calls of a running attempt, nor what comes late from an ended one, nor
+-- reminders of a review change the packet.
 with attempt as (
     select max(seq) filter (where type = 'work_order.claimed') as claimed,
            max(seq) filter (where type in ('work_order.lease_expired', 'work_order.stood_down',
@@ -337,7 +338,7 @@ with attempt as (
 )
 select e.position, e.stream, e.seq, e.type, e.actor, e.at, e.data, e.prev_hash, e.hash
   from kernel.event e, attempt a
- where e.stream = $1 and e.type <> 'action.judged'
+ where e.stream = $1 and e.type <> 'action.judged' and e.type not like 'review.%'
    and (e.type not like 'call.%' or e.seq < a.claimed or (a.claimed < a.ended and e.seq < a.ended))
  order by e.seq;
 

@@ -400,6 +400,29 @@ CREATE TABLE governance.budget_limit (
     CONSTRAINT budget_limit_on_report_check CHECK ((on_report = ANY (ARRAY['count'::text, 'refuse'::text]))),
     CONSTRAINT budget_limit_window_s_check CHECK ((window_s >= 0))
 );
+CREATE TABLE governance.channel_cursor (
+    channel text NOT NULL,
+    "position" bigint NOT NULL,
+    saved_at timestamp with time zone NOT NULL,
+    saved_by text NOT NULL,
+    CONSTRAINT channel_cursor_position_check CHECK (("position" >= 0))
+);
+CREATE TABLE governance.channel_post (
+    channel text NOT NULL,
+    subject text NOT NULL,
+    part text NOT NULL,
+    message_ref text,
+    rendered_version integer,
+    recorded_at timestamp with time zone,
+    claim text,
+    last_claim text,
+    claimed_by text,
+    lease_expires_at timestamp with time zone,
+    attempt integer DEFAULT 0 NOT NULL,
+    CONSTRAINT channel_post_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT channel_post_check CHECK (((message_ref IS NULL) = (rendered_version IS NULL))),
+    CONSTRAINT channel_post_check1 CHECK (((claim IS NULL) = (lease_expires_at IS NULL)))
+);
 CREATE TABLE governance.claim (
     work_order text NOT NULL,
     epoch bigint NOT NULL,
@@ -416,6 +439,35 @@ CREATE TABLE governance.contract_version (
     created_by text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT contract_version_number_check CHECK ((number > 0))
+);
+CREATE TABLE governance.decision_request (
+    id text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    title text NOT NULL,
+    body text NOT NULL,
+    options jsonb NOT NULL,
+    sha256 text NOT NULL,
+    stream text NOT NULL,
+    work_order text,
+    worker text NOT NULL,
+    person text,
+    role text NOT NULL,
+    model text,
+    opened_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    verdict text,
+    reason text,
+    categories text[] DEFAULT '{}'::text[] NOT NULL,
+    answer jsonb,
+    decided_by text,
+    decided_person text,
+    ended_at timestamp with time zone,
+    CONSTRAINT decision_request_check CHECK (((state = 'open'::text) = (ended_at IS NULL))),
+    CONSTRAINT decision_request_check1 CHECK (((verdict IS NOT NULL) = (state = ANY (ARRAY['approved'::text, 'rejected'::text])))),
+    CONSTRAINT decision_request_kind_check CHECK ((kind = ANY (ARRAY['approve_plan'::text, 'choose_option'::text, 'provide_context'::text, 'label_outcome'::text]))),
+    CONSTRAINT decision_request_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text]))),
+    CONSTRAINT decision_request_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'request_changes'::text, 'reject'::text, 'answer'::text])))
 );
 CREATE TABLE governance.dependency (
     work_order text NOT NULL,
@@ -446,6 +498,15 @@ CREATE TABLE governance.hold (
     usd numeric(24,10) NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     CONSTRAINT hold_usd_check CHECK ((usd > (0)::numeric))
+);
+CREATE TABLE governance.identity (
+    channel text NOT NULL,
+    external_id text NOT NULL,
+    person text NOT NULL,
+    proof text NOT NULL,
+    linked_at timestamp with time zone NOT NULL,
+    linked_by text NOT NULL,
+    CONSTRAINT identity_proof_check CHECK ((proof = ANY (ARRAY['email'::text, 'code'::text])))
 );
 CREATE TABLE governance.lease (
     work_order text NOT NULL,
@@ -488,11 +549,99 @@ CREATE TABLE governance.limit_use (
     call text NOT NULL,
     at timestamp with time zone NOT NULL
 );
+CREATE TABLE governance.link_code (
+    code_sha256 text NOT NULL,
+    person text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone
+);
+CREATE TABLE governance.link_refusal (
+    event_hash text NOT NULL,
+    channel text NOT NULL,
+    external_id text NOT NULL,
+    refused_at timestamp with time zone NOT NULL
+);
+CREATE TABLE governance.person (
+    name text NOT NULL,
+    person_key text NOT NULL,
+    email text,
+    email_key text,
+    roles text[] NOT NULL,
+    escalation integer,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    CONSTRAINT person_check CHECK (((email IS NULL) = (email_key IS NULL))),
+    CONSTRAINT person_escalation_check CHECK ((escalation > 0))
+);
 CREATE TABLE governance.price_table (
     version text NOT NULL,
     effective_from text NOT NULL,
     document jsonb NOT NULL,
     adopted_at timestamp with time zone NOT NULL
+);
+CREATE TABLE governance.question (
+    id text NOT NULL,
+    review text NOT NULL,
+    stream text NOT NULL,
+    work_order text,
+    worker text,
+    asked_by text NOT NULL,
+    question text NOT NULL,
+    observation text,
+    asked_at timestamp with time zone NOT NULL,
+    answer text,
+    answered_by text,
+    answered_at timestamp with time zone,
+    CONSTRAINT question_check CHECK (((answer IS NULL) = (answered_at IS NULL)))
+);
+CREATE TABLE governance.review_clock (
+    review text NOT NULL,
+    kind text NOT NULL,
+    stream text NOT NULL,
+    version integer NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    remind_at timestamp with time zone,
+    escalate_at timestamp with time zone,
+    snoozed_until timestamp with time zone,
+    assigned_to text,
+    n_reminders integer DEFAULT 0 NOT NULL,
+    n_escalations integer DEFAULT 0 NOT NULL,
+    schedule jsonb NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT review_clock_kind_check CHECK ((kind = ANY (ARRAY['work'::text, 'approval'::text, 'decision'::text]))),
+    CONSTRAINT review_clock_n_escalations_check CHECK ((n_escalations >= 0)),
+    CONSTRAINT review_clock_n_reminders_check CHECK ((n_reminders >= 0)),
+    CONSTRAINT review_clock_version_check CHECK ((version > 0))
+);
+CREATE TABLE governance.review_round (
+    id text NOT NULL,
+    work_order text NOT NULL,
+    number integer NOT NULL,
+    packet_sha256 text NOT NULL,
+    contract_version text NOT NULL,
+    state text NOT NULL,
+    verdict text,
+    reason text,
+    decided_by text,
+    decided_person text,
+    n_blocking integer NOT NULL,
+    n_overrides integer DEFAULT 0 NOT NULL,
+    items jsonb,
+    what_changed jsonb,
+    opened_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT review_round_check CHECK (((state = 'open'::text) = (ended_at IS NULL))),
+    CONSTRAINT review_round_check1 CHECK (((verdict IS NOT NULL) = (state = ANY (ARRAY['approved'::text, 'rejected'::text])))),
+    CONSTRAINT review_round_n_blocking_check CHECK ((n_blocking >= 0)),
+    CONSTRAINT review_round_n_overrides_check CHECK ((n_overrides >= 0)),
+    CONSTRAINT review_round_number_check CHECK ((number > 0)),
+    CONSTRAINT review_round_state_check CHECK ((state = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text, 'superseded'::text]))),
+    CONSTRAINT review_round_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'request_changes'::text, 'reject'::text])))
 );
 CREATE TABLE governance.settlement (
     call text NOT NULL,
@@ -542,6 +691,9 @@ CREATE TABLE governance.vote (
     reason text NOT NULL,
     findings jsonb NOT NULL,
     voted_at timestamp with time zone NOT NULL,
+    carried_from text,
+    person text,
+    override_reason text,
     CONSTRAINT vote_verdict_check CHECK ((verdict = ANY (ARRAY['approve'::text, 'request_changes'::text, 'reject'::text])))
 );
 CREATE TABLE governance.work_order (
@@ -614,16 +766,26 @@ ALTER TABLE ONLY governance.budget_limit
     ADD CONSTRAINT budget_limit_pkey PRIMARY KEY (layer, subject, window_s);
 ALTER TABLE ONLY governance.budget
     ADD CONSTRAINT budget_pkey PRIMARY KEY (work_order);
+ALTER TABLE ONLY governance.channel_cursor
+    ADD CONSTRAINT channel_cursor_pkey PRIMARY KEY (channel);
+ALTER TABLE ONLY governance.channel_post
+    ADD CONSTRAINT channel_post_claim_key UNIQUE (claim);
+ALTER TABLE ONLY governance.channel_post
+    ADD CONSTRAINT channel_post_pkey PRIMARY KEY (channel, subject, part);
 ALTER TABLE ONLY governance.claim
     ADD CONSTRAINT claim_pkey PRIMARY KEY (work_order, epoch);
 ALTER TABLE ONLY governance.contract_version
     ADD CONSTRAINT contract_version_pkey PRIMARY KEY (work_order, number);
+ALTER TABLE ONLY governance.decision_request
+    ADD CONSTRAINT decision_request_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY governance.dependency
     ADD CONSTRAINT dependency_pkey PRIMARY KEY (work_order, depends_on);
 ALTER TABLE ONLY governance.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY governance.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (call);
+ALTER TABLE ONLY governance.identity
+    ADD CONSTRAINT identity_pkey PRIMARY KEY (channel, external_id);
 ALTER TABLE ONLY governance.lease
     ADD CONSTRAINT lease_pkey PRIMARY KEY (work_order);
 ALTER TABLE ONLY governance.ledger
@@ -632,8 +794,26 @@ ALTER TABLE ONLY governance.limit_counter
     ADD CONSTRAINT limit_counter_pkey PRIMARY KEY (key);
 ALTER TABLE ONLY governance.limit_use
     ADD CONSTRAINT limit_use_pkey PRIMARY KEY (counter, call);
+ALTER TABLE ONLY governance.link_code
+    ADD CONSTRAINT link_code_pkey PRIMARY KEY (code_sha256);
+ALTER TABLE ONLY governance.link_refusal
+    ADD CONSTRAINT link_refusal_pkey PRIMARY KEY (event_hash);
+ALTER TABLE ONLY governance.person
+    ADD CONSTRAINT person_email_key_key UNIQUE (email_key);
+ALTER TABLE ONLY governance.person
+    ADD CONSTRAINT person_person_key_key UNIQUE (person_key);
+ALTER TABLE ONLY governance.person
+    ADD CONSTRAINT person_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY governance.price_table
     ADD CONSTRAINT price_table_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY governance.question
+    ADD CONSTRAINT question_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY governance.review_clock
+    ADD CONSTRAINT review_clock_pkey PRIMARY KEY (review);
+ALTER TABLE ONLY governance.review_round
+    ADD CONSTRAINT review_round_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY governance.review_round
+    ADD CONSTRAINT review_round_work_order_number_key UNIQUE (work_order, number);
 ALTER TABLE ONLY governance.settlement
     ADD CONSTRAINT settlement_pkey PRIMARY KEY (call);
 ALTER TABLE ONLY governance.share
@@ -660,15 +840,29 @@ CREATE INDEX approval_list ON governance.approval USING btree (((state <> 'pendi
 CREATE UNIQUE INDEX approval_open ON governance.approval USING btree (binding) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]));
 CREATE INDEX approval_order ON governance.approval USING btree (work_order, requested_at DESC);
 CREATE INDEX claim_worker ON governance.claim USING btree (worker, claimed_at DESC);
+CREATE INDEX decision_request_open ON governance.decision_request USING btree (opened_at, id) WHERE (state = 'open'::text);
+CREATE INDEX decision_request_order ON governance.decision_request USING btree (work_order, opened_at DESC);
+CREATE INDEX decision_request_worker ON governance.decision_request USING btree (worker, opened_at DESC);
 CREATE INDEX dependency_on ON governance.dependency USING btree (depends_on);
 CREATE UNIQUE INDEX evidence_observation ON governance.evidence USING btree (observation_sha256) WHERE (observation_sha256 IS NOT NULL);
 CREATE UNIQUE INDEX evidence_work_order ON governance.evidence USING btree (work_order, seq);
 CREATE INDEX hold_expiry ON governance.hold USING btree (expires_at);
+CREATE INDEX identity_person ON governance.identity USING btree (person);
 CREATE INDEX lease_expiry ON governance.lease USING btree (expires_at);
 CREATE INDEX lease_worker ON governance.lease USING btree (worker);
 CREATE INDEX ledger_action ON governance.ledger USING btree (action, recorded_at DESC);
 CREATE INDEX ledger_time ON governance.ledger USING btree (recorded_at);
 CREATE INDEX limit_use_time ON governance.limit_use USING btree (counter, at);
+CREATE INDEX link_code_person ON governance.link_code USING btree (person, created_at DESC);
+CREATE INDEX link_refusal_recent ON governance.link_refusal USING btree (channel, refused_at DESC);
+CREATE INDEX person_escalation ON governance.person USING btree (escalation, name) WHERE (escalation IS NOT NULL);
+CREATE INDEX question_open ON governance.question USING btree (work_order, asked_at) WHERE (answer IS NULL);
+CREATE INDEX question_review ON governance.question USING btree (review, asked_at);
+CREATE INDEX review_clock_escalations ON governance.review_clock USING btree (escalate_at) WHERE (ended_at IS NULL);
+CREATE INDEX review_clock_expiry ON governance.review_clock USING btree (expires_at) WHERE (ended_at IS NULL);
+CREATE INDEX review_clock_reminders ON governance.review_clock USING btree (remind_at) WHERE (ended_at IS NULL);
+CREATE INDEX review_round_ended ON governance.review_round USING btree (ended_at) WHERE (state <> 'open'::text);
+CREATE UNIQUE INDEX review_round_open ON governance.review_round USING btree (work_order) WHERE (state = 'open'::text);
 CREATE INDEX settlement_time ON governance.settlement USING btree (settled_at);
 CREATE INDEX share_settled ON governance.share USING btree (allowance) WHERE ((settled_at IS NOT NULL) AND (NOT is_counted));
 CREATE INDEX share_window ON governance.share USING btree (allowance, settled_at) WHERE is_counted;
@@ -688,9 +882,13 @@ ALTER TABLE ONLY governance.budget
     ADD CONSTRAINT budget_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id) DEFERRABLE;
 ALTER TABLE ONLY governance.hold
     ADD CONSTRAINT hold_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.budget(work_order);
+ALTER TABLE ONLY governance.identity
+    ADD CONSTRAINT identity_person_fkey FOREIGN KEY (person) REFERENCES governance.person(name) DEFERRABLE;
 ALTER TABLE ONLY governance.lease
     ADD CONSTRAINT lease_work_order_fkey FOREIGN KEY (work_order) REFERENCES governance.work_order(id) DEFERRABLE;
 ALTER TABLE ONLY governance.limit_use
     ADD CONSTRAINT limit_use_counter_fkey FOREIGN KEY (counter) REFERENCES governance.limit_counter(key) ON DELETE CASCADE;
+ALTER TABLE ONLY governance.link_code
+    ADD CONSTRAINT link_code_person_fkey FOREIGN KEY (person) REFERENCES governance.person(name) DEFERRABLE;
 ALTER TABLE ONLY governance.work_order
     ADD CONSTRAINT work_order_parent_fkey FOREIGN KEY (parent) REFERENCES governance.work_order(id) DEFERRABLE;

@@ -93,7 +93,10 @@ async def list_reviews(
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Field(max_length=200)] = None,
 ) -> ApprovalList:
-    """List approvals, pending ones first, then the newest. A worker sees those it asked for."""
+    """List calls that wait for a person's approval, then the newest decided ones.
+
+    A worker sees those it asked for; get_review reads one.
+    """
     worker = call.principal.name if call.principal.role is Role.WORKER else None
     rows = await call.kernel.database.fetch(
         sql.list_reviews, state, work_order, worker, *_parse_cursor(cursor), limit + 1

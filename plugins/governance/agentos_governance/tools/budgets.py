@@ -122,7 +122,10 @@ class CostEstimate(BaseModel):
 
 @tool(reads=[BUDGETS], profiles=["admin"])
 async def get_budget_status(call: ToolCall, layer: Layer | None = None) -> BudgetStatus:
-    """Which caps are in force by layer, what is spent and held, what is stopped or unlocked."""
+    """Which caps are in force by layer, what is spent and held, what is stopped or unlocked.
+
+    After budget_exceeded or a locked tool: which layer has no room, what a person has stopped.
+    """
     database, now = call.kernel.database, call.now()
     rows = await database.fetch(sql.list_allowances, layer, now, MAX_ROWS + 1)
     unlocks = await database.fetch(sql.list_all_unlocks, now, MAX_ROWS + 1)
@@ -196,7 +199,7 @@ async def stop_spending(
 
 @tool(reads=[BUDGETS], writes=[BUDGETS], profiles=["admin"])
 async def resume_spending(call: ToolCall, reason: Reason) -> SpendingState:
-    """End the emergency stop. For admins."""
+    """End the emergency stop of stop_spending, in every process at once. For admins."""
     if await call.kernel.database.fetch_row(sql.get_stop) is None:
         raise InvalidStateError("spending is not stopped")
     await _append(call, STOP_STREAM, "budget.resumed", {"reason": reason})
@@ -252,7 +255,10 @@ async def unlock_tool(
 async def lock_tool(
     call: ToolCall, unlock: Annotated[str, Field(min_length=1, max_length=60)], reason: Reason
 ) -> UnlockView:
-    """End an unlock before its time. For reviewers and admins."""
+    """End an unlock_tool before its time, so that the tool or path is refused again.
+
+    For reviewers and admins.
+    """
     row = await call.kernel.database.fetch_row(sql.find_unlock, unlock)
     if row is None:
         raise NotFoundError(

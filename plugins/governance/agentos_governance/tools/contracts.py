@@ -118,7 +118,10 @@ async def list_contract_versions(
     work_order: WorkOrderId,
     limit: Annotated[int, Field(ge=1, le=100)] = 20,
 ) -> ContractVersionList:
-    """Every version of a work order's contract, newest first: who made it, when and why."""
+    """Every version of a work order's contract, newest first: who made it, when and why.
+
+    For questions such as since when a tool was allowed. The first is the one that binds.
+    """
     await get_order(call.kernel.database, work_order)
     rows = await call.kernel.database.fetch(sql.list_contract_versions, work_order, limit + 1)
     versions = [

@@ -175,7 +175,11 @@ async def get_cost_report(
     since: Annotated[str | None, Field(max_length=40, description="RFC 3339 time")] = None,
     until: Annotated[str | None, Field(max_length=40, description="RFC 3339 time")] = None,
 ) -> CostReport:
-    """What was spent, by work order, phase, role, model or action, in exact USD."""
+    """What was spent, by work order, phase, role, model or action, in exact USD.
+
+    `group_by` takes several at once; `frontier_share` is the part that hosted models cost. For
+    what may still be spent, get_budget_status.
+    """
     bounds = (_parse_time("since", since), _parse_time("until", until))
     rows = await call.kernel.database.fetch(sql.cost_rows, list(group_by), work_order, *bounds)
     by_model = await call.kernel.database.fetch(sql.cost_rows, ["model"], work_order, *bounds)

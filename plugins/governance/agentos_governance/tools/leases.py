@@ -185,7 +185,10 @@ async def take_over_work_order(
 
 @declare_tool(reads=[WORK_ORDERS], max_result_bytes=MAX_PACKET_BYTES, profiles=[])
 async def get_resume_packet(call: ToolCall, work_order: WorkOrderId) -> ResumePacketView:
-    """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256."""
+    """Where the work stands, as canonical JSON: same state, same bytes, same SHA-256.
+
+    claim_work_order answers it as well; call this to read it again, or before you hand over.
+    """
     await get_order(call.kernel.database, work_order)
     return await resume_packet(call.kernel.database, work_order)
 

@@ -19,6 +19,7 @@ from agentos import (
 )
 from agentos_governance.authority.enforcement import HeldOrder, held_order
 from agentos_governance.authority.roles import DELEGATION, WORK_ORDERS
+from agentos_governance.bounds import ONE_LINE
 from agentos_governance.contracts.actions import OWN_SERVER, Action
 from agentos_governance.contracts.model import Contract, contract_document
 from agentos_governance.contracts.presets import fill_from_preset, get_preset
@@ -44,8 +45,6 @@ from agentos_governance.workflows.store import refuse_root
 from agentos_governance.workspace.worktrees import inspect_repository
 
 MAX_PAGE_BYTES = 512 * 1024
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
-"""Lists and terminals show a title as one line, which it may neither end nor turn around."""
 
 WorkOrderId = Annotated[str, Field(min_length=1, max_length=60)]
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$")]

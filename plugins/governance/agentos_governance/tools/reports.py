@@ -45,8 +45,10 @@ class AuditResult(BaseModel):
 
 @tool(reads=[WORK_ORDERS], max_result_bytes=MAX_REPORT_BYTES, profiles=["reviewer"])
 async def get_work_report(call: ToolCall, work_order: WorkOrderId) -> WorkReport:
-    """The seven answers about a work order: who, why allowed, grounding, correctness, cost,
-    reviewed by, recovery."""
+    """The seven answers about a work order, for whoever has to trust it.
+
+    Who did it, why that was allowed, what it rests on, whether it is correct, what it cost, who
+    reviewed it, and how it can be recovered."""
     await ensure_final_packet(call.kernel, work_order)
     return await build_report(call.kernel, work_order)
 
@@ -58,8 +60,10 @@ async def verify_audit(
         str | None, Field(min_length=1, max_length=200, description="One stream; all if absent")
     ] = None,
 ) -> AuditResult:
-    """Recompute the hash chain over every field of every event, and hold the whole log against its
-    signed heads; names the first bad event.
+    """Prove that the log was not changed; names the first bad event where it was.
+
+    Recomputes the hash chain over every field of every event, and holds the whole log against
+    its signed heads.
 
     For reviewers, planners and admins. A worker may verify the stream of the work order that it
     holds, which is what it gets without naming one.

@@ -5,50 +5,42 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import closing
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from agentos import (
     ConflictError,
-    Event,
     InvalidStateError,
     LimitExceededError,
     NewEvent,
-    NotFoundError,
     ToolCall,
     Transaction,
     tool,
 )
 from agentos_governance.authority.enforcement import HeldOrder
-from agentos_governance.authority.persons import same_person_key
 from agentos_governance.authority.roles import OWN_WORK_ORDER, REVIEWS, WORK_ORDERS
-from agentos_governance.contracts.model import Contract
-from agentos_governance.endings import complete_order, ending, fail_order
-from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.gates import Gate, Submission, run_gates
 from agentos_governance.evidence.kinds import EvidenceKinds
 from agentos_governance.evidence.packet_lines import sql as evidence_sql
-from agentos_governance.evidence.packets import find_head, packet_content, store_packet
 from agentos_governance.evidence.recorded import read_recorded
-from agentos_governance.orders import (
-    contract_of,
-    get_order,
-    list_votes,
-    lock_order,
-    read_history,
-    shown_votes,
-    sql,
-)
+from agentos_governance.gatekeeper.keeping_lease import kept_alive
+from agentos_governance.gatekeeper.registry import ReviewChecks
+from agentos_governance.gatekeeper.submission import check_contest, review_submission
+from agentos_governance.gatekeeper.views import AdversarialView, adversarial_view
+from agentos_governance.orders import get_order, sql
 from agentos_governance.projections import work_order_stream
+from agentos_governance.review.deciding import Verdict, Vote, decide_order
+from agentos_governance.review.handling import WaitingReview, parse_time, snooze, take_over
+from agentos_governance.review.submission import PassedWork, accept
+from agentos_governance.review.worktree import workspace_of
 from agentos_governance.tools.leases import require_held, require_lease
 from agentos_governance.tools.planning import WorkOrderId
-from agentos_governance.tools.votes import check_four_eyes, check_reviewable, count_approvals
 from agentos_governance.views import EvidenceView, GateView, State, VoteView
 from agentos_governance.workspace.changes import WorkspaceDiff, diff_workspace
 from agentos_governance.workspace.worktrees import Workspace
 
+ReviewId = Annotated[str, Field(min_length=1, max_length=60, description="Such as RV-3F9K2M7Q")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Lower-case hexadecimal")]
 MAX_RESULT_BYTES = 4 * 1024 * 1024
 
@@ -59,6 +51,8 @@ class SubmittedWork(BaseModel):
     gates: list[GateView]
     state: State
     packet_sha256: str | None = Field(description="What a reviewer names; null if a gate failed")
+    review: str | None = Field(default=None, description="The review that waits now, such as RV-…")
+    adversarial: AdversarialView = Field(description="What the gatekeeper's checks found")
 
 
 class ReviewOutcome(BaseModel):
@@ -66,6 +60,9 @@ class ReviewOutcome(BaseModel):
 
     state: State
     votes: list[VoteView]
+    review: str | None = None
+    outcome: str | None = Field(default=None, description="Of the review")
+    needs: str = ""
 
 
 @tool(
@@ -79,11 +76,19 @@ async def submit_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
     summary: Annotated[str, Field(min_length=3, max_length=20_000)],
+    contest: Annotated[
+        str | None,
+        Field(
+            min_length=10,
+            max_length=5_000,
+            description="Why blocking findings are wrong; only where a person reviews",
+        ),
+    ] = None,
 ) -> SubmittedWork:
     """Hand in finished work, once the evidence is recorded: gates check it and the real diff.
 
-    A failed gate is no error: the order stays yours, `findings` say what to mend, and you
-    submit again. Passing ends your lease; somebody else reviews.
+    A failed gate or a blocking finding is no error: the order stays yours, they say what to mend,
+    and you submit again. Passing ends your lease; somebody else reviews.
     """
     held = require_held(call, work_order)
     row = await get_order(call.kernel.database, work_order)
@@ -101,7 +106,10 @@ async def submit_work_order(
             not_compared=not_compared,
             kinds=call.service(EvidenceKinds),
         )
-        gates = await run_gates(submission, call.service(GateRegistry).gates)
+        async with kept_alive(call, held):
+            gates = await run_gates(submission, call.service(GateRegistry).gates)
+            found = await review_submission(call, submission, row)
+    stopping = check_contest(contest, found, call.service(ReviewChecks), submission.contract)
     transaction = await require_lease(call, held)
     await _require_no_open_children(transaction, work_order)
     if await transaction.fetch_value(evidence_sql.evidence_version, work_order) != version:
@@ -109,56 +117,72 @@ async def submit_work_order(
             f"evidence was recorded on {work_order} while its gates ran",
             remedy="submit again, so that the gates see all of it",
         )
-    if not all(gate.passed for gate in gates):
-        await transaction.append(_gates_failed(call, held, summary, gates))
-        return SubmittedWork(gates=gates, state="active", packet_sha256=None)
-    return await _accept(call, transaction, held, summary, gates, diff)
+    document, view = found.document(contest), adversarial_view(found, contest)
+    if stopping or not all(gate.passed for gate in gates):
+        await transaction.append(_gates_failed(call, held, summary, gates, document))
+        return SubmittedWork(gates=gates, state="active", packet_sha256=None, adversarial=view)
+    accepted = await accept(call, transaction, PassedWork(held, summary, gates, diff, document))
+    return SubmittedWork(
+        gates=gates,
+        state=accepted.state,
+        packet_sha256=accepted.packet_sha256,
+        review=accepted.review,
+        adversarial=view,
+    )
 
 
 @tool(reads=[WORK_ORDERS], writes=[REVIEWS], profiles=["reviewer"])
 async def review_work_order(
     call: ToolCall,
     work_order: WorkOrderId,
-    packet_sha256: Annotated[Sha256, Field(description="Digest of the packet that was reviewed")],
-    verdict: Literal["approve", "request_changes", "reject"],
+    packet_sha256: Annotated[Sha256, Field(description="As get_work_order showed it")],
+    verdict: Verdict,
     reason: Annotated[str, Field(min_length=3, max_length=5_000)],
     findings: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=2_000)]], Field(max_length=100)
     ] = [],  # noqa: B006 - pydantic copies defaults
+    override_reason: Annotated[str | None, Field(max_length=5_000)] = None,
 ) -> ReviewOutcome:
     """Vote on submitted work after you looked at its diff and evidence.
 
-    `packet_sha256` is what you looked at, as get_work_order shows it. Refuses a stale digest, and
-    whoever worked on the order. request_changes sends it back with your findings.
+    Refuses a stale packet, and whoever worked on it. request_changes sends it back.
     """
-    if verdict == "approve":
-        await _check_worktree(call, work_order)
-    transaction = await call.begin()
-    row = await lock_order(transaction, work_order)
-    await check_reviewable(transaction, row, packet_sha256)
-    contract = contract_of(row)
-    await check_four_eyes(call, transaction, row, contract)
-    await transaction.append(
-        NewEvent(
-            work_order_stream(work_order),
-            "work_order.reviewed",
-            call.principal.name,
-            call.now(),
-            {
-                "work_order": work_order,
-                "reviewer": call.principal.name,
-                "voter": same_person_key(call.principal.answerable),
-                "is_human": call.principal.person is not None,
-                "verdict": verdict,
-                "reason": reason,
-                "findings": list(findings),
-                "packet_sha256": row["packet_sha256"],
-            },
-        )
+    vote = Vote(packet_sha256, verdict, reason, tuple(findings), override_reason=override_reason)
+    decision = await decide_order(call, work_order, vote)
+    return ReviewOutcome(
+        state=decision.state,
+        votes=decision.votes,
+        review=decision.review,
+        outcome=decision.outcome,
+        needs=decision.needs,
     )
-    votes = await list_votes(transaction, work_order, row["packet_sha256"])
-    state = await _conclude(call, transaction, work_order, contract, verdict, reason, votes)
-    return ReviewOutcome(state=state, votes=shown_votes(votes))
+
+
+@tool(reads=[WORK_ORDERS], writes=[REVIEWS], profiles=["bot"])
+async def snooze_review(
+    call: ToolCall,
+    review: ReviewId,
+    until: Annotated[str, Field(max_length=40, description="RFC 3339, such as 2026-03-01T09:00Z")],
+) -> WaitingReview:
+    """Be reminded of a review at `until` and not before; nobody else is asked meanwhile.
+
+    Refuses times past its expiry, which a snooze does not move.
+    """
+    return await snooze(call, review, parse_time("until", until))
+
+
+@tool(reads=[WORK_ORDERS], writes=[REVIEWS], profiles=["bot"])
+async def take_over_review(
+    call: ToolCall,
+    review: ReviewId,
+    reason: Annotated[str, Field(min_length=3, max_length=2_000)],
+) -> WaitingReview:
+    """Say that you look after a review: it is assigned to you, and others are asked later.
+
+    It stays open until somebody decides. To take the work itself from its worker, request changes
+    and claim it.
+    """
+    return await take_over(call, review, reason)
 
 
 class GateRegistry:
@@ -166,13 +190,6 @@ class GateRegistry:
 
     def __init__(self, gates: list[Gate]) -> None:
         self.gates = gates
-
-
-def workspace_of(row: Any) -> Workspace | None:
-    """The worktree of a work-order row, or None."""
-    if row["workspace"] is None:
-        return None
-    return Workspace(Path(row["repo"]), Path(row["workspace"]), row["branch"], row["base_commit"])
 
 
 async def _require_no_open_children(transaction: Transaction, work_order: str) -> None:
@@ -185,7 +202,13 @@ async def _require_no_open_children(transaction: Transaction, work_order: str) -
         )
 
 
-def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[GateView]) -> NewEvent:
+def _gates_failed(
+    call: ToolCall,
+    held: HeldOrder,
+    summary: str,
+    gates: list[GateView],
+    adversarial: dict[str, Any],
+) -> NewEvent:
     return NewEvent(
         work_order_stream(held.id),
         "work_order.gates_failed",
@@ -195,6 +218,7 @@ def _gates_failed(call: ToolCall, held: HeldOrder, summary: str, gates: list[Gat
             "work_order": held.id,
             "summary": summary,
             "gates": [gate.model_dump(mode="json") for gate in gates],
+            "adversarial": adversarial,
         },
     )
 
@@ -213,138 +237,3 @@ async def _compare(
         return await diff_workspace(workspace, claimed), None
     except (InvalidStateError, LimitExceededError) as error:
         return None, error.message
-
-
-async def _accept(
-    call: ToolCall,
-    transaction: Transaction,
-    held: HeldOrder,
-    summary: str,
-    gates: list[GateView],
-    diff: WorkspaceDiff | None,
-) -> SubmittedWork:
-    diff_document = await asyncio.to_thread(_diff_document, call, diff)
-    content = await packet_content(
-        transaction,
-        held.id,
-        settings=call.kernel.settings,
-        gates=gates,
-        diff=diff_document,
-        summary=summary,
-        head=await find_head(transaction, held.id),
-    )
-    # Durable before the event that names it; a packet whose event never comes is overwritten.
-    packet = await asyncio.to_thread(store_packet, call.kernel.settings, content)
-    await transaction.append(
-        NewEvent(
-            work_order_stream(held.id),
-            "work_order.submitted",
-            call.principal.name,
-            call.now(),
-            {
-                "work_order": held.id,
-                "summary": summary,
-                "gates": [gate.model_dump(mode="json") for gate in gates],
-                "packet_sha256": packet.sha256,
-                "event_tree": {n: content.predicate["event_tree"][n] for n in ("size", "root")},
-                "diff": diff_document,
-            },
-        )
-    )
-    await transaction.execute(sql.drop_lease, held.id)
-    state: State = "in_review"
-    if not held.contract.contract.review.required:
-        await complete(call, transaction, held.id, "no review required")
-        state = "completed"
-    return SubmittedWork(gates=gates, state=state, packet_sha256=packet.sha256)
-
-
-def _diff_document(call: ToolCall, diff: WorkspaceDiff | None) -> dict[str, Any] | None:
-    if diff is None:
-        return None
-    patch_sha256 = None
-    if diff.patch is not None:
-        patch_sha256 = open_blob_store(call.kernel.settings).put(diff.patch)
-    return {
-        "sha256": diff.digest,
-        "patch_sha256": patch_sha256,
-        "files": diff.statistics.files,
-        "insertions": diff.statistics.insertions,
-        "deletions": diff.statistics.deletions,
-        "paths": [change.path for change in diff.changes[:500]],
-    }
-
-
-async def complete(call: ToolCall, transaction: Transaction, work_order: str, reason: str) -> None:
-    """End a work order well, and make ready what waited for it only."""
-    await complete_order(transaction, work_order, reason, actor=call.principal.name, now=call.now())
-
-
-async def _conclude(
-    call: ToolCall,
-    transaction: Transaction,
-    work_order: str,
-    contract: Contract,
-    verdict: str,
-    reason: str,
-    votes: list[VoteView],
-) -> State:
-    if verdict == "reject":
-        await fail_order(transaction, work_order, reason, actor=call.principal.name, now=call.now())
-        return "failed"
-    if verdict == "request_changes":
-        await transaction.append(
-            ending(
-                work_order,
-                "work_order.changes_requested",
-                reason,
-                call.principal.name,
-                call.now(),
-            )
-        )
-        return "suspended"
-    if await count_approvals(transaction, work_order, contract) >= contract.review.quorum:
-        await _confirm_evidence(call, transaction, work_order, votes)
-        await complete(call, transaction, work_order, "approved")
-        return "completed"
-    return "in_review"
-
-
-async def _confirm_evidence(
-    call: ToolCall, transaction: Transaction, work_order: str, votes: list[VoteView]
-) -> None:
-    """What only the worker vouched for is reviewed from now on: reviewers approved it."""
-    if await transaction.fetch_value(evidence_sql.has_reported_evidence, work_order):
-        approving = sorted({vote.reviewer for vote in votes if vote.verdict == "approve"})
-        await transaction.append(
-            NewEvent(
-                work_order_stream(work_order),
-                "evidence.reviewed",
-                call.principal.name,
-                call.now(),
-                {"work_order": work_order, "reviewers": approving},
-            )
-        )
-
-
-async def _check_worktree(call: ToolCall, work_order: str) -> None:
-    """What is approved must be what was submitted: the worktree may not have moved since."""
-    row = await get_order(call.kernel.database, work_order)
-    workspace = workspace_of(row)
-    if workspace is None or row["state"] != "in_review":
-        return
-    history = await read_history(call.kernel.database, work_order)
-    submitted: Event = next(e for e in reversed(history) if e.type == "work_order.submitted")
-    try:
-        diff = await diff_workspace(workspace)
-    except NotFoundError:
-        # Its branch may hold anything by now, and nothing is left to compare it with.
-        raise ConflictError(
-            f"the worktree of {work_order} is gone since it was submitted",
-            remedy="request changes; the next claim makes it again",
-        ) from None
-    if submitted.data["diff"]["sha256"] != diff.digest or diff.strays:
-        raise ConflictError(
-            f"the worktree of {work_order} has changed since it was submitted",
-            remedy="request changes, so that a worker submits what is there now",
-        )

@@ -18,10 +18,10 @@ from agentos import (
 )
 from agentos_governance.authority.enforcement import held_order
 from agentos_governance.authority.roles import OWN_WORK_ORDER, WORK_ORDERS
+from agentos_governance.bounds import ONE_LINE
 from agentos_governance.contracts.model import Contract
 from agentos_governance.orders import MAX_PRIORITY, Reader
 from agentos_governance.tools.planning import (
-    ONE_LINE,
     Name,
     refuse_secrets,
     repository_root,
@@ -153,7 +153,11 @@ async def start_workflow(
 
 @tool(reads=[WORK_ORDERS], max_result_bytes=4 * 1024 * 1024, profiles=["planner"])
 async def get_workflow(call: ToolCall, work_order: MemberId) -> WorkflowDetails:
-    """One workflow: where it stands, what it waits for, its work orders, history and picture."""
+    """One workflow: where it stands, what it waits for, its work orders, history and picture.
+
+    Ask it before signal_workflow: `transitions` names the signals that its state takes, `needs`
+    what it waits for.
+    """
     reader = call.kernel.database
     return await _details(call, reader, await _workflow_of(reader, work_order))
 
@@ -167,7 +171,10 @@ async def list_workflows(
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Field(max_length=200)] = None,
 ) -> WorkflowList:
-    """List workflows, newest first."""
+    """List workflows, newest first: which run, wait for a signal, failed or ended.
+
+    To look closer at one, or to learn what it waits for, get_workflow.
+    """
     before = _parse_cursor(cursor)
     reader = call.kernel.database
     rows = await reader.fetch(workflow_sql.list_workflows, status, *before, limit + 1)
@@ -206,7 +213,11 @@ async def signal_workflow(
 
 @tool(reads=[WORK_ORDERS], profiles=[])
 async def list_workflow_definitions(call: ToolCall) -> DefinitionList:
-    """The workflows that can be started, drawn, and the versions that instances began with."""
+    """The workflows that start_workflow can start, each drawn as a state machine.
+
+    Read it before you start one: it names the inputs and the signals. Older versions stay
+    listed while instances that began with them run.
+    """
     definitions = call.service(WorkflowRegistry).by_name.values()
     rows = await call.kernel.database.fetch(workflow_sql.list_used_definitions)
     return DefinitionList(

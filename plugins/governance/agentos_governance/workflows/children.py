@@ -32,7 +32,9 @@ def narrowed(root: Contract, template: OrderTemplate, *, has_effects: bool) -> C
     """
     document, own = contract_document(root), template.contract
     given = own.model_dump(mode="json", exclude_none=True)
-    document |= {name: given[name] for name in (*_REPLACED, *_TIMES, "review") if name in given}
+    document |= {name: given[name] for name in (*_REPLACED, *_TIMES) if name in given}
+    # A template that asks for another quorum keeps the root's reviewers and times.
+    document["review"] = document["review"] | given.get("review", {})
     document["constraints"] = list(own.constraints)
     document["forbidden_actions"] = _joined(root.forbidden_actions, own.forbidden_actions)
     owed = root.evidence_required if has_effects else []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,11 @@ from agentos import (
     digest_of,
 )
 from agentos_governance.workspace.snapshots import Snapshot, take_snapshot
-from agentos_governance.workspace.worktrees import Workspace, inspect_repository
+from agentos_governance.workspace.worktrees import (
+    Workspace,
+    find_git_folder,
+    inspect_repository,
+)
 
 MAX_PATCH_BYTES = 8 * 1024 * 1024
 _LABEL_TIMEOUT_S = 10.0
@@ -102,11 +106,7 @@ async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> W
     Raises NotFoundError when the worktree is gone; InvalidStateError when a file cannot be read or
     the base commit's objects were changed; LimitExceededError when too much changed to be read.
     """
-    check_object_id(workspace.base_commit)
-    if workspace.path.is_symlink():
-        raise InvalidStateError(f"the worktree {workspace.path} is a link; it must be a folder")
-    if not workspace.path.is_dir():
-        raise NotFoundError(f"the worktree {workspace.path} is gone")
+    _check_place(workspace)
     repository = await inspect_repository(workspace.repo_root)
     tracked = await _tracked_by_worker(workspace)
     with tempfile.TemporaryDirectory(prefix="agentos-diff-") as private:
@@ -118,20 +118,57 @@ async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> W
         patch = await _patch(snapshot)
         strays = await _strays(snapshot, repository.git_folder, workspace)
         states = await snapshot.states(asked)
-    changes += [
+    changes = _with_unread(changes, snapshot)
+    digest = _digest(workspace, changes)
+    return WorkspaceDiff(changes, statistics, digest, patch, strays, states)
+
+
+async def fingerprint_workspace(workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+    """`digest` and `strays` of the difference alone, without what only a reader needs.
+
+    Raises as `diff_workspace` does.
+    """
+    _check_place(workspace)
+    git_folder = await find_git_folder(workspace.repo_root)
+    with tempfile.TemporaryDirectory(prefix="agentos-diff-") as private:
+        snapshot = await take_snapshot(
+            Path(private), git_folder, workspace.path, workspace.base_commit
+        )
+        changes = _changes(await snapshot.raw_diff(), snapshot, frozenset())
+        strays = await _strays(snapshot, git_folder, workspace)
+    return _digest(workspace, _with_unread(changes, snapshot)), strays
+
+
+def _check_place(workspace: Workspace) -> None:
+    check_object_id(workspace.base_commit)
+    if workspace.path.is_symlink():
+        raise InvalidStateError(f"the worktree {workspace.path} is a link; it must be a folder")
+    if not workspace.path.is_dir():
+        raise NotFoundError(f"the worktree {workspace.path} is gone")
+
+
+def _with_unread(changes: Sequence[Change], snapshot: Snapshot) -> list[Change]:
+    """The changes in order, with what git cannot store and what submodules hold."""
+    unstorable = [
         Change(_shown(path), "untracked", is_symlink=False, escapes=False)
         for path in snapshot.unstorable
     ]
-    changes += [Change(_shown(path), "modified", new_mode=_SUBMODULE) for path in snapshot.modules]
-    changes.sort(key=lambda change: (change.path, change.status))
-    document = {
-        "base_commit": workspace.base_commit,
-        "changes": [
-            {k: v for k, v in change.to_document().items() if not _is_label(k, v)}
-            for change in changes
-        ],
-    }
-    return WorkspaceDiff(changes, statistics, digest_of(document), patch, strays, states)
+    modules = [Change(_shown(path), "modified", new_mode=_SUBMODULE) for path in snapshot.modules]
+    return sorted(
+        [*changes, *unstorable, *modules], key=lambda change: (change.path, change.status)
+    )
+
+
+def _digest(workspace: Workspace, changes: Sequence[Change]) -> str:
+    return digest_of(
+        {
+            "base_commit": workspace.base_commit,
+            "changes": [
+                {k: v for k, v in change.to_document().items() if not _is_label(k, v)}
+                for change in changes
+            ],
+        }
+    )
 
 
 async def diff_against_base(workspace: Workspace) -> list[Change]:

@@ -29,8 +29,13 @@ def read_workspace_file(workspace: Path, path: str, max_bytes: int) -> tuple[str
     InvalidArgumentError for one that is larger than `max_bytes`, cannot be read, or is a hard link.
     """
     relative = resolve_path(workspace, path, for_write=False)
+    return relative, read_listed_file(workspace, relative, max_bytes)
+
+
+def read_listed_file(workspace: Path, path: str, max_bytes: int) -> bytes:
+    """The same for a path that git itself listed, whatever its name is made of."""
     try:
-        descriptor = _open_beneath(workspace, relative)
+        descriptor = _open_beneath(workspace, path)
     except OSError as error:
         if error.errno in _NO_FILE:
             raise _no_file(path) from error
@@ -52,7 +57,7 @@ def read_workspace_file(workspace: Path, path: str, max_bytes: int) -> tuple[str
         os.close(descriptor)
     if content is None:
         raise InvalidArgumentError(f"{path!r} is larger than {max_bytes} bytes")
-    return relative, content
+    return content
 
 
 def _open_beneath(workspace: Path, relative: str) -> int:

@@ -68,18 +68,8 @@ async def inspect_repository(path: Path) -> Repository:
 
     Raises NotFoundError for a missing folder, InvalidArgumentError for one that is not git.
     """
-    if not _is_folder(path):
-        raise NotFoundError(f"there is no folder {str(path)!r}")
     git = Git(path)
-    found = await git.run("rev-parse", "--is-bare-repository", "--git-common-dir")
-    if found.status != 0:
-        raise InvalidArgumentError(
-            f"{path} is not a git repository",
-            remedy="run `git init` there and commit, or name a folder inside a repository",
-        )
-    is_bare_text, common = found.text.split("\n", 1)
-    git_folder = _real(path / common)
-    is_bare = is_bare_text == "true"
+    git_folder, is_bare = await _find_git_folder(git)
     root = git_folder if is_bare else await _top_folder(git)
     head = await git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     branch = await git.run("symbolic-ref", "--quiet", "--short", "HEAD")
@@ -90,6 +80,26 @@ async def inspect_repository(path: Path) -> Repository:
         branch=branch.text if branch.status == 0 else None,
         is_bare=is_bare,
     )
+
+
+async def find_git_folder(path: Path) -> Path:
+    """Where the data of the repository of `path` lie; raises as `inspect_repository` does."""
+    return (await _find_git_folder(Git(path)))[0]
+
+
+async def _find_git_folder(git: Git) -> tuple[Path, bool]:
+    """The folder, and whether the repository is bare."""
+    path = git.folder
+    if not _is_folder(path):
+        raise NotFoundError(f"there is no folder {str(path)!r}")
+    found = await git.run("rev-parse", "--is-bare-repository", "--git-common-dir")
+    if found.status != 0:
+        raise InvalidArgumentError(
+            f"{path} is not a git repository",
+            remedy="run `git init` there and commit, or name a folder inside a repository",
+        )
+    is_bare, common = found.text.split("\n", 1)
+    return _real(path / common), is_bare == "true"
 
 
 async def _top_folder(git: Git) -> Path:

@@ -266,7 +266,7 @@ async def index_repository(
     )
 
 
-@tool(reads=["code"], profiles=["worker", "reviewer", "planner"])
+@tool(reads=["code"], profiles=["worker", "reviewer", "planner"], records_once=True)
 async def search_code(
     call: ToolCall,
     query: Annotated[

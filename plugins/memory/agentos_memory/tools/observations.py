@@ -149,7 +149,7 @@ def _duplicate(existing: Observation, similarity: float) -> CreateObservationRes
     )
 
 
-@tool(reads=["observations"], profiles=["worker", "reviewer", "planner"])
+@tool(reads=["observations"], profiles=["worker", "reviewer", "planner"], records_once=True)
 async def search_observations(
     call: ToolCall,
     query: Annotated[str, Field(min_length=1, max_length=1_000)],

@@ -153,8 +153,9 @@ async def add_reference(
 ) -> AddReferenceResult:
     """Make a document searchable: Markdown, reStructuredText, HTML, text, OpenAPI, JSON Schema, PDF.
 
-    Manual pages and packages of sources (wheel, sdist, npm tarball, source jar) as well. Adding a changed file again under the same name keeps sections that did not change. Refuses a
-    file that is corrupt, encrypted, of an unknown format, or takes too much memory or time;
+    Manual pages and packages of sources (wheel, sdist, npm tarball, source jar) as well. A
+    changed file, added again under the same name, keeps sections that did not change. Refuses
+    one that is corrupt, encrypted, of an unknown format, or takes too much memory or time;
     `notices` say what was left out of a long one.
     """
     source, changes = await call.service(Memory).references.add(call, path, name)
@@ -163,7 +164,10 @@ async def add_reference(
 
 @tool(writes=["references"], destructive=True, profiles=[])
 async def remove_reference(call: ToolCall, source: SourceName) -> RemoveReferenceResult:
-    """Forget a source: its sections are found no more. The file itself stays as it is."""
+    """Forget a document that add_reference added: search_references finds it no more.
+
+    The file itself stays as it is; adding it again brings everything back.
+    """
     removed = await call.service(Memory).references.remove(call, source)
     return RemoveReferenceResult(source=ReferenceSourceResult.of(removed))
 
@@ -181,7 +185,7 @@ async def list_references(call: ToolCall) -> ListReferencesResult:
     return ListReferencesResult(sources=shown)
 
 
-@tool(reads=["references"], profiles=["worker"])
+@tool(reads=["references"], profiles=["worker"], records_once=True)
 async def search_references(
     call: ToolCall,
     query: Annotated[str, Field(min_length=1, max_length=1_000)],

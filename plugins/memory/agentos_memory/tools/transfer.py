@@ -125,7 +125,8 @@ async def import_observations(
 ) -> ImportResult:
     """Take in observations that were exported elsewhere; repeating it changes nothing.
 
-    All or none. What an observation here says already, under whatever id, is known. The event says who imported them; who noted them first, and when, is in `origin`.
+    All or none. What an observation here says already, under whatever id, is known. The event
+    says who imported them; who noted them first, and when, is in `origin`.
     Refuses secrets. For admins; `agentos observations import FILE` calls it.
     """
     news = [each.new() for each in observations]

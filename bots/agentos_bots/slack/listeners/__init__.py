@@ -1,0 +1,1 @@
+"""What the bot does when somebody does something in Slack; the same on both transports."""

@@ -1,0 +1,1 @@
+"""Reviews over a signed webhook, for any service that speaks Standard Webhooks."""

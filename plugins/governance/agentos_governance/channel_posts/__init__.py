@@ -1,0 +1,1 @@
+"""What channels have posted where, so that every part of a review is posted once."""

@@ -1,0 +1,428 @@
+"""The tests of a Python file as cases: what runs, what each asserts, what keeps it from doing so.
+
+Above: comparison. Below: python_assertions, python_flow, python_skips. pytest and unittest.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from agentos_governance.gatekeeper.cases import Case, Replaced, Skip
+from agentos_governance.gatekeeper.collection import CollectionRules
+from agentos_governance.gatekeeper.python_assertions import (
+    dotted,
+    last_name,
+    literals,
+    text_of,
+)
+from agentos_governance.gatekeeper.python_flow import assertions_in, constant_truth
+from agentos_governance.gatekeeper.python_skips import (
+    asks_about_machine,
+    marks_of,
+    module_skips,
+    skips_in,
+)
+from agentos_governance.gatekeeper.python_source import (
+    full_name,
+    functions_of,
+    imported_names,
+    parse_python,
+    source_of,
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_OPTIONAL_WORDS = frozenset({"self", "cls"})
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_TEXT = re.compile(r"\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'")
+_REDEFINING = frozenset({"overload", "setter", "register"})
+MAX_CASES = 2_000
+"""Of one list of parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestFile:
+    """What a file of tests holds; `is_readable` is False where it cannot be parsed."""
+
+    path: str
+    cases: tuple[Case, ...] = ()
+    fixtures: tuple[Case, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    """Of the whole module."""
+    shadowed: Mapping[str, int] = field(default_factory=dict)
+    """Tests that a later definition of the same name replaces: the line that is lost."""
+    is_readable: bool = True
+
+
+@dataclass
+class _Class:
+    """Where a function stands."""
+
+    name: str = ""
+    is_collected: bool = True
+    is_unittest: bool = False
+    skips: tuple[Skip, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
+
+
+@dataclass
+class _Reading:
+    path: str
+    rules: CollectionRules
+    imports: dict[str, str]
+    lines: list[str]
+    unchanged: frozenset[str] = frozenset()
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+    helpers: dict[str, int] = field(default_factory=dict)
+    """How much each function of the file asserts by itself, by its short name."""
+    cases: list[Case] = field(default_factory=list)
+    fixtures: list[Case] = field(default_factory=list)
+
+
+def asserting_functions(content: bytes) -> dict[str, int]:
+    """How much each function of a file asserts by itself, by its short name."""
+    tree = parse_python(content)
+    return {} if tree is None else _asserting(tree, imported_names(tree))
+
+
+def read_python_file(
+    path: str,
+    content: bytes,
+    rules: CollectionRules,
+    shared: Mapping[str, int],
+    unchanged: frozenset[str] = frozenset(),
+) -> TestFile:
+    """The cases of a file; names twice in one scope appear once, as the last of them does.
+
+    `shared` says how much functions of other files assert. Functions whose source is among
+    `unchanged` are not looked into.
+    """
+    tree = parse_python(content)
+    if tree is None:
+        return TestFile(path, is_readable=False)
+    lines = content.decode("utf-8", "replace").splitlines()
+    reading = _Reading(path, rules, imported_names(tree), lines, unchanged)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
+                reading.constants[target.id] = node.value
+    imported = {name: full.rpartition(".")[2] for name, full in reading.imports.items()}
+    reading.helpers |= {name: shared[full] for name, full in imported.items() if full in shared}
+    reading.helpers |= _asserting(tree, reading.imports)
+    is_collected = not _is_opted_out(tree.body)
+    _read_body(reading, tree.body, _Class(is_collected=is_collected))
+    skips = tuple(module_skips(tree, reading.imports))
+    return TestFile(
+        path,
+        _last_of_each(reading.cases),
+        tuple(reading.fixtures),
+        skips,
+        _shadowed_names(tree, rules),
+    )
+
+
+def _asserting(tree: ast.Module, imports: dict[str, str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, node in functions_of(tree).items():
+        if node.name.startswith("test"):
+            continue
+        strengths = [each.strength for each in assertions_in(node, imports, {})]
+        found[name.rpartition(".")[2]] = max(strengths, default=0)
+    return found
+
+
+def _last_of_each(cases: list[Case]) -> tuple[Case, ...]:
+    """A second definition of a name takes the place of the first, which then never runs."""
+    found: dict[str, Case] = {}
+    for case in cases:
+        found[case.name] = case
+    return tuple(found.values())
+
+
+def _shadowed_names(tree: ast.Module, rules: CollectionRules) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for prefix, body in _scopes(tree):
+        seen: dict[str, int] = {}
+        for node in body:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if any(last_name(_callee(each)) in _REDEFINING for each in node.decorator_list):
+                continue
+            if node.name in seen and rules.is_test_name(node.name):
+                found[prefix + node.name] = seen[node.name]
+            seen[node.name] = node.lineno
+    return found
+
+
+def _scopes(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt]]]:
+    yield "", tree.body
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield f"{node.name}.", node.body
+
+
+def _read_body(reading: _Reading, body: list[ast.stmt], place: _Class) -> None:
+    gone = _taken_away(body)
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_there = node.name not in gone
+            _read_function(reading, node, place if is_there else replace(place, is_collected=False))
+        elif isinstance(node, ast.ClassDef):
+            _read_body(reading, node.body, _entered(reading, node, place))
+        elif isinstance(node, ast.If):
+            _read_body(reading, node.body, _below(node, place))
+            _read_body(reading, node.orelse, place)
+        elif isinstance(node, ast.Try | ast.With):
+            inner = [*node.body, *getattr(node, "orelse", [])]
+            _read_body(reading, inner, place)
+
+
+def _below(node: ast.If, place: _Class) -> _Class:
+    """Where functions stand that are defined only if a condition holds."""
+    truth = constant_truth(node.test)
+    if truth is not None:
+        return place if truth else replace(place, is_collected=False)
+    text = f"if {text_of(node.test)[:100]}"
+    skip = Skip(text, node.lineno, asks_about_machine(node.test))
+    return replace(place, skips=(*place.skips, skip))
+
+
+def _entered(reading: _Reading, node: ast.ClassDef, place: _Class) -> _Class:
+    is_unittest = any(last_name(base).endswith("TestCase") for base in node.bases)
+    is_named = is_unittest or reading.rules.is_test_class(node.name)
+    own = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+    # pytest leaves classes with a constructor out.
+    is_collected = is_named and (is_unittest or "__init__" not in own)
+    is_collected = is_collected and not _is_opted_out(node.body)
+    return _Class(
+        f"{place.name}{node.name}.",
+        place.is_collected and is_collected,
+        is_unittest,
+        (
+            *place.skips,
+            *marks_of(node.decorator_list, reading.imports),
+            *_class_marks(reading, node),
+        ),
+        (*place.replaced, *_decorator_doubles(node.decorator_list, reading.imports)),
+    )
+
+
+def _class_marks(reading: _Reading, node: ast.ClassDef) -> Iterator[Skip]:
+    for each in node.body:
+        if isinstance(each, ast.Assign) and any(last_name(t) == "pytestmark" for t in each.targets):
+            values = (
+                each.value.elts if isinstance(each.value, ast.List | ast.Tuple) else [each.value]
+            )
+            yield from marks_of(values, reading.imports)
+
+
+def _is_opted_out(body: list[ast.stmt]) -> bool:
+    """`__test__ = False` in a module or a class."""
+    return any(
+        isinstance(each, ast.Assign)
+        and any(last_name(target) == "__test__" for target in each.targets)
+        and isinstance(each.value, ast.Constant)
+        and not each.value.value
+        for each in body
+    )
+
+
+def _taken_away(body: list[ast.stmt]) -> set[str]:
+    """Functions whose names are deleted, or mean something else, further down in a scope."""
+    defined: set[str] = set()
+    gone: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            defined.add(node.name)
+            gone.discard(node.name)
+        elif isinstance(node, ast.Delete):
+            gone |= {last_name(target) for target in node.targets} & defined
+        elif isinstance(node, ast.Assign):
+            named = {last_name(target) for target in node.targets} & defined
+            if named and not any(each in text_of(node.value) for each in named):
+                gone |= named
+    return gone
+
+
+def _read_function(reading: _Reading, node: Function, place: _Class) -> None:
+    decorators = [last_name(_callee(each)) for each in node.decorator_list]
+    if any(name.endswith("fixture") for name in decorators):
+        reading.fixtures.append(_case(reading, node, place, is_test=False))
+        return
+    is_test = (
+        node.name.startswith("test") if place.is_unittest else reading.rules.is_test_name(node.name)
+    )
+    reading.cases.append(_case(reading, node, place, is_test=is_test and place.is_collected))
+
+
+def _unread(reading: _Reading, node: Function, place: _Class, source: str, is_test: bool) -> Case:
+    """A function that is in the other state as well: enough of it to find it again."""
+    return Case(
+        path=reading.path,
+        name=place.name + node.name,
+        line=node.lineno,
+        end_line=node.end_lineno or node.lineno,
+        is_test=is_test,
+        assertions=(),
+        skips=place.skips,
+        replaced=place.replaced,
+        words=frozenset(_WORD.findall(source)),
+        constants=frozenset(repr(text[1:-1]) for text in _TEXT.findall(source)),
+        body=hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
+    )
+
+
+def _case(reading: _Reading, node: Function, place: _Class, *, is_test: bool) -> Case:
+    source = source_of(reading.lines, node)
+    if source in reading.unchanged:
+        return _unread(reading, node, place, source, is_test)
+    parameters, skips = _parameters(reading, node)
+    found = assertions_in(node, reading.imports, reading.helpers)
+    return Case(
+        path=reading.path,
+        name=place.name + node.name,
+        line=node.lineno,
+        end_line=node.end_lineno or node.lineno,
+        is_test=is_test,
+        assertions=tuple(found),
+        parameters=tuple(parameters),
+        skips=(
+            *place.skips,
+            *marks_of(node.decorator_list, reading.imports),
+            *skips_in(node, reading.imports),
+            *skips,
+        ),
+        replaced=(*place.replaced, *_doubles(node, reading.imports)),
+        calls=frozenset(
+            name
+            for each in ast.walk(node)
+            if isinstance(each, ast.Call) and (name := full_name(each.func, reading.imports))
+        ),
+        words=_words(node),
+        constants=literals(node) | _constants_of_named(reading, node),
+        is_automatic=any("autouse=True" in text_of(each) for each in node.decorator_list),
+        body=_body_digest(node),
+    )
+
+
+def _constants_of_named(reading: _Reading, node: Function) -> frozenset[str]:
+    """Literals in constants of the module that a decorator or the body names."""
+    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    found: frozenset[str] = frozenset()
+    for name in used & reading.constants.keys():
+        found |= literals(reading.constants[name])
+    return found
+
+
+def _words(node: ast.AST) -> frozenset[str]:
+    found = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    found |= {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    found |= {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+    return frozenset(found) - _OPTIONAL_WORDS
+
+
+def _body_digest(node: Function) -> str:
+    """Of the statements alone: docstrings and the name do not count."""
+    body = node.body
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    text = "\n".join(text_of(each) for each in body)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parameters(reading: _Reading, node: Function) -> tuple[list[str], list[Skip]]:
+    """The cases of every list of parameters, and skips in them."""
+    found: list[str] = []
+    skips: list[Skip] = []
+    for decorator in node.decorator_list:
+        if not isinstance(decorator, ast.Call) or last_name(decorator.func) not in {
+            "parametrize",
+            "expand",
+        }:
+            continue
+        given = decorator.args[-1] if decorator.args else None
+        for word in decorator.keywords:
+            given = word.value if word.arg == "argvalues" else given
+        if isinstance(given, ast.Name):
+            given = reading.constants.get(given.id)
+        if not isinstance(given, ast.List | ast.Tuple | ast.Set):
+            continue
+        if not given.elts:
+            skips.append(Skip(text_of(decorator)[:200], decorator.lineno, is_conditional=False))
+        for each in given.elts[:MAX_CASES]:
+            plain, marks = _plain_parameter(each, reading.imports)
+            found.append(plain)
+            skips += marks
+    return found, skips
+
+
+def _plain_parameter(each: ast.expr, imports: Mapping[str, str]) -> tuple[str, list[Skip]]:
+    """`(1, 2)` of `pytest.param(1, 2, id="x", marks=...)`, and the skips among its marks."""
+    if not (isinstance(each, ast.Call) and last_name(each.func) == "param"):
+        return text_of(each), []
+    marks: list[Skip] = []
+    for word in each.keywords:
+        if word.arg == "marks":
+            values = (
+                word.value.elts if isinstance(word.value, ast.List | ast.Tuple) else [word.value]
+            )
+            marks += marks_of(values, dict(imports))
+    values = each.args
+    plain = text_of(values[0]) if len(values) == 1 else text_of(ast.Tuple(values, ast.Load()))
+    return plain, marks
+
+
+def _callee(expression: ast.expr) -> ast.expr:
+    return expression.func if isinstance(expression, ast.Call) else expression
+
+
+def _decorator_doubles(decorators: list[ast.expr], imports: dict[str, str]) -> Iterator[Replaced]:
+    for each in decorators:
+        if isinstance(each, ast.Call):
+            yield from _double_of(each, imports)
+
+
+def _doubles(node: Function, imports: dict[str, str]) -> Iterator[Replaced]:
+    """What `patch`, `patch.object`, `mocker.patch` and `monkeypatch.setattr` replace."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            yield from _double_of(each, imports)
+        elif isinstance(each, ast.Assign):
+            for target in each.targets:
+                if isinstance(target, ast.Attribute) and _is_double(each.value):
+                    name = full_name(target, imports)
+                    if name and name.partition(".")[0] in {
+                        v.partition(".")[0] for v in imports.values()
+                    }:
+                        yield Replaced(name, each.lineno)
+
+
+def _is_double(value: ast.expr) -> bool:
+    if isinstance(value, ast.Lambda):
+        return True
+    return isinstance(value, ast.Call) and last_name(value.func) in {
+        "Mock",
+        "MagicMock",
+        "AsyncMock",
+        "create_autospec",
+    }
+
+
+def _double_of(call: ast.Call, imports: dict[str, str]) -> Iterator[Replaced]:
+    name = dotted(call.func)
+    if not call.args:
+        return
+    first = call.args[0]
+    second = call.args[1] if len(call.args) > 1 else None
+    attribute = second.value if isinstance(second, ast.Constant) else None
+    if name.endswith(("patch", "monkeypatch.setattr")) and isinstance(first, ast.Constant):
+        if isinstance(first.value, str):
+            yield Replaced(first.value, call.lineno)
+    elif name.endswith(("patch.object", "monkeypatch.setattr")) and isinstance(attribute, str):
+        target = full_name(first, imports)
+        if target:
+            yield Replaced(f"{target}.{attribute}", call.lineno)

@@ -1,0 +1,326 @@
+"""Which assertions of a Python test can be reached, and whether their failure would be noticed.
+
+Above: python_cases. Below: python_assertions. An assertion behind a `return`, in a branch that never
+runs, or inside of a `try` whose handler forgets it asserts nothing, however strong it reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from agentos_governance.gatekeeper.cases import EXACT, Assertion
+from agentos_governance.gatekeeper.python_assertions import (
+    assertion_of,
+    call_assertion,
+    last_name,
+    literals,
+    names,
+    raises_assertion,
+    text_of,
+)
+from agentos_governance.gatekeeper.python_source import full_name
+
+_CATCHES_FAILURES = frozenset({"Exception", "BaseException", "AssertionError", "Failed", "Error"})
+_ENDS = frozenset({"pytest.skip", "pytest.exit", "pytest.xfail", "sys.exit", "os._exit", "exit"})
+_HELPER = ("assert", "check", "expect", "verify", "ensure", "should", "must", "compare")
+_TEST_PARTS = frozenset(
+    {"tests", "test", "testing", "helpers", "conftest", "support", "assertions"}
+)
+HELPER_STRENGTH = EXACT
+"""Of one that stands elsewhere: it may assert anything."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What surrounds a statement."""
+
+    flaw: str | None = None
+    condition: str | None = None
+
+
+def assertions_in(
+    function: Function, imports: dict[str, str], helpers: Mapping[str, int]
+) -> list[Assertion]:
+    """The assertions of a function in the order of lines, nested functions included.
+
+    `helpers` says how much each function of the file asserts.
+    """
+    nodes = list(ast.walk(function))
+    assigned = _assigned(nodes)
+    used = frozenset(
+        each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+    )
+    found = _Walk(imports, helpers, used).block(function.body, _Place())
+    return [replace(each, alias=_alias(each.subject, assigned)) for each in found]
+
+
+def _assigned(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """The source of the value of each name that is assigned just once."""
+    values: dict[str, ast.expr] = {}
+    twice: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
+                twice |= {target.id} & values.keys()
+                values[target.id] = (
+                    node.value.value if isinstance(node.value, ast.Await) else node.value
+                )
+    texts = {name: text_of(value) for name, value in values.items() if name not in twice}
+    return {name: text for name, text in texts.items() if len(text) < 500}
+
+
+def _alias(subject: str, assigned: Mapping[str, str]) -> str:
+    """`parse(text).id` for `order.id`, where `order` was assigned `parse(text)`."""
+    match = re.match(r"([A-Za-z_]\w*)(.*)", subject, re.DOTALL)
+    if match is None or match[1] not in assigned:
+        return ""
+    return assigned[match[1]] + match[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    imports: dict[str, str]
+    helpers: Mapping[str, int]
+    used: frozenset[str]
+
+    def block(self, body: list[ast.stmt], place: _Place) -> Iterator[Assertion]:
+        """Statement by statement; what follows an end is out of reach."""
+        for statement in body:
+            yield from self._statement(statement, place)
+            if place.flaw is None and self._ends(statement):
+                place = replace(place, flaw=f"line {statement.lineno} ends the test before it")
+            elif (
+                place.condition is None
+                and isinstance(statement, ast.If)
+                and self._leaves(statement)
+            ):
+                place = replace(place, condition=f"not ({text_of(statement.test)[:80]})")
+
+    def _leaves(self, statement: ast.If) -> bool:
+        """`if ...: return`: what follows depends on the condition."""
+        return not statement.orelse and self._ends(statement.body[-1])
+
+    def _ends(self, statement: ast.stmt) -> bool:
+        if isinstance(statement, ast.Return | ast.Raise | ast.Continue | ast.Break):
+            return True
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            name = full_name(statement.value.func, self.imports)
+            return name in _ENDS or name.endswith("skipTest")
+        if isinstance(statement, ast.If):
+            always = constant_truth(statement.test)
+            return always is True and bool(statement.body) and self._ends(statement.body[-1])
+        return False
+
+    def _statement(self, statement: ast.stmt, place: _Place) -> Iterator[Assertion]:
+        if isinstance(statement, ast.Assert):
+            yield self._found(
+                assertion_of(statement.test, statement.lineno, flaw=place.flaw), place
+            )
+        elif isinstance(statement, ast.If):
+            yield from self._branch(statement, place)
+        elif isinstance(statement, ast.Try):
+            yield from self._try(statement, place)
+        elif isinstance(statement, ast.With | ast.AsyncWith):
+            yield from self._with(statement, place)
+        elif isinstance(statement, ast.For | ast.AsyncFor):
+            yield from self._calls(statement.iter, place)
+            inner = place
+            if place.flaw is None and _is_empty(statement.iter):
+                inner = replace(place, flaw="it stands in a loop over nothing")
+            yield from self.block(statement.body, inner)
+            yield from self.block(statement.orelse, place)
+        elif isinstance(statement, ast.While):
+            inner = place
+            if place.flaw is None and constant_truth(statement.test) is False:
+                inner = replace(place, flaw="it stands in a loop that never runs")
+            yield from self.block(statement.body, inner)
+        elif isinstance(statement, ast.Match):
+            for case in statement.cases:
+                yield from self.block(case.body, _inside(place, text_of(statement.subject)))
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = place
+            if (
+                place.flaw is None
+                and statement.name not in self.used
+                and not statement.decorator_list
+            ):
+                inner = replace(place, flaw=f"nothing calls {statement.name}, in which it stands")
+            yield from self.block(statement.body, inner)
+        elif not isinstance(statement, ast.ClassDef):
+            yield from self._calls(statement, place)
+
+    def _branch(self, statement: ast.If, place: _Place) -> Iterator[Assertion]:
+        truth = constant_truth(statement.test)
+        text = text_of(statement.test)[:80]
+        yes = no = place
+        if place.flaw is None and truth is False:
+            yes = replace(place, flaw=f"it stands below `if {text}`, which is never true")
+        elif place.flaw is None and truth is True:
+            no = replace(place, flaw=f"it stands in the other branch of `if {text}`")
+        elif truth is None and not self._ends_in_failure(statement):
+            yes = _inside(place, text)
+            no = _inside(place, f"not ({text})")
+        inner = list(self.block(statement.body, yes))
+        other = list(self.block(statement.orelse, no))
+        if truth is None and inner and other:
+            # One of the two is asserted in any case.
+            inner = [replace(each, condition=place.condition) for each in inner]
+            other = [replace(each, condition=place.condition) for each in other]
+        yield from (*inner, *other)
+
+    def _ends_in_failure(self, statement: ast.If) -> bool:
+        """`if wrong: pytest.fail()`: an assertion itself, and no condition of one."""
+        last = statement.body[-1]
+        if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+            return last_name(last.value.func) == "fail"
+        return isinstance(last, ast.Raise)
+
+    def _try(self, statement: ast.Try, place: _Place) -> Iterator[Assertion]:
+        inner = place
+        for handler in statement.handlers:
+            if place.flaw is None and _swallows(handler):
+                inner = replace(
+                    place, flaw=f"the handler in line {handler.lineno} forgets its failure"
+                )
+        if place.flaw is None and any(isinstance(each, ast.Return) for each in statement.finalbody):
+            inner = replace(place, flaw="a `return` in `finally` forgets its failure")
+        yield from self.block(statement.body, inner)
+        for handler in statement.handlers:
+            yield from self.block(handler.body, _inside(place, "an exception"))
+        yield from self.block(statement.orelse, inner if statement.finalbody else place)
+        yield from self.block(statement.finalbody, place)
+
+    def _with(self, statement: ast.With | ast.AsyncWith, place: _Place) -> Iterator[Assertion]:
+        inner = place
+        for item in statement.items:
+            call = item.context_expr
+            if not isinstance(call, ast.Call):
+                continue
+            found = raises_assertion(call, statement.lineno, flaw=place.flaw)
+            if found is not None:
+                yield self._found(found, place)
+            elif last_name(call.func) == "suppress" and _names_failures(call.args):
+                inner = replace(inner, flaw=inner.flaw or "`suppress` forgets its failure")
+            else:
+                yield from self._calls(call, place)
+        yield from self.block(statement.body, inner)
+
+    def _calls(self, node: ast.AST, place: _Place) -> Iterator[Assertion]:
+        """Assertions that are calls, in one simple statement."""
+        for each in ast.walk(node):
+            if not isinstance(each, ast.Call):
+                continue
+            found = call_assertion(each, each.lineno, flaw=place.flaw)
+            if found is None and last_name(each.func) in {"raises", "warns"} and len(each.args) > 1:
+                found = raises_assertion(each, each.lineno, flaw=place.flaw)
+            if found is None:
+                found = self._helper(each)
+            if found is not None:
+                yield self._found(found, place)
+
+    def _helper(self, call: ast.Call) -> Assertion | None:
+        """A call of a function that asserts, by what is known of it."""
+        name = last_name(call.func)
+        plain = name.lstrip("_").lower()
+        if (name in self.helpers and plain.startswith(_HELPER)) or (
+            name in self.helpers and self.helpers[name] > 0 and isinstance(call.func, ast.Name)
+        ):
+            strength = self.helpers[name]
+        elif plain == "fail" or plain.startswith("assert") or self._is_of_tests(call):
+            strength = HELPER_STRENGTH
+        else:
+            return None
+        flaw = None if strength else f"{name} asserts nothing"
+        return Assertion(
+            text_of(call), call.lineno, strength, names(call), text_of(call.func), literals(call),
+            flaw=flaw,
+        )  # fmt: skip
+
+    def _is_of_tests(self, call: ast.Call) -> bool:
+        """Whether it is called like a helper and comes from the tests."""
+        plain = last_name(call.func).lstrip("_").lower()
+        if not plain.startswith(_HELPER):
+            return False
+        full = full_name(call.func, self.imports)
+        parts = full.split(".")[:-1]
+        return parts[:1] in (["self"], ["cls"]) or any(
+            part in _TEST_PARTS or part.startswith("test_") for part in parts
+        )
+
+    def _found(self, found: Assertion, place: _Place) -> Assertion:
+        if place.flaw is not None:
+            return replace(found, strength=0, flaw=place.flaw)
+        return replace(found, condition=place.condition)
+
+
+def _inside(place: _Place, condition: str) -> _Place:
+    return place if place.condition is not None else replace(place, condition=condition[:100])
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a failed assertion ends in this handler and is not told."""
+    if handler.type is not None and not _names_failures([handler.type]):
+        return False
+    for each in ast.walk(handler):
+        if isinstance(each, ast.Raise | ast.Assert):
+            return False
+        if isinstance(each, ast.Call) and last_name(each.func) in {"fail", "exit"}:
+            return False
+    return True
+
+
+def _names_failures(types: list[ast.expr]) -> bool:
+    for each in types:
+        inner = each.elts if isinstance(each, ast.Tuple) else [each]
+        if any(
+            last_name(one) in _CATCHES_FAILURES or last_name(one) == "Exception" for one in inner
+        ):
+            return True
+    return False
+
+
+def constant_truth(expression: ast.expr) -> bool | None:
+    """Whether a condition is always true or never; None where it depends on something."""
+    if isinstance(expression, ast.Constant):
+        return bool(expression.value)
+    if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.Not):
+        inner = constant_truth(expression.operand)
+        return None if inner is None else not inner
+    if isinstance(expression, ast.BoolOp):
+        parts = [constant_truth(each) for each in expression.values]
+        if isinstance(expression.op, ast.And):
+            return False if False in parts else (True if all(p is True for p in parts) else None)
+        return True if True in parts else (False if all(p is False for p in parts) else None)
+    if isinstance(expression, ast.Compare) and len(expression.ops) == 1:
+        return _constant_comparison(expression)
+    return False if last_name(expression) == "TYPE_CHECKING" else None
+
+
+def _constant_comparison(expression: ast.Compare) -> bool | None:
+    left, right = expression.left, expression.comparators[0]
+    if not (isinstance(left, ast.Constant) and isinstance(right, ast.Constant)):
+        return None
+    if isinstance(expression.ops[0], ast.Eq):
+        return bool(left.value == right.value)
+    return bool(left.value != right.value) if isinstance(expression.ops[0], ast.NotEq) else None
+
+
+def _is_empty(expression: ast.expr) -> bool:
+    if isinstance(expression, ast.List | ast.Tuple | ast.Set):
+        return not expression.elts
+    if isinstance(expression, ast.Dict):
+        return not expression.keys
+    if (
+        isinstance(expression, ast.Call)
+        and last_name(expression.func) == "range"
+        and expression.args
+    ):
+        last = expression.args[-1] if len(expression.args) < 3 else expression.args[1]
+        return len(expression.args) == 1 and isinstance(last, ast.Constant) and last.value == 0
+    return isinstance(expression, ast.Constant) and expression.value == ""

@@ -1,0 +1,46 @@
+"""The tests of a file of any language that the gatekeeper reads.
+
+Above: tests_kept, tests_ran, hard_coded. Below: one reader for each language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from agentos_governance.gatekeeper.collection import CollectionRules
+from agentos_governance.gatekeeper.foreign_cases import FOREIGN, read_foreign_file
+from agentos_governance.gatekeeper.naming_of_tests import is_python, is_test_path
+from agentos_governance.gatekeeper.python_cases import TestFile, read_python_file
+
+_NONE: Mapping[str, int] = {}
+
+
+def holds_tests(path: str, content: bytes | None) -> bool:
+    """Whether a file may hold tests in a language that is read here."""
+    if content is None:
+        return False
+    if path.endswith(".rs"):
+        return b"#[" in content and b"test" in content
+    return is_test_path(path) and (is_python(path) or path.endswith(FOREIGN))
+
+
+def read_file(
+    path: str,
+    content: bytes,
+    rules: CollectionRules,
+    shared: Mapping[str, int] = _NONE,
+    unchanged: frozenset[str] = frozenset(),
+) -> TestFile:
+    """Cases, fixtures and skips; not readable where it is too deep or no source of its language."""
+    try:
+        if is_python(path):
+            return read_python_file(path, content, rules, shared, unchanged)
+        return _read_foreign(path, content)
+    except RecursionError:
+        return TestFile(path, is_readable=False)
+
+
+@lru_cache(maxsize=256)
+def _read_foreign(path: str, content: bytes) -> TestFile:
+    return TestFile(path, tuple(read_foreign_file(path, content)))

@@ -1,0 +1,79 @@
+"""`tests_kept`: no test is deleted, skipped, hidden from the runner, or asserts less than before.
+
+Above: the registry. Below: one module for each way in which tests are lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from agentos import Finding
+from agentos_governance.gatekeeper.doubles_for_all import doubles_for_all
+from agentos_governance.gatekeeper.golden_files import changed_golden_files
+from agentos_governance.gatekeeper.lost_tests import (
+    lost_parameters,
+    lost_tests,
+    moved_files,
+    uncollected_tests,
+)
+from agentos_governance.gatekeeper.machinery import changed_machinery, narrowed_collection
+from agentos_governance.gatekeeper.naming_of_tests import is_test_file
+from agentos_governance.gatekeeper.skipped_tests import skipped_tests
+from agentos_governance.gatekeeper.suite_reading import suites_of
+from agentos_governance.gatekeeper.suites import Suites
+from agentos_governance.gatekeeper.weakened_tests import (
+    empty_tests,
+    replaced_subjects,
+    weakened_tests,
+)
+from agentos_governance.gatekeeper.work import Work
+
+CHECK = "tests_kept"
+
+
+async def tests_kept(work: Work) -> list[Finding]:
+    """See the module."""
+    suites = await suites_of(work)
+    found = await asyncio.to_thread(lambda: list(_findings(work, suites)))
+    return found + await doubles_for_all(work, suites)
+
+
+def _findings(work: Work, suites: Suites) -> Iterator[Finding]:
+    yield from _unreadable(work, suites)
+    yield from lost_tests(suites)
+    yield from uncollected_tests(suites)
+    yield from moved_files(suites)
+    yield from lost_parameters(suites)
+    yield from weakened_tests(suites)
+    yield from empty_tests(suites)
+    yield from replaced_subjects(suites)
+    yield from changed_golden_files(work.files, suites)
+    yield from skipped_tests(suites)
+    yield from changed_machinery(work.files)
+    yield from narrowed_collection(
+        suites.old_rules, suites.new_rules, work.base_tree, work.submitted_paths, work.by_path
+    )
+
+
+def _unreadable(work: Work, suites: Suites) -> Iterator[Finding]:
+    """Files of tests that cannot be compared: broken, or too large."""
+    for path, file in suites.new.items():
+        before = suites.old.get(path)
+        if not file.is_readable and (before is None or before.is_readable):
+            yield Finding(
+                CHECK,
+                "blocking",
+                f"{path} cannot be parsed, so that nobody can say what it tests",
+                "a file of tests is not readable",
+                path,
+            )
+    for changed in work.files:
+        if changed.is_left_out and is_test_file(changed.path) and changed.new_mode is not None:
+            yield Finding(
+                CHECK,
+                "blocking",
+                f"{changed.path} is too large to be compared with what it was",
+                "a file of tests is not readable",
+                changed.path,
+            )

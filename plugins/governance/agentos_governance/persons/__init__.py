@@ -1,0 +1,1 @@
+"""Persons, and the names by which channels such as Slack know them."""

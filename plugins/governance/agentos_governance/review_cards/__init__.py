@@ -1,0 +1,1 @@
+"""What waits for a person, as one card: whatever its kind, and wherever it is shown."""

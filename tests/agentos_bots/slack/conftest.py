@@ -1,0 +1,68 @@
+"""Fixtures of the bot's tests: a server, an emulated Slack, and which way they meet.
+
+One server and database serve the tests of a module; each test has a Slack of its own, and leaves
+nothing waiting.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from agentos import Settings
+from agentos.database.embedded import EmbeddedPostgres
+from agentos.testing.slack import SlackEmulator
+from agentos_bots.slack.settings import Transport
+from tests.agentos_bots.slack.gatehouse import USERS, Gatehouse, open_gatehouse
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+async def server(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gatehouse]:
+    """A server with persons and a bot's token."""
+    name = f"slack_{next(_numbers)}"
+    await _execute(postgres.dsn, f'create database "{name}"')
+    settings = Settings(
+        home=tmp_path_factory.mktemp(name) / "home",
+        database_url=postgres.dsn.replace("/agentos?", f"/{name}?"),
+        plugins=(),
+        worker="local",
+    )
+    async with open_gatehouse(settings) as gatehouse:
+        yield gatehouse
+    await _execute(postgres.dsn, f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+async def gatehouse(server: Gatehouse) -> AsyncIterator[Gatehouse]:
+    """The same, with nothing that waits."""
+    yield server
+    await server.clear()
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackEmulator]:
+    """A workspace with the channel C1 and a few people."""
+    async with SlackEmulator(users=USERS) as slack:
+        yield slack
+
+
+@pytest.fixture(params=["socket", "http"])
+def mode(request: pytest.FixtureRequest) -> Transport:
+    """Each transport in turn."""
+    chosen: Transport = request.param
+    return chosen
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

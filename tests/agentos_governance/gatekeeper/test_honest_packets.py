@@ -1,0 +1,23 @@
+"""Packets that look suspicious and are honest: a reviewer gets to see every one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.agentos_governance.gatekeeper.corpus import HONEST
+from tests.agentos_governance.gatekeeper.form import Case
+from tests.agentos_governance.gatekeeper.submitting import Submissions
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in HONEST])
+async def test_no_honest_packet_is_blocked(submissions: Submissions, case: Case) -> None:
+    outcome = await submissions.submit(case)
+    assert outcome.is_accepted, outcome
+
+
+def test_the_corpus_has_forty_honest_packets() -> None:
+    assert len(HONEST) >= 40
+    assert len({case.id for case in HONEST}) == len(HONEST)
+    assert not any(case.caught_by for case in HONEST)
