@@ -49,7 +49,7 @@ async def incomplete_runs(
         and suites.new_rules.why_not_collected(path) is None
     ][:MAX_FILES]
     contents = await work.read_submitted_files(paths)
-    ran = {case.name.partition("[")[0] for _, report in reports for case in report.cases}
+    ran = {case.function for _, report in reports for case in report.cases}
     missing = await asyncio.to_thread(
         _missing, contents, suites.new_rules, ran, _changed_words(work)
     )

@@ -26,6 +26,12 @@ class ReportedCase:
     outcome: str
     time: float | None
 
+    @property
+    def function(self) -> str:
+        """The name of its function: without parameters, `file::`, `module.Class.` and `(Class)`."""
+        plain = self.name.partition("[")[0].partition(" ")[0].partition("(")[0]
+        return plain.rpartition("::")[2].rpartition(".")[2]
+
 
 @dataclass
 class Suite:

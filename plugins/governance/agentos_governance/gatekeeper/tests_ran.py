@@ -225,7 +225,7 @@ def _defined_names(contents: Mapping[str, bytes]) -> dict[str, frozenset[str] | 
 
 
 def _is_defined(case: ReportedCase, names: frozenset[str] | None) -> bool:
-    plain = case.name.partition("[")[0].partition(" ")[0].partition("(")[0].rpartition("::")[2]
+    plain = case.function
     if names is None or not plain.isidentifier():
         return True
     # parameterized and hypothesis append a number to the name.
@@ -247,8 +247,7 @@ async def _not_run(
     ran: dict[str, set[str]] = {}
     for _, report in reports:
         for case in report.cases:
-            plain = case.name.partition("[")[0].rpartition("::")[2]
-            ran.setdefault(plain, set()).add(case.outcome)
+            ran.setdefault(case.function, set()).add(case.outcome)
     before = {(now.path, now.name): old for old, now in suites.pairing.pairs}
     changed = [
         case
