@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from agentos_governance.gatekeeper.cases import Case, Replaced, Skip
 from agentos_governance.gatekeeper.collection import CollectionRules
 from agentos_governance.gatekeeper.python_assertions import (
-    dotted,
     last_name,
     literals,
     text_of,
 )
+from agentos_governance.gatekeeper.python_doubles import callee, decorator_doubles, doubles_in
 from agentos_governance.gatekeeper.python_flow import assertions_in, constant_truth
 from agentos_governance.gatekeeper.python_skips import (
     asks_about_machine,
@@ -150,7 +150,7 @@ def _shadowed_names(tree: ast.Module, rules: CollectionRules) -> dict[str, int]:
         for node in body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
-            if any(last_name(_callee(each)) in _REDEFINING for each in node.decorator_list):
+            if any(last_name(callee(each)) in _REDEFINING for each in node.decorator_list):
                 continue
             if node.name in seen and rules.is_test_name(node.name):
                 found[prefix + node.name] = seen[node.name]
@@ -207,7 +207,7 @@ def _entered(reading: _Reading, node: ast.ClassDef, place: _Class) -> _Class:
             *marks_of(node.decorator_list, reading.imports),
             *_class_marks(reading, node),
         ),
-        (*place.replaced, *_decorator_doubles(node.decorator_list, reading.imports)),
+        (*place.replaced, *decorator_doubles(node.decorator_list, reading.imports)),
     )
 
 
@@ -249,7 +249,7 @@ def _taken_away(body: list[ast.stmt]) -> set[str]:
 
 
 def _read_function(reading: _Reading, node: Function, place: _Class) -> None:
-    decorators = [last_name(_callee(each)) for each in node.decorator_list]
+    decorators = [last_name(callee(each)) for each in node.decorator_list]
     if any(name.endswith("fixture") for name in decorators):
         reading.fixtures.append(_case(reading, node, place, is_test=False))
         return
@@ -296,7 +296,7 @@ def _case(reading: _Reading, node: Function, place: _Class, *, is_test: bool) ->
             *skips_in(node, reading.imports),
             *skips,
         ),
-        replaced=(*place.replaced, *_doubles(node, reading.imports)),
+        replaced=(*place.replaced, *doubles_in(node, reading.imports)),
         calls=frozenset(
             name
             for each in ast.walk(node)
@@ -374,55 +374,3 @@ def _plain_parameter(each: ast.expr, imports: Mapping[str, str]) -> tuple[str, l
     values = each.args
     plain = text_of(values[0]) if len(values) == 1 else text_of(ast.Tuple(values, ast.Load()))
     return plain, marks
-
-
-def _callee(expression: ast.expr) -> ast.expr:
-    return expression.func if isinstance(expression, ast.Call) else expression
-
-
-def _decorator_doubles(decorators: list[ast.expr], imports: dict[str, str]) -> Iterator[Replaced]:
-    for each in decorators:
-        if isinstance(each, ast.Call):
-            yield from _double_of(each, imports)
-
-
-def _doubles(node: Function, imports: dict[str, str]) -> Iterator[Replaced]:
-    """What `patch`, `patch.object`, `mocker.patch` and `monkeypatch.setattr` replace."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Call):
-            yield from _double_of(each, imports)
-        elif isinstance(each, ast.Assign):
-            for target in each.targets:
-                if isinstance(target, ast.Attribute) and _is_double(each.value):
-                    name = full_name(target, imports)
-                    if name and name.partition(".")[0] in {
-                        v.partition(".")[0] for v in imports.values()
-                    }:
-                        yield Replaced(name, each.lineno)
-
-
-def _is_double(value: ast.expr) -> bool:
-    if isinstance(value, ast.Lambda):
-        return True
-    return isinstance(value, ast.Call) and last_name(value.func) in {
-        "Mock",
-        "MagicMock",
-        "AsyncMock",
-        "create_autospec",
-    }
-
-
-def _double_of(call: ast.Call, imports: dict[str, str]) -> Iterator[Replaced]:
-    name = dotted(call.func)
-    if not call.args:
-        return
-    first = call.args[0]
-    second = call.args[1] if len(call.args) > 1 else None
-    attribute = second.value if isinstance(second, ast.Constant) else None
-    if name.endswith(("patch", "monkeypatch.setattr")) and isinstance(first, ast.Constant):
-        if isinstance(first.value, str):
-            yield Replaced(first.value, call.lineno)
-    elif name.endswith(("patch.object", "monkeypatch.setattr")) and isinstance(attribute, str):
-        target = full_name(first, imports)
-        if target:
-            yield Replaced(f"{target}.{attribute}", call.lineno)

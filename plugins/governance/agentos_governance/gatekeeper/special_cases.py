@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from agentos import Finding, ReviewedFile
 from agentos_governance.gatekeeper.constant_folding import UnfoldableError, folded
 from agentos_governance.gatekeeper.expectations import Expectations, is_trivial, literal_of
+from agentos_governance.gatekeeper.module_tables import module_tables, names_changed_table
 from agentos_governance.gatekeeper.python_assertions import text_of
 from agentos_governance.gatekeeper.python_source import (
     function_sources,
@@ -55,11 +56,11 @@ def special_cases(file: ReviewedFile, expected: Expectations, asked: str) -> Ite
         function_sources(file.new or b"")
     )
     lines = (file.new or b"").decode("utf-8", "replace").splitlines()
-    tables = _module_tables(new)
+    tables = module_tables(new)
     for name, node in functions_of(new).items():
         known = before.get(name)
         is_same = known is not None and source_of(lines, node) in same
-        if is_same and not _names_changed_table(node, tables, _module_tables(old)):
+        if is_same and not names_changed_table(node, tables, module_tables(old)):
             continue
         yield from _in_function(file, name, node, known, expected, tables, asked)
 
@@ -388,24 +389,3 @@ def _is_lookup(node: Function) -> bool:
     """Whether every way out is a literal or an error: a table, written as branches."""
     returns = [each for each in ast.walk(node) if isinstance(each, ast.Return)]
     return all(each.value is None or literal_of(each.value) is not None for each in returns)
-
-
-def _module_tables(tree: ast.Module | None) -> dict[str, ast.Dict]:
-    found: dict[str, ast.Dict] = {}
-    for node in tree.body if tree is not None else []:
-        value = getattr(node, "value", None)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Dict):
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name):
-                found[target.id] = value
-    return found
-
-
-def _names_changed_table(
-    node: Function, new: dict[str, ast.Dict], old: dict[str, ast.Dict]
-) -> bool:
-    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return any(
-        name in used and (name not in old or text_of(old[name]) != text_of(table))
-        for name, table in new.items()
-    )
