@@ -212,6 +212,7 @@ async def test_my_queue_leaves_out_what_i_made_and_what_i_voted_on(settings: Set
         )
         assert (await call_for(office, ben, "list_waiting", mine=True))["reviews"] == []
         cy = await add_person(office, "Cy", "reviewer", "security")
+        office.clock.advance(1)
         named = await waiting_work(office, contract={"review": {"reviewers": ["role:security"]}})
         assert (await call_for(office, ben, "list_waiting", mine=True))["reviews"] == []
         mine = (await call_for(office, cy, "list_waiting", mine=True))["reviews"]
