@@ -31,7 +31,7 @@ def test_a_file_that_did_not_change_is_read_once(tmp_path: Path) -> None:
     texts = FileTexts()
     first = texts.find(tmp_path, "a.py")
     assert first is not None and texts.find(tmp_path, "a.py") is first
-    cuts = [first.lines(1, 1), first.lines(2, 3), first.lines(3, 9), first.lines(5, 6)]
+    cuts = [first.cut(1, 1), first.cut(2, 3), first.cut(3, 9), first.cut(5, 6)]
     assert cuts == [b"one\n", b"two\nthree", b"three", b""]
 
 

@@ -5,20 +5,20 @@ Above: search and the tool. Below: shards, and files as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from agentos import sha256_hex
-from agentos_memory.chunks import chunk_text, source_lines
-from agentos_memory.current_files import CurrentFile
+from agentos_memory.chunks import source_lines
 from agentos_memory.generations import Repository
 from agentos_memory.naming_of_tests import is_test_symbol
+from agentos_memory.outline import uncovered
 from agentos_memory.ranked import Found
 from agentos_memory.rereading import Reread
 from agentos_memory.shards import CodeChunk, Shard
 from agentos_memory.shown_lines import redact_lines, without_keys
-from agentos_memory.spans import cut_lines
+from agentos_memory.spans import TextLines
 
 SNIPPET_LINES = 12
 SNIPPET_LINE_CHARS = 160
@@ -50,8 +50,21 @@ class CodeHit:
     is_test: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """What hits are cut from: a file as it is; `text` is None where it cannot be shown any more.
+
+    The rest is as in `CurrentFile`.
+    """
+
+    text: TextLines | None
+    is_indexed: bool
+    is_committed: bool
+    keys: Collection[int]
+
+
 def hit_of(
-    repository: Repository, shard: Shard, found: Found, file: CurrentFile, reread: Reread | None
+    repository: Repository, shard: Shard, found: Found, file: ShownFile, reread: Reread | None
 ) -> CodeHit:
     """The hit with the lines of the file as it is; `reread` is what a changed one says now."""
     chunk = shard.chunk(found.position)
@@ -60,7 +73,7 @@ def hit_of(
         return _shown(repository, chunk, found, file, (chunk.start_line, chunk.end_line), gaps)
     again = _found_again(reread, chunk)
     if again is None:
-        text, is_redacted = snippet(chunk.signature)
+        text, is_redacted = snippet(chunk.signature.splitlines())
         return CodeHit(
             repository, chunk, found.score, chunk.start_line, chunk.end_line, None, text, None,
             None, True, is_redacted, _is_test(chunk, ()),
@@ -92,21 +105,22 @@ def _shown(
     repository: Repository,
     chunk: CodeChunk,
     found: Found,
-    file: CurrentFile,
+    file: ShownFile,
     span: tuple[int, int],
     gaps: Sequence[tuple[int, int]],
 ) -> CodeHit:
     start, end = span
-    assert file.content is not None
-    cut = cut_lines(file.content, start, end)
-    lines: Sequence[str] = source_lines(cut) if isinstance(cut, bytes) else []
-    lines = without_keys(lines, start, file.keys)
-    if found.line is None:
-        inner = [(first - start + 1, last - start + 1) for first, last in gaps]
-        body = chunk_text(lines, 1, len(lines), inner) or chunk.signature
-    else:
-        body = "\n".join(lines[max(0, found.line - start - _LINES_BEFORE_MATCH) :])
-    text, is_redacted = snippet(body)
+    assert file.text is not None
+    is_there = end <= file.text.n_lines
+    opening, shown, n_more = list[str](), list[str](), 0
+    if is_there:
+        opening = _lines(file, start, min(end, start + SNIPPET_LINES - 1))
+        first = start if found.line is None else max(start, found.line - _LINES_BEFORE_MATCH)
+        spans = uncovered(first, end, gaps if found.line is None else ())
+        shown, n_more = _first_lines(file, spans)
+    if found.line is None and not any(shown):
+        shown, n_more = chunk.signature.splitlines(), 0
+    text, is_redacted = snippet(shown, n_more)
     return CodeHit(
         repository,
         chunk,
@@ -115,12 +129,42 @@ def _shown(
         end,
         found.line,
         text,
-        sha256_hex(cut) if isinstance(cut, bytes) else None,
+        sha256_hex(file.text.cut(start, end)) if is_there else None,
         repository.commit if file.is_committed else None,
         not file.is_indexed,
         is_redacted,
-        _is_test(chunk, lines),
+        _is_test(chunk, opening),
     )
+
+
+def _first_lines(file: ShownFile, spans: Iterable[tuple[int, int]]) -> tuple[list[str], int]:
+    """As many lines of the spans as a snippet has, and how many more there are.
+
+    Those are counted and not looked at: most of a long definition is never shown.
+    """
+    assert file.text is not None
+    lines: list[str] = []
+    n_more, last = 0, 0
+    for first, last in spans:
+        n_taken = min(last - first + 1, SNIPPET_LINES - len(lines))
+        if n_taken:
+            lines += _lines(file, first, first + n_taken - 1)
+        n_more += last - first + 1 - n_taken
+    # Parts of a long definition end in what separates them.
+    while n_more and not file.text.cut(last, last).strip():
+        n_more, last = n_more - 1, last - 1
+    while not n_more and lines and not lines[-1].strip():
+        lines.pop()
+    return lines, n_more
+
+
+def _lines(file: ShownFile, first: int, last: int) -> list[str]:
+    """Lines of a file that has them, without the lines of private keys."""
+    assert file.text is not None
+    # Every end of a line counts as one.
+    cut = file.text.cut(first, last).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = source_lines(cut)
+    return list(without_keys(lines, first, file.keys))
 
 
 def _is_test(chunk: CodeChunk, lines: Sequence[str]) -> bool:
@@ -130,14 +174,17 @@ def _is_test(chunk: CodeChunk, lines: Sequence[str]) -> bool:
     return is_test_symbol(chunk.path, chunk.symbol, chunk.kind, chunk.signature, decorators)
 
 
-def snippet(body: str) -> tuple[str, bool]:
-    """The first lines of a text, short enough to read many of, and whether it lacks a secret."""
-    lines = body.splitlines()
+def snippet(lines: Sequence[str], n_more: int = 0) -> tuple[str, bool]:
+    """The first lines of a text, short enough to read many of, and whether it lacks a secret.
+
+    `n_more` lines are left out already.
+    """
     shown, is_redacted = redact_lines(lines[:SNIPPET_LINES])
     cut = [
         line if len(line) <= SNIPPET_LINE_CHARS else line[: SNIPPET_LINE_CHARS - 3] + "..."
         for line in shown
     ]
-    if len(lines) > SNIPPET_LINES:
-        cut.append(f"... ({len(lines) - SNIPPET_LINES} more lines)")
+    n_more += max(0, len(lines) - SNIPPET_LINES)
+    if n_more:
+        cut.append(f"... ({n_more} more lines)")
     return "\n".join(cut), is_redacted

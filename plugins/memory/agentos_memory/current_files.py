@@ -32,7 +32,8 @@ class CurrentFile:
     """A file as it is; `content` is None where it is gone or cannot be indexed any more.
 
     `is_indexed`: it is what the index was made from. `is_committed`: the commit of the index has
-    exactly this content. `keys` are the numbers of the lines of private keys.
+    exactly this content. `keys` are the numbers of the lines of private keys; `signature` is what
+    the system told of the file before it was read.
     """
 
     path: str
@@ -40,6 +41,7 @@ class CurrentFile:
     is_indexed: bool
     is_committed: bool
     keys: Collection[int] = ()
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class CurrentFiles:
             if signature is not None:
                 self._known[place] = (signature, found)
         is_indexed, is_committed = found.sha256 == digest, found.object_id == object_id
-        return CurrentFile(path, content, is_indexed, is_committed, found.keys)
+        return CurrentFile(path, content, is_indexed, is_committed, found.keys, signature)
 
 
 def _object_id(content: bytes, like: str | None) -> str:

@@ -11,12 +11,11 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from agentos_memory.analysis import MAX_FILE_BYTES
-from agentos_memory.spans import LineStops, line_stops
+from agentos_memory.spans import TextLines
 from agentos_memory.work_files import read_file
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -26,50 +25,46 @@ SETTLED_AFTER_S = 2.0
 Signature: TypeAlias = tuple[int, int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class FileText:
-    """A file's content with the ends of its lines."""
-
-    content: bytes
-    stops: LineStops
-
-    def lines(self, first: int, last: int) -> bytes:
-        """Lines `first` to `last` (1-based, inclusive); fewer where the file ends before."""
-        begin = int(self.stops[first - 2]) if 1 < first <= len(self.stops) + 1 else 0
-        if first > len(self.stops) + 1:
-            return b""
-        return self.content[begin : self._end(last)]
-
-    def _end(self, line: int) -> int:
-        return int(self.stops[line - 1]) if line <= len(self.stops) else len(self.content)
-
-
 class FileTexts:
     """The files read last, MAX_BYTES of them; may be used by several threads."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[Signature, FileText]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Signature, TextLines]] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
 
-    def find(self, root: Path, path: str) -> FileText | None:
+    def find(self, root: Path, path: str) -> TextLines | None:
         """The file as it is; None where it is gone, too large, or behind a symbolic link."""
         place = f"{root}/{path}"
         signature = signature_of(place)
+        known = self._used(place, signature)
+        if known is not None:
+            return known
+        content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
+        return self._read(place, signature, content) if isinstance(content, bytes) else None
+
+    def of(self, place: str, signature: Signature | None, content: bytes) -> TextLines:
+        """The lines of what was read just now from a file that had that signature before."""
+        known = self._used(place, signature)
+        if known is not None and known.content == content:
+            return known
+        return self._read(place, signature, content)
+
+    def _used(self, place: str, signature: Signature | None) -> TextLines | None:
         with self._lock:
             known = self._known.get(place)
-            if known is not None and known[0] == signature:
-                self._known.move_to_end(place)
-                return known[1]
-        content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
-        if not isinstance(content, bytes):
-            return None
-        text = FileText(content, line_stops(content))
+            if known is None or known[0] != signature:
+                return None
+            self._known.move_to_end(place)
+            return known[1]
+
+    def _read(self, place: str, signature: Signature | None, content: bytes) -> TextLines:
+        text = TextLines.of(content)
         if signature is not None and is_settled(signature):
             self._remember(place, signature, text)
         return text
 
-    def _remember(self, place: str, signature: Signature, text: FileText) -> None:
+    def _remember(self, place: str, signature: Signature, text: TextLines) -> None:
         with self._lock:
             before = self._known.pop(place, None)
             self._known[place] = (signature, text)
@@ -99,5 +94,5 @@ def is_settled(signature: Signature) -> bool:
     return time.time_ns() - max(signature[:2]) > SETTLED_AFTER_S * 1e9
 
 
-def _n_bytes(text: FileText) -> int:
+def _n_bytes(text: TextLines) -> int:
     return len(text.content) + text.stops.nbytes

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from agentos_memory.words import STOP_WORDS
 
 MIN_QUOTED_CHARS = 8
+# How much of a message a literal covers, and somewhat less, for words that it has a part of.
+_MIN_SHARE = 1 / 3
+_MIN_MARKED = 1 / 4
 
 _LITERAL = re.compile(
     r'"""((?:[^"\\]|\\.|"(?!""))*)"""'
@@ -36,25 +39,33 @@ class Quote:
 
 
 class Message:
-    """What a text may quote, with what tells cheaply that one does not.
-
-    A literal that covers a third of a message has two of its words side by side, or a long one.
-    """
+    """What a text may quote, with what tells cheaply that it does not."""
 
     def __init__(self, text: str) -> None:
         self.squeezed = _squeezed(text)
         words = self.squeezed.split(" ")
-        pairs = (f"{a} {b}" for a, b in pairwise(words) if not {a, b} <= STOP_WORDS)
-        long = (word for word in words if len(word) >= MIN_QUOTED_CHARS)
-        self._marks = tuple({mark.encode() for mark in chain(pairs, long)})
+        self._sizes = [len(word) + 1 for word in words]
+        self._marks: list[tuple[bytes, tuple[int, ...]]] = [
+            (f"{a} {b}".encode(), (at, at + 1))
+            for at, (a, b) in enumerate(pairwise(words))
+            if not {a, b} <= STOP_WORDS
+        ]
+        self._marks += [
+            (word.encode(), (at,)) for at, word in enumerate(words) if len(word) >= MIN_QUOTED_CHARS
+        ]
+        self._needed = _MIN_MARKED * len(self.squeezed)
 
     def may_be_in(self, text: bytes) -> bool:
-        """Whether to look for literals in `text`."""
+        """Whether to look for literals in `text`.
+
+        Most of what a literal has of a message are two of its words side by side, or a long one.
+        """
         if not text.isascii():
             # Bytes know only the capital letters of ASCII.
             text = text.decode("utf-8", "replace").lower().encode()
         squeezed = b" ".join(text.lower().split())
-        return any(mark in squeezed for mark in self._marks)
+        marked = {at for mark, words in self._marks if mark in squeezed for at in words}
+        return bool(marked) and sum(self._sizes[at] for at in marked) >= self._needed
 
 
 def find_quote(text: str, message: Message) -> Quote | None:
@@ -90,7 +101,7 @@ def _share(literal: str, message: str) -> float:
     if len(literal) < MIN_QUOTED_CHARS:
         return 0.0
     # Of other characters, a lower-case form may be longer.
-    if literal.isascii() and len(literal) * 3 < len(message):
+    if literal.isascii() and len(literal) < _MIN_SHARE * len(message):
         return 0.0
     parts = [part for part in map(_squeezed, _PLACEHOLDER.split(literal)) if part]
     fixed = sum(map(len, parts))
@@ -98,7 +109,8 @@ def _share(literal: str, message: str) -> float:
         return 0.0
     if message in _squeezed(literal):
         return min(1.0, len(message) / fixed)
-    return fixed / len(message) if _in_order(parts, message) and fixed * 3 >= len(message) else 0.0
+    is_enough = fixed >= _MIN_SHARE * len(message)
+    return fixed / len(message) if _in_order(parts, message) and is_enough else 0.0
 
 
 def _in_order(parts: Sequence[str], message: str) -> bool:

@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from agentos_memory.file_texts import FileText, FileTexts
+from agentos_memory.file_texts import FileTexts
 from agentos_memory.highest import highest
 from agentos_memory.literals import Message, find_quote
 from agentos_memory.path_filters import path_filter
@@ -22,6 +22,7 @@ from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
 from agentos_memory.recognition import Recognised
 from agentos_memory.shards import ArmName, Measured, Scales, SearchMode, Shard, common_scales
+from agentos_memory.spans import TextLines
 from agentos_memory.vectors import Vector
 
 # How many of the best chunks are looked through for a message that the query may quote.
@@ -242,7 +243,7 @@ def _quoted(
     """Chunks among the best that hold the message as a literal: position, line, share of it."""
     root = shard.repository.root
     wanted = Message(message)
-    files: dict[str, FileText | None] = {}
+    files: dict[str, TextLines | None] = {}
     for position in _top(scores, chosen, QUOTED_CANDIDATES):
         chunk = shard.chunk(position)
         if chunk.kind in ("class", "interface", "module"):
@@ -252,7 +253,7 @@ def _quoted(
         file = files[chunk.path]
         if file is None:
             continue
-        text = file.lines(chunk.start_line, chunk.end_line)
+        text = file.cut(chunk.start_line, chunk.end_line)
         if not wanted.may_be_in(text):
             continue
         quote = find_quote(text.decode("utf-8", "replace"), wanted)

@@ -6,12 +6,15 @@ Above: the tool `search_code`. Below: shards that score, and the files as they a
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from agentos import AgentOSError, UnavailableError
+from agentos_memory.brief_work import BriefWork
 from agentos_memory.catalog import Catalog
-from agentos_memory.code_hits import CodeHit, hit_of
+from agentos_memory.code_hits import CodeHit, ShownFile, hit_of
 from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFiles
 from agentos_memory.file_texts import FileTexts
 from agentos_memory.freshness import Freshness
@@ -22,7 +25,7 @@ from agentos_memory.recognition import Recognised, recognise
 from agentos_memory.regex_search import find_lines
 from agentos_memory.rereading import Reread, Rereading
 from agentos_memory.shard_loading import Shards, Tell
-from agentos_memory.shards import ArmName, Shard
+from agentos_memory.shards import ArmName, SearchMode, Shard
 from agentos_memory.vectors import Vector, Vectors
 
 __all__ = ["CodeHit", "CodeHits", "CodeQuery", "CodeSearch", "IndexState"]
@@ -81,11 +84,11 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _LookedUp:
-    """The part of an answer that is shown, and the files that it is cut from."""
+    """The part of an answer that is shown, and the files that it is cut from, by path."""
 
     answer: _Answer
     chosen: Sequence[Found]
-    files: Mapping[str, CurrentFile]
+    files: Mapping[str, ShownFile]
     hits: list[CodeHit]
 
 
@@ -116,6 +119,7 @@ class CodeSearch:
         self._committed = CommittedFiles()
         self._files = CurrentFiles()
         self._texts = FileTexts()
+        self._ranking = defaultdict[SearchMode, BriefWork](BriefWork)
         self._listed: dict[str | None, list[Repository]] = {}
         """What the catalog answered last, by the name asked for."""
 
@@ -189,7 +193,8 @@ class CodeSearch:
             for each in repositories
         ]
         if recognised.pattern is None:
-            return sources, await asyncio.to_thread(self._ranked, query, recognised, sources)
+            ranking = self._ranking[query.mode]
+            return sources, await ranking.run(self._ranked, query, recognised, sources)
         answers = [await self._matching(each, query, recognised.pattern) for each in sources]
         return sources, await asyncio.to_thread(self._looked_up, query, answers)
 
@@ -259,9 +264,9 @@ class CodeSearch:
         """The hits, found again in files that changed."""
         source = looked_up.answer.source
         changed = {
-            path: file.content
+            path: file.text.content
             for path, file in looked_up.files.items()
-            if file.content is not None and not file.is_indexed
+            if file.text is not None and not file.is_indexed
         }
         if not changed:
             return looked_up.hits
@@ -279,14 +284,21 @@ class CodeSearch:
         source = answer.source
         shard, root = source.shard, source.repository.root
         paths = {shard.path(found.position) for found in chosen}
-        files = self._files.read(root, shard.file_digests, source.committed, paths)
+        read = self._files.read(root, shard.file_digests, source.committed, paths)
+        files = {path: self._shown_file(root, file) for path, file in read.items()}
         return _LookedUp(answer, chosen, files, _shown(source, chosen, files, {}))
+
+    def _shown_file(self, root: Path, file: CurrentFile) -> ShownFile:
+        text = None
+        if file.content is not None:
+            text = self._texts.of(f"{root}/{file.path}", file.signature, file.content)
+        return ShownFile(text, file.is_indexed, file.is_committed, file.keys)
 
 
 def _shown(
     source: _Source,
     chosen: Sequence[Found],
-    files: Mapping[str, CurrentFile],
+    files: Mapping[str, ShownFile],
     reread: Mapping[str, Reread],
 ) -> list[CodeHit]:
     repository, shard = source.repository, source.shard
