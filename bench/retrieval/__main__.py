@@ -19,6 +19,7 @@ from bench.retrieval.docstring_set import docstring_set
 from bench.retrieval.issue_set import issue_set
 from bench.retrieval.queries import QuerySet
 from bench.retrieval.scoring import Judged, figures, interval, judge
+from bench.retrieval.sources import is_git
 from bench.retrieval.systems import CachedVectors, System, okapi, ours
 
 BASELINE = "rank-bm25"
@@ -53,7 +54,7 @@ def _judged(queries: QuerySet, vectors: CachedVectors) -> dict[str, list[Judged]
 
 def _sets(name: str, source: Path, written: Path | None, with_tests: bool) -> Iterator[QuerySet]:
     yield docstring_set(name, source, with_tests=with_tests)
-    if (source / "objects").is_dir() or (source / ".git").exists():
+    if is_git(source):
         yield issue_set(name, source, written=written, with_tests=with_tests)
 
 

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from agentos_memory.knowledge.history import MAX_COMMITS
 from agentos_memory.model import FileAnalysis
 from bench.retrieval.queries import Function, Query, QuerySet, analyse_sources, functions_of
-from bench.retrieval.sources import Sources, is_product_code, read_sources
+from bench.retrieval.sources import Sources, is_product_code, read_log, read_sources
 
 MAX_QUERIES = 300
 
@@ -46,7 +47,8 @@ def docstring_set(repository: str, source: Path, *, with_tests: bool = False) ->
         Query(f"{repository}:{function.path}:{function.local_name}", text, [function])
         for text, function in unique[:MAX_QUERIES]
     ]
-    return QuerySet(repository, "docstring", stripped, functions, queries)
+    commits = read_log(source, most=MAX_COMMITS)
+    return QuerySet(repository, "docstring", stripped, functions, queries, commits)
 
 
 def without_docstrings(sources: Sources) -> tuple[Sources, list[tuple[str, Place]]]:

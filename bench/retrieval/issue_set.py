@@ -2,7 +2,9 @@
 
 Reports are the subjects of a repository's fix commits, without prefixes, scopes and issue numbers,
 or sentences of a JSON Lines file `{"commit": ..., "query": ...}` that people wrote after reading a
-fix. Answers are the functions of the product that the commit changed and that still exist.
+fix. Answers are the functions of the product that the commit changed and that still exist. A
+report was there before its fix, so that of the history it has only the commits before that one,
+and before any of the same subject: fixes are taken over from branch to branch.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from agentos_memory.knowledge import history
+from bench.retrieval.docstring_set import squeezed
 from bench.retrieval.queries import Function, Query, QuerySet, analyse_sources, functions_of
-from bench.retrieval.sources import git, is_product_code, read_sources
+from bench.retrieval.sources import git, is_product_code, read_log, read_sources
 
 MAX_QUERIES = 150
 MAX_CHANGED_FUNCTIONS = 4
@@ -42,6 +46,9 @@ def issue_set(
     for function in functions:
         by_key.setdefault(function.key, function)
     reports = _written(written) if written else _subjects(folder)
+    commits = read_log(folder, most=MAX_COMMITS + history.MAX_COMMITS)
+    places = {commit.id: place for place, commit in enumerate(commits)}
+    oldest = {squeezed(report_of(each.subject)): place for place, each in enumerate(commits)}
     queries: list[Query] = []
     seen: set[str] = set()
     for commit, text in reports:
@@ -52,10 +59,11 @@ def issue_set(
             and (written or not names_an_answer(text, answers))
         ):
             seen.add(text)
-            queries.append(Query(f"{repository}:{commit[:10]}", text, answers))
+            later = max(places.get(commit, len(commits) - 1), oldest.get(squeezed(text), 0)) + 1
+            queries.append(Query(f"{repository}:{commit[:10]}", text, answers, later))
         if len(queries) == MAX_QUERIES:
             break
-    return QuerySet(repository, "issue", sources, functions, queries)
+    return QuerySet(repository, "issue", sources, functions, queries, commits)
 
 
 def _written(path: Path) -> Iterator[tuple[str, str]]:

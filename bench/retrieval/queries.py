@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agentos_memory.analysis import analyse_file
 from agentos_memory.chunks import source_lines
+from agentos_memory.knowledge.history import Commit
 from agentos_memory.model import FileAnalysis, Symbol
 from agentos_memory.outline import outline
 from agentos_memory.python_modules import package_directories
@@ -32,22 +33,27 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`answers` are the functions that count as found; any of them will do."""
+    """`answers` are the functions that count as found; any of them will do.
+
+    When it was asked, the `n_later_commits` newest of its set's commits were not there yet.
+    """
 
     id: str
     text: str
     answers: Sequence[Function]
+    n_later_commits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QuerySet:
-    """Queries of one kind over one corpus."""
+    """Queries of one kind over one corpus, whose `commits` led to it, newest first."""
 
     repository: str
     kind: str
     sources: Sources
     functions: Sequence[Function]
     queries: Sequence[Query]
+    commits: Sequence[Commit] = ()
 
 
 def analyse_sources(sources: Sources) -> list[FileAnalysis]:

@@ -12,6 +12,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
+from agentos_memory.knowledge.history import LOG_COMMAND, Commit, commits_of
 from agentos_memory.languages import find_language
 
 Sources: TypeAlias = dict[str, bytes]
@@ -35,8 +36,7 @@ def is_product_code(path: str) -> bool:
 
 def read_sources(source: Path, *, revision: str = "HEAD", with_tests: bool = False) -> Sources:
     """Files of a supported language in a folder, or in `revision` of a git directory."""
-    is_git = (source / "objects").is_dir() or (source / ".git").exists()
-    files = _from_commit(source, revision) if is_git else _from_folder(source)
+    files = _from_commit(source, revision) if is_git(source) else _from_folder(source)
     return {
         path: content
         for path, content in sorted(files.items())
@@ -44,6 +44,18 @@ def read_sources(source: Path, *, revision: str = "HEAD", with_tests: bool = Fal
         and len(content) <= MAX_FILE_BYTES
         and not path.endswith((".d.ts", ".min.js"))
     }
+
+
+def is_git(source: Path) -> bool:
+    """Whether it is a git directory, or a work tree."""
+    return (source / "objects").is_dir() or (source / ".git").exists()
+
+
+def read_log(source: Path, *, most: int) -> list[Commit]:
+    """The last commits of HEAD, newest first; none of a folder that is not git's."""
+    if not is_git(source):
+        return []
+    return commits_of(git(source, *LOG_COMMAND, f"--max-count={most}"))
 
 
 def git(folder: Path, *arguments: str) -> bytes:

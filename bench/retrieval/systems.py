@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,10 +20,12 @@ from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 from agentos_memory.chunk_records import FileChunks, chunk_texts, decode_chunks, encode_chunks
 from agentos_memory.chunks import chunk_file
 from agentos_memory.embedding import MiniLmEmbedder
+from agentos_memory.file_history import FileHistory
 from agentos_memory.generations import Repository
+from agentos_memory.knowledge.history import MAX_COMMITS
 from agentos_memory.ranked import CodeQuery, rank
 from agentos_memory.recognition import recognise
-from agentos_memory.shards import FileEntry, SearchMode, Shard
+from agentos_memory.shards import FileEntry, SearchMode, Shard, counted
 from agentos_memory.words import split_identifiers
 from bench.retrieval.queries import Query, QuerySet, analyse_sources
 from bench.retrieval.scoring import BEST, Place
@@ -85,16 +88,19 @@ def okapi(queries: QuerySet) -> System:
 
 
 def ours(queries: QuerySet, vectors: CachedVectors) -> dict[SearchMode, System]:
-    """Each mode over the same shard."""
+    """Each mode over the same shards: one for each point of the history that queries are from."""
     stored, texts = _stored(queries)
-    shard = _shard(queries, stored, texts, vectors)
+    build = _shards(queries, stored, texts, vectors)
     asked = vectors.embed(queries.repository, [q.text for q in queries.queries], QUERY_TOKENS)
-    by_id = dict(zip((query.id for query in queries.queries), asked, strict=True))
+    modes: tuple[SearchMode, ...] = ("keyword", "semantic", "hybrid")
+    answers: dict[tuple[str, SearchMode], list[Place]] = {}
+    for query, vector in zip(queries.queries, asked, strict=True):
+        shard = build(query.n_later_commits)
+        answers |= {(query.id, mode): _answer(shard, query, mode, vector) for mode in modes}
 
     def system(mode: SearchMode) -> System:
-        return lambda query: _answer(shard, query, mode, by_id[query.id])
+        return lambda query: answers[query.id, mode]
 
-    modes: tuple[SearchMode, ...] = ("keyword", "semantic", "hybrid")
     return {mode: system(mode) for mode in modes}
 
 
@@ -118,22 +124,35 @@ def _stored(queries: QuerySet) -> tuple[list[FileChunks], dict[str, str]]:
     return stored, texts
 
 
-def _shard(
+def _shards(
     queries: QuerySet,
     stored: Sequence[FileChunks],
     texts: dict[str, str],
     vectors: CachedVectors,
-) -> Shard:
+) -> Callable[[int], Shard]:
+    """Makes the shard as it would be without the newest commits, so many of them."""
     name = queries.repository
+    paths = [part.path for part in stored]
     bodies = [texts[digest] for part in stored for digest in part.digests]
     names = [texts[digest] for part in stored for digest in part.name_digests]
-    return Shard(
-        Repository(1, name, Path("/nowhere"), None, 1),
-        [FileEntry(part.path, "", "") for part in stored],
-        stored,
-        bodies=_rows(vectors.embed(name, bodies, MAX_TOKENS)),
-        names=_rows(vectors.embed(name, names, QUERY_TOKENS)),
-    )
+    body_rows = _rows(vectors.embed(name, bodies, MAX_TOKENS))
+    name_rows = _rows(vectors.embed(name, names, QUERY_TOKENS))
+    counts = [counted(part) for part in stored]
+
+    @lru_cache(maxsize=1)
+    def build(n_later_commits: int) -> Shard:
+        known = queries.commits[n_later_commits : n_later_commits + MAX_COMMITS]
+        return Shard(
+            Repository(1, name, Path("/nowhere"), None, 1),
+            [FileEntry(path, "", "") for path in paths],
+            stored,
+            counts=counts,
+            bodies=body_rows,
+            names=name_rows,
+            history=FileHistory.of_commits(paths, known),
+        )
+
+    return build
 
 
 def _rows(vectors: NDArray[np.float32]) -> Rows:

@@ -34,11 +34,21 @@ FIELD_WEIGHTS: Mapping[str, float] = {
 LENGTH_NORMS: Mapping[str, float] = {"path": 0.0, "signature": 0.0}
 # What describes code finds it by meaning, what reports a fault by the words both have in common.
 DESCRIPTION_WEIGHTS: Mapping[str, float] = {"bm25f": 0.18, "body": 0.57, "name": 0.25}
-REPORT_WEIGHTS: Mapping[str, float] = {"bm25f": 0.75, "body": 0.15, "name": 0.1}
-# What is said of a chunk's file: by its best chunk's meaning, by all its words, and by the best of
-# the files that import it or that it imports.
-DESCRIPTION_FILE_WEIGHTS: Mapping[str, float] = {"best": 0.2, "words": 0.1, "neighbours": 0.0}
-REPORT_FILE_WEIGHTS: Mapping[str, float] = {"best": 0.2, "words": 0.2, "neighbours": 0.25}
+REPORT_WEIGHTS: Mapping[str, float] = {"bm25f": 0.65, "body": 0.25, "name": 0.1}
+# What is said of a chunk's file: by its best chunk's meaning, by all its words, by the best of the
+# files that import it or that it imports, and by the subjects of the commits that changed it.
+DESCRIPTION_FILE_WEIGHTS: Mapping[str, float] = {
+    "best": 0.2,
+    "words": 0.1,
+    "neighbours": 0.0,
+    "subjects": 0.0,
+}
+REPORT_FILE_WEIGHTS: Mapping[str, float] = {
+    "best": 0.2,
+    "words": 0.2,
+    "neighbours": 0.25,
+    "subjects": 0.45,
+}
 K1 = 1.5
 B = 0.7
 

@@ -1,4 +1,4 @@
-"""Loading the shard of a repository's current generation from the database.
+"""Loading the shard of a repository's current generation from the database and git's log.
 
 Above: search. Below: stored chunks, vectors, and shards that hold them in memory.
 """
@@ -18,11 +18,13 @@ from typing import TypeAlias
 import structlog
 from asyncpg import Record
 
-from agentos import Queries
+from agentos import Queries, UnavailableError
 from agentos_memory.bulk import bulk_work
 from agentos_memory.catalog import Catalog, reread
 from agentos_memory.chunk_records import FileChunks, decode_chunks
+from agentos_memory.file_history import FileHistory
 from agentos_memory.generations import Repository
+from agentos_memory.knowledge.history import Commit, read_commits
 from agentos_memory.residents import Residents
 from agentos_memory.shards import FileEntry, Shard, counted
 from agentos_memory.term_counts import TermCounts
@@ -32,6 +34,9 @@ from agentos_memory.vectors import Vectors
 RESIDENT_SHARDS = 16
 # Of all shards together: with vectors of 384 numbers, 4 KB each.
 RESIDENT_CHUNKS = 400_000
+# Without its log a repository is searched as well; whoever waits for a first answer does not
+# wait longer for git.
+LOG_TIMEOUT_S = 10.0
 
 Tell: TypeAlias = Callable[[str], Awaitable[None]]
 """Told what is at work."""
@@ -49,8 +54,17 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class _Log:
+    """The last commits of a repository; `head` is None where git could not say."""
+
+    head: str | None
+    commits: Sequence[Commit]
+
+
+@dataclass(frozen=True, slots=True)
 class _Resident:
     shard: Shard
+    log: _Log
     names: VectorMatrix
     bodies: VectorMatrix
     parts: Mapping[int, _Part]
@@ -127,12 +141,19 @@ class Shards:
                 await tell(f"loading the index of {repository.name}")
             before = self._residents.latest(repository.id)
             known: Mapping[int, _Part] = before.parts if before is not None else {}
-            async with self._catalog.snapshot() as connection:
-                current = await reread(connection, repository)
-                files = await connection.fetch(_sql.list_chunked_files, repository.id)
-                unknown = [row["content_id"] for row in files if row["content_id"] not in known]
-                rows = await connection.fetch(_sql.read_chunks, unknown)
-            resident = await asyncio.to_thread(self._build_in_bulk, current, files, rows, before)
+            reading = asyncio.create_task(_read_log(repository, before))
+            try:
+                async with self._catalog.snapshot() as connection:
+                    current = await reread(connection, repository)
+                    files = await connection.fetch(_sql.list_chunked_files, repository.id)
+                    unknown = [row["content_id"] for row in files if row["content_id"] not in known]
+                    rows = await connection.fetch(_sql.read_chunks, unknown)
+                log = await reading
+            finally:
+                reading.cancel()
+            resident = await asyncio.to_thread(
+                self._build_in_bulk, current, files, rows, log, before
+            )
             return current.generation, resident
 
         return await self._residents.get(repository.id, repository.generation, load)
@@ -142,17 +163,19 @@ class Shards:
         repository: Repository,
         files: Sequence[Record],
         rows: Sequence[Record],
+        log: _Log,
         before: _Resident | None,
     ) -> _Resident:
         # Hundreds of thousands of names and lines stay; walking them would double the time.
         with bulk_work():
-            return self._build(repository, files, rows, before)
+            return self._build(repository, files, rows, log, before)
 
     def _build(
         self,
         repository: Repository,
         files: Sequence[Record],
         rows: Sequence[Record],
+        log: _Log,
         before: _Resident | None,
     ) -> _Resident:
         known: Mapping[int, _Part] = before.parts if before is not None else {}
@@ -172,8 +195,23 @@ class Shards:
             [digest for part in stored for digest in part.digests],
             before=before.bodies if before is not None else None,
         )
-        shard = Shard(repository, entries, stored, counts=counts, names=names, bodies=bodies)
-        return _Resident(shard, names, bodies, parts)
+        history = FileHistory.of_commits([file.path for file in entries], log.commits)
+        shard = Shard(
+            repository, entries, stored, counts=counts, names=names, bodies=bodies, history=history
+        )
+        return _Resident(shard, log, names, bodies, parts)
+
+
+async def _read_log(repository: Repository, before: _Resident | None) -> _Log:
+    """The commits that led to the repository's, which a change of files alone leaves as they were."""
+    if before is not None and before.log.head == repository.commit:
+        return before.log
+    try:
+        commits = await read_commits(repository.root, timeout_s=LOG_TIMEOUT_S)
+    except UnavailableError as error:
+        _log.warning("log_not_read", repository=repository.name, error=error.message)
+        return _Log(None, ())
+    return _Log(repository.commit, commits)
 
 
 def _n_chunks(resident: _Resident) -> int:

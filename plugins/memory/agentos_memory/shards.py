@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from agentos_memory.chunk_records import FIELDS, FileChunks
 from agentos_memory.dense import DenseArm, RowSource
+from agentos_memory.file_history import FileHistory
 from agentos_memory.file_neighbours import FileNeighbours
 from agentos_memory.generations import Repository
 from agentos_memory.naming_of_tests import is_test_path
@@ -40,12 +41,15 @@ ArmName: TypeAlias = Literal["keyword", "names", "bodies", "regex"]
 
 # In standard deviations of the fused score. People look for functions more often than for what
 # is around them, for what a product does rather than for its tests, and a longer function has
-# more to be found for, at fault most of all (bench/retrieval).
+# more to be found for (bench/retrieval).
 AROUND_PENALTY = 2.0
 DUNDER_PENALTY = 0.3
 TEST_PENALTY = 2.5
 LENGTH_BONUS = 0.2
+# What a report adds to them: a fault lies in what runs, and in files that change often.
+REPORT_AROUND_PENALTY = 1.5
 REPORT_LENGTH_BONUS = 0.4
+REPORT_CHANGES_BONUS = 0.45
 _TEST_WORDS = frozenset(query_terms("test tests testing fixture mock spec assert"))
 
 
@@ -77,8 +81,8 @@ class Measured:
     """What each arm says of every chunk, each on a scale of its own.
 
     `of_files` is what is said of each file, by what says so: `best` (its best chunk's meaning),
-    `words` (all of its words), `neighbours` (the best of those it imports or is imported by);
-    `sizes` are how many chunks each file has.
+    `words` (all of its words), `neighbours` (the best of those it imports or is imported by),
+    `subjects` (the words of the commits that changed it); `sizes` are how many chunks each file has.
     """
 
     arms: tuple[ArmName, ...]
@@ -137,7 +141,7 @@ class Shard:
 
     `stored` are the chunks of `files`, in the same order, which is that of their paths, and
     `counts` the counted terms of each, where they are at hand. Rows of `bodies` and `names` are
-    those of the chunks; None where nothing is ever embedded.
+    those of the chunks; None where nothing is ever embedded. `history` is that of `files`.
     """
 
     def __init__(
@@ -149,6 +153,7 @@ class Shard:
         counts: Sequence[TermCounts] | None = None,
         bodies: RowSource | None = None,
         names: RowSource | None = None,
+        history: FileHistory | None = None,
     ) -> None:
         self.repository = repository
         self.files = files
@@ -170,7 +175,10 @@ class Shard:
         self._test_penalty = np.float32(TEST_PENALTY) * self._is_test[self._file_of]
         lines = np.log(self._ends - self._starts + 1.0)
         self._length = standardised(lines)
-        self._prior = self._priors()
+        self._history = history
+        is_around = ~self._are_functions()
+        self._prior = self._priors(is_around)
+        self._report_prior = self._report_priors(is_around)
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         for position, symbol in enumerate(columns.symbols):
             self._by_name[self._symbols[symbol].name].append(position)
@@ -278,6 +286,8 @@ class Shard:
             terms = weighted_terms(query, self._lexical.vocabulary)
             scores["bm25f"] = self._lexical.weighted_scores(terms)
             of_files["words"] = self._file_words.scores(query)
+            if self._history is not None:
+                of_files["subjects"] = self._history.scores(query)
             answered.append("keyword")
         if mode != "keyword" and query_vector is not None:
             if self._names is not None and self._names.answers(query_vector):
@@ -301,7 +311,7 @@ class Shard:
         arms = scales.arms if scales is not None else None
         fused = fuse(measured.scores, arm_weights(share), arms)
         fused += self._prior
-        fused += np.float32(share * REPORT_LENGTH_BONUS) * self._length
+        fused += np.float32(share) * self._report_prior
         fused += np.repeat(self._fused_of_files(measured, share, scales), self._sizes)
         if _TEST_WORDS.isdisjoint(query_terms(query)):
             fused -= self._test_penalty
@@ -337,13 +347,27 @@ class Shard:
         best[self._filled] = highest.reduceat(scores, self._file_starts[self._filled])
         return best
 
-    def _priors(self) -> Scores:
-        """What speaks for a chunk before any query does."""
+    def _are_functions(self) -> NDArray[np.bool_]:
         kinds = [symbol.kind in ("function", "method") for symbol in self._symbols]
+        are_functions: NDArray[np.bool_] = np.array(kinds, bool)[self._symbol_of]
+        return are_functions
+
+    def _priors(self, is_around: NDArray[np.bool_]) -> Scores:
+        """What speaks for a chunk before any query does."""
         dunder = [symbol.name.startswith("__") for symbol in self._symbols]
         prior = LENGTH_BONUS * self._length
-        prior -= AROUND_PENALTY * ~np.array(kinds, bool)[self._symbol_of]
+        prior -= AROUND_PENALTY * is_around
         prior -= DUNDER_PENALTY * np.array(dunder, bool)[self._symbol_of]
+        return prior.astype(np.float32)
+
+    def _report_priors(self, is_around: NDArray[np.bool_]) -> Scores:
+        """What speaks for a chunk besides when a fault is reported, before saying which."""
+        prior = REPORT_LENGTH_BONUS * self._length
+        prior -= REPORT_AROUND_PENALTY * is_around
+        if self._history is not None:
+            # A manifest changes with every release, whatever was at fault.
+            runs = np.bincount(self._file_of, ~is_around, len(self.files)) > 0
+            prior += REPORT_CHANGES_BONUS * (self._history.often * runs)[self._file_of]
         return prior.astype(np.float32)
 
 

@@ -30,6 +30,12 @@ MIN_SHARE = 0.3
 MAX_OWNERS = 3
 GIT_TIMEOUT_S = 60.0
 
+LOG_COMMAND = (
+    "log", "--no-merges", "--no-renames", "--name-only", "-z", "--no-show-signature",
+    "--no-ext-diff", "--format=%x01%H%x02%an%x02%ct%x02%s%x02",
+)  # fmt: skip
+"""What `commits_of` reads."""
+
 _DAY_S = 86_400.0
 
 
@@ -44,23 +50,25 @@ class Commit:
     paths: tuple[str, ...]
 
 
-async def read_commits(root: Path) -> list[Commit]:
+async def read_commits(root: Path, *, timeout_s: float = GIT_TIMEOUT_S) -> list[Commit]:
     """The last commits of HEAD, newest first; empty where there is none.
 
     UnavailableError where git does not answer in time.
     """
-    git = await own_git(root, timeout_s=GIT_TIMEOUT_S)
+    git = await own_git(root, timeout_s=timeout_s)
     if git is None:
         return []
-    log = await git.run(
-        "log", f"--max-count={MAX_COMMITS}", "--no-merges", "--no-renames", "--name-only", "-z",
-        "--no-show-signature", "--no-ext-diff", "--format=%x01%H%x02%an%x02%ct%x02%s%x02",
-    )  # fmt: skip
+    log = await git.run(*LOG_COMMAND, f"--max-count={MAX_COMMITS}")
     if log.status != 0:
         if log.output == b"" and "does not have any commits" in log.errors:
             return []
         raise UnavailableError(f"git could not read the log: {log.errors.strip()[:200]}")
-    text = log.output.decode("utf-8", "replace")
+    return commits_of(log.output)
+
+
+def commits_of(log: bytes) -> list[Commit]:
+    """The commits that LOG_COMMAND printed, in its order."""
+    text = log.decode("utf-8", "replace")
     return [_commit(entry) for entry in text.split("\x01") if entry.count("\x02") >= 4]
 
 
