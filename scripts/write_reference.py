@@ -1,6 +1,6 @@
-"""Writes the parts of the docs that are made from the code: hooks and tools.
+"""Writes the parts of the docs that are made from the code: hooks, tools, the public API.
 
-python scripts/write_reference.py          # rewrite docs/plugins.md and docs/tools.md
+python scripts/write_reference.py          # rewrite docs/plugins.md, docs/tools.md, docs/api.md
 python scripts/write_reference.py --check  # exit 1 where they do not say what the code says
 """
 
@@ -12,6 +12,8 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
+
+from api_reference import api_page
 
 import agentos.hookspecs
 import agentos_governance.hookspecs
@@ -78,7 +80,7 @@ def _tool_section(tool: Tool) -> str:
 
 
 def main() -> int:
-    pages = {"plugins.md": plugins_page(), "tools.md": tools_page()}
+    pages = {"plugins.md": plugins_page(), "tools.md": tools_page(), "api.md": api_page()}
     stale = []
     for name, text in pages.items():
         path = DOCS / name

@@ -61,6 +61,7 @@ class Roots:
 
 
 Question = Elicitation | Sampling | Roots
+"""Whatever `ToolCall.ask` takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EmbeddingPurpose: TypeAlias = Literal["document", "query"]
+"""Whether a text is searched for or searched in: some models embed the two differently."""
 EmbeddingRows: TypeAlias = "NDArray[np.float32] | Sequence[Sequence[float]]"
+"""A vector for each text, in the order of the texts."""
 
 
 class Embedder(Protocol):

@@ -20,6 +20,7 @@ from agentos.tools import Tool
 
 if TYPE_CHECKING:
     from agentos.database.migrations import MigrationSet
+    from agentos.database.pool import Database
     from agentos.kernel import Kernel
     from agentos.prompts import Prompt
     from agentos.registry import Command, InboundRoute, PolicyCost, Route, Service, SetupCheck
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 PROJECT = "agentos"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
+"""Marks a hook that a plugin declares for others, in a module of `register_hookspecs`."""
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
 
 
 @hookspec
@@ -110,6 +113,17 @@ def check_setup(settings: Settings) -> Sequence[SetupCheck]:  # type: ignore[emp
     """What `agentos doctor` tells of the plugin: what is configured, and what is missing for it.
 
     Called by that command only, without a kernel; it must not take long, nor use the network.
+    """
+
+
+@hookspec
+def check_state(
+    settings: Settings,
+) -> Callable[[Database], Awaitable[Sequence[SetupCheck]]] | None:
+    """What `agentos doctor` tells of the plugin by what stands in the database.
+
+    Called by that command only, without a kernel, once the database answers; what is returned is
+    awaited, and only reads. The tables may be older than the code, or not be there yet.
     """
 
 

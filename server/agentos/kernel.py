@@ -375,6 +375,8 @@ async def open_kernel(
                     await writer
                     await kernel.results.close()
                     await kernel.heads.close()
+                    if kernel.oauth is not None:
+                        await kernel.oauth.close()
                     for task in kernel._background:
                         task.cancel()
 

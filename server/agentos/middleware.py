@@ -15,6 +15,7 @@ from typing import TypeAlias
 from agentos.calls import ToolCall, ToolResult, Verdict
 
 CallNext: TypeAlias = Callable[[ToolCall], Awaitable[ToolResult]]
+"""What a middleware calls to have the rest of the pipeline run."""
 
 
 class Layer(IntEnum):
@@ -46,6 +47,7 @@ class Middleware:
 
 
 Wrapper: TypeAlias = Authorizer | Middleware
+"""What `wrap_tool_call` returns."""
 
 
 def authorizer(decide: Callable[[ToolCall], Awaitable[Verdict | None]]) -> Authorizer:

@@ -27,7 +27,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the command line: `agentos NAME ...`, or `agentos GROUP NAME ...`.
+    """A command of the command line, by its `name`, or by those of a group and its own.
 
     The one group that takes commands of plugins is `bench`.
     """
@@ -59,6 +59,8 @@ class SetupCheck:
     ok: bool
     detail: str
     remedy: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The same for programs, which `agentos doctor --json` prints."""
 
 
 @dataclass(frozen=True, slots=True)

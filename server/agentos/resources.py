@@ -27,6 +27,9 @@ _VARIABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 ListingBody = Callable[[ToolCall], Awaitable[Links]]
 """Answers which resources of a family the caller may see, the most interesting first."""
 
+Follow = Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]]
+"""Gets a URI, and what to call whenever its contents may have changed; runs until cancelled."""
+
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -91,6 +94,8 @@ class Resource:
     completions: Mapping[str, Tool] = field(default_factory=dict)
     listing: Tool | None = None
     """What lists the concrete ones of a family."""
+    follow: Follow | None = None
+    """For what changes without an event: runs in each process whose clients listen to a URI."""
 
     @property
     def is_template(self) -> bool:
@@ -112,13 +117,14 @@ def resource(
     completions: Mapping[str, CompletionBody] | None = None,
     listing: ListingBody | None = None,
     reads_like: str | None = None,
+    follow: Follow | None = None,
 ) -> Callable[[ToolBody], Resource]:
     """Declare an `async def body(call, ...) -> Contents` as the resource `uri`.
 
     The places of `uri` are the parameters of the body, all of them text. `paths` names those that
     hold repository paths, which contracts and policies judge. `changed_by` names the URIs whose
-    contents a committed event changes, for clients that subscribe; `completions` offers values
-    for a place; `listing` names the concrete ones of a family that a caller is shown.
+    contents a committed event changes, for clients that subscribe, and `follow` tells of changes
+    that are no event; `completions` offers values for a place; `listing` names the concrete ones of a family that a caller is shown.
     `reads_like` is the tool that answers the same: contracts, policies and locks that speak of it
     hold here too. Raises PluginError where URI and body do not fit.
     """
@@ -146,7 +152,9 @@ def resource(
             )
         completing = declare_completions(function, completions or {})
         lister = None if listing is None else _declare_listing(function, listing)
-        return Resource(function, template, title, mime_type, changed_by, completing, lister)
+        return Resource(
+            function, template, title, mime_type, changed_by, completing, lister, follow
+        )
 
     return declare
 

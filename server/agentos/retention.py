@@ -35,6 +35,7 @@ async def forget_old_results(
             await sweep_idempotency(database, now - timedelta(days=idempotency_days))
             await sweep_call_results(database, now - timedelta(days=call_result_days))
             await _sweep(database, _sql.forget_subscriptions, now - SUBSCRIPTION_AGE)
+            await _sweep(database, _sql.forget_log_levels, now - SUBSCRIPTION_AGE)
         except Exception as error:  # noqa: BLE001 - the owner of a background task; it logs
             _log.warning("results_not_swept", error=type(error).__name__)
 

@@ -71,6 +71,7 @@ class RefusedDecision:
 Received: TypeAlias = (
     ReceivedDecision | RefusedDecision | ReceivedLink | ReceivedChange | NothingReceived
 )
+"""What a channel heard since it was asked last."""
 
 
 class ReviewChannel(Protocol):

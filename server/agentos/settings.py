@@ -162,6 +162,8 @@ class Settings(BaseModel):
     """How long what was appended may go unsigned; see `agentos audit`."""
     signed_head_every_events: Annotated[int, Field(ge=1)] = 1_000
     """How many events may go unsigned before then."""
+    open_stream_limit: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Event streams that one principal may hold open at a server process."""
     idempotency_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     """How long a repeated write is answered with its first result."""
     kept_result_bytes: Annotated[int, Field(ge=0, le=1_048_576)] = 16_384

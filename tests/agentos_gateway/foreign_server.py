@@ -1,7 +1,8 @@
 """Another MCP server, for tests: its tools are what a file says, and each does what its name says.
 
     python foreign_server.py FILE            over standard input and output
-    python foreign_server.py FILE PORT       over HTTP
+    python foreign_server.py FILE PORT       over HTTP, answering in JSON
+    python foreign_server.py FILE PORT sse   the same, answering in event streams
 
 The file is read anew for every list, so that a test changes what the server says by writing it.
 """
@@ -18,17 +19,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import Server
 from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ListenHandler,
+    ResourceUpdated,
+    ToolsListChanged,
+)
 from mcp.types import (
     CallToolResult,
+    CompleteResult,
+    CreateMessageRequest,
+    CreateMessageResult,
+    ElicitRequest,
+    ElicitResult,
+    EmptyResult,
     GetPromptResult,
+    InputRequiredResult,
     ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
     ListToolsResult,
+    LoggingMessageNotification,
+    LoggingMessageNotificationParams,
     ReadResourceResult,
 )
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 FILE = Path(sys.argv[1])
 
@@ -68,9 +86,79 @@ async def get_prompt(ctx: Any, params: Any) -> GetPromptResult:
     return GetPromptResult.model_validate({"messages": [message]})
 
 
-async def call_tool(ctx: Any, params: Any) -> CallToolResult:
+async def complete(ctx: Any, params: Any) -> CompleteResult:
+    chosen = dict(params.context.arguments or {}) if params.context else {}
+    values = [f"{params.argument.value}{end}" for end in ("1", "2", *sorted(chosen))]
+    return CompleteResult.model_validate({"completion": {"values": values, "total": 9}})
+
+
+async def subscribe(ctx: Any, params: Any) -> EmptyResult:
+    SUBSCRIBED[str(params.uri)] = ctx.session
+    return EmptyResult()
+
+
+async def unsubscribe(ctx: Any, params: Any) -> EmptyResult:
+    SUBSCRIBED.pop(str(params.uri), None)
+    return EmptyResult()
+
+
+async def call_tool(ctx: Any, params: Any) -> CallToolResult | InputRequiredResult:
+    if params.name in ASKS:
+        return await _ask(ctx, params)
     answer = await DOES.get(params.name, _echo)(ctx, params.arguments or {})
     return CallToolResult.model_validate(answer)
+
+
+async def _ask(ctx: Any, params: Any) -> CallToolResult | InputRequiredResult:
+    """Ask by whatever the revision has, and answer what was answered."""
+    calls = FILE.with_suffix(".calls")
+    calls.write_text(calls.read_text() + "x" if calls.exists() else "x")
+    asked = [ElicitRequest.model_validate({"params": each}) for each in ASKS[params.name]]
+    if ctx.session.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        answers = []
+        for each in asked:
+            try:
+                found = await ctx.session.send_request(each, ElicitResult)
+            except MCPError as error:
+                return CallToolResult.model_validate(text(f"refused: {error.error.message}"))
+            answers.append(found.model_dump(mode="json", exclude_none=True))
+    else:
+        given = params.input_responses or {}
+        answers = json.loads(params.request_state or "[]")
+        answers += [each.model_dump(mode="json", exclude_none=True) for each in given.values()]
+        if len(answers) < len(asked):
+            return InputRequiredResult(
+                input_requests={f"q{len(answers)}": asked[len(answers)]},
+                request_state=json.dumps(answers),
+            )
+    said = [[each["action"], each.get("content")] for each in answers]
+    return CallToolResult.model_validate(text(json.dumps(said)))
+
+
+async def _sample(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    message = {"role": "user", "content": {"type": "text", "text": "Be our model."}}
+    request = CreateMessageRequest.model_validate(
+        {"params": {"messages": [message], "maxTokens": 10}}
+    )
+    try:
+        await ctx.session.send_request(request, CreateMessageResult)
+    except MCPError as error:
+        return text(f"refused: {error.error.message}")
+    return text("sampled")
+
+
+async def _touch(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    uri = arguments["uri"]
+    await BUS.publish(ResourceUpdated(uri=uri))
+    if uri in SUBSCRIBED:
+        await SUBSCRIBED[uri].send_resource_updated(uri)
+    return text("touched")
+
+
+async def _chat(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    said = LoggingMessageNotificationParams(level="warning", data="low on paper, password=hunter2a")
+    await ctx.session.send_notification(LoggingMessageNotification(params=said))
+    return text("chatted")
 
 
 def text(said: str, **more: Any) -> dict[str, Any]:
@@ -152,6 +240,7 @@ async def _everything(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _announce(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    await BUS.publish(ToolsListChanged())
     await ctx.session.send_tool_list_changed()
     return text("announced")
 
@@ -161,8 +250,34 @@ async def _write(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     return text("written")
 
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+SECRET = {"type": "object", "properties": {"password": {"type": "string"}}}
+HOTEL = {"type": "object", "properties": {"nights": {"type": "integer"}}}
+ASKS: dict[str, list[dict[str, Any]]] = {
+    "ask": [{"message": "Where to?", "requestedSchema": CITY}],
+    "ask_twice": [
+        {"message": "Where to?", "requestedSchema": CITY},
+        {"message": "How long?", "requestedSchema": HOTEL},
+    ],
+    "ask_secret": [{"message": "Who are you?", "requestedSchema": SECRET}],
+    "ask_hidden": [{"message": "Fine\u200b", "requestedSchema": CITY}],
+    "ask_url": [
+        {
+            "mode": "url",
+            "message": "Connect your account.",
+            "url": "https://id.example.com/connect?id=7",
+            "elicitationId": "e7",
+        }
+    ],
+}
+BUS = InMemorySubscriptionBus()
+SUBSCRIBED: dict[str, Any] = {}
+
 DOES = {
     "add": _add,
+    "chat": _chat,
+    "sample": _sample,
+    "touch": _touch,
     "announce": _announce,
     "child": _child,
     "count": _count,
@@ -188,6 +303,10 @@ server: Server[Any] = Server(
     on_list_resources=list_resources,
     on_list_resource_templates=list_templates,
     on_read_resource=read_resource,
+    on_completion=complete,
+    on_subscribe_resource=subscribe,
+    on_unsubscribe_resource=unsubscribe,
+    on_subscriptions_listen=ListenHandler(BUS),
 )
 
 
@@ -200,7 +319,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         import uvicorn
 
-        app = server.streamable_http_app(json_response=True)
+        app = server.streamable_http_app(json_response=len(sys.argv) == 3)
         uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error")
     else:
         asyncio.run(serve())

@@ -14,6 +14,7 @@ from typing import Any
 from agentos import CallRequest, Credentials, Kernel, Role, Settings, ToolResult, open_kernel
 from agentos.calls import ProgressReporter
 from agentos.testing import AllowEverything
+from agentos_gateway.gateway import Gateway
 
 SERVER = Path(__file__).parent / "foreign_server.py"
 
@@ -87,8 +88,12 @@ async def approved(kernel: Kernel, server: str = "other", *names: str) -> None:
     before = kernel.functions
     result = await call(kernel, "approve_gateway_tools", arguments)
     assert not result.is_error, result.text
-    if result.structured["names"]:
+    wanted = set(result.structured["names"])
+    pins = kernel.service(Gateway).pins_of
+    if wanted:
         await until(lambda: kernel.functions is not before)
+        # What was published meanwhile may be what was approved of another server.
+        await until(lambda: wanted <= {name for _, name in pins(server)})
 
 
 async def until(is_true: Callable[[], bool], timeout_s: float = 10) -> None:

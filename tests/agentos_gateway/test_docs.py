@@ -58,7 +58,7 @@ async def test_every_figure_that_is_named_is_there(settings: Settings, foreign: 
     named = set(re.findall(r"`(agentos_gateway_[a-z_]+)`", PAGE))
     async with gateway_kernel(settings, {"other": foreign.settings()}) as kernel:
         text = (await kernel.metrics.scrape()).decode()
-    assert len(named) == 5
+    assert len(named) == 6
     assert all(f"# TYPE {name.removesuffix('_total')}" in text for name in named)
 
 

@@ -32,9 +32,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def served(foreign: Foreign, port: int) -> AsyncIterator[None]:
+async def served(foreign: Foreign, port: int, *more: str) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(SERVER), str(foreign.file), str(port)
+        sys.executable, str(SERVER), str(foreign.file), str(port), *more
     )
     try:
         async with asyncio.timeout(30):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import ElicitResult, PromptReference
 
 from agentos import Settings
 from agentos.testing import serve_http
@@ -115,3 +116,31 @@ async def test_servers_from_pypi_answer(settings: Settings, tmp_path: Path) -> N
         assert "On branch main" in text_of(status)
         failed = await call(kernel, "git__git_status", {"repo_path": str(tmp_path)})
         assert failed.error_code == "foreign_error"
+
+
+async def test_the_everything_server_asks_completes_and_is_refused_our_model(
+    settings: Settings,
+) -> None:
+    servers = {"all": from_npm("mcp-server-everything", prompts=True, asks=True)}
+    asked: list[str] = []
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        return ElicitResult(action="decline")
+
+    async with gateway_kernel(settings, servers) as kernel:
+        await approved(kernel, "all")
+        assert not [name for name in kernel.tools if "sampling" in name], "not declared to it"
+        for mode in ("auto", "legacy"):
+            async with (
+                serve_http(kernel) as url,
+                Client(f"{url}/mcp", mode=mode, elicitation_callback=answer, cache=None) as client,
+            ):
+                result = await client.call_tool("all__trigger-elicitation-request", {})
+                assert "declined" in str(result.content[0].model_dump()["text"])
+                found = await client.complete(
+                    PromptReference(name="all__completable-prompt"),
+                    {"name": "department", "value": "E"},
+                )
+                assert found.completion.values == ["Engineering"]
+        assert len(asked) == 2 and asked[0].startswith("The server all asks: ")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
+
+import pytest
 
 import agentos
 from agentos.settings import Settings
@@ -19,6 +22,18 @@ def test_hooks_and_tools_in_the_docs_are_those_of_the_code() -> None:
         check=False,
     )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_every_name_of_the_public_api_says_what_it_is_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page itself is compared with the code by the test above."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    reference = importlib.import_module("api_reference")
+    assert reference.undocumented() == []
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### (.+)$", page, re.MULTILINE)) == sorted(agentos.__all__)
+    assert "`async open_kernel(settings: Settings" in page
 
 
 def test_every_setting_is_described_for_operators() -> None:

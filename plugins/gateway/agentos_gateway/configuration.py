@@ -23,6 +23,8 @@ _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _OWN_VARIABLES = "AGENTOS_"
 MAX_SERVER_NAME_CHARS = 32
+ANSWER_TIMEOUT_S = 600.0
+"""How long a call may wait for a person whom its server asks."""
 
 # What a program needs to run at all. Nothing of AgentOS is among it, nor any secret by habit.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
@@ -87,6 +89,8 @@ class ServerSettings(_Table):
     tools: dict[str, ToolSettings] = Field(default_factory=dict)
     prompts: bool = False
     resources: bool = False
+    asks: bool = False
+    """Whether it may ask the person behind a call (elicitation)."""
     profiles: tuple[Literal["worker", "reviewer", "planner", "admin"], ...] | None = None
     """Profiles whose `tools/list` shows its tools; None: each."""
     timeout_s: Seconds = 60.0
@@ -110,6 +114,11 @@ class ServerSettings(_Table):
         if self.command is not None and self.headers:
             raise ValueError("`headers` go with `url`; a command takes `env`")
         return self
+
+    @property
+    def transport(self) -> Literal["stdio", "http"]:
+        """How it is spoken to."""
+        return "stdio" if self.url is None else "http"
 
     @property
     def origin(self) -> str:

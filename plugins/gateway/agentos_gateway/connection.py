@@ -8,19 +8,22 @@ nonsense costs the calls it has, and nobody else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from agentos import AgentOSError, UnavailableError
 from agentos_gateway.breaker import Breaker
-from agentos_gateway.configuration import ServerSettings, resolved
+from agentos_gateway.configuration import ANSWER_TIMEOUT_S, ServerSettings, resolved
 from agentos_gateway.definitions import Definition, Kind
 from agentos_gateway.failures import LostError
 from agentos_gateway.figures import Figures
+from agentos_gateway.protocol.changes import OnChange
+from agentos_gateway.protocol.conversation import Conversation
 from agentos_gateway.protocol.http import open_url
+from agentos_gateway.protocol.server_log import ServerLog, printable_line
 from agentos_gateway.protocol.session import Session, open_session
 from agentos_gateway.protocol.stdio import Program, run_program
 
@@ -31,6 +34,22 @@ CLOSE_TIMEOUT_S = 10.0
 _log = structlog.get_logger(__name__)
 
 
+class Watcher(Protocol):
+    """Whoever wants to know what happens to connections; must not raise."""
+
+    def state_changed(self, server: str) -> None:
+        """A connection opened or ended, or its breaker may be in another state."""
+        ...
+
+    def listed(self, server: str, kind: Kind, found: Sequence[Definition]) -> None:
+        """The server listed everything of a kind."""
+        ...
+
+    def list_changed(self, server: str) -> None:
+        """The server says that it has something else to list."""
+        ...
+
+
 class Connection:
     """To one server; `run` must be running."""
 
@@ -39,7 +58,7 @@ class Connection:
         name: str,
         settings: ServerSettings,
         figures: Figures,
-        on_change: Callable[[str], None],
+        watcher: Watcher,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -50,7 +69,8 @@ class Connection:
             time_s=_now_s,
         )
         self._figures = figures
-        self._on_change = on_change
+        self._watcher = watcher
+        self._log = ServerLog(name)
         self._session: Session | None = None
         self._program: Program | None = None
         self._trouble: str | None = None
@@ -77,6 +97,7 @@ class Connection:
     def show(self) -> None:
         """Bring the gauges up to date; a breaker's time to wait ends without an event."""
         self._figures.show(self.name, is_open=self.is_open, breaker=self.breaker.state)
+        self._watcher.state_changed(self.name)
 
     async def run(self) -> None:
         """Open a connection whenever one is wanted, for as long as the task runs."""
@@ -94,15 +115,22 @@ class Connection:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._closed.wait()
 
-    async def ask(self, asking: Callable[[Session], Awaitable[T]], *, timeout_s: float) -> T:
+    async def ask(
+        self,
+        asking: Callable[[Session], Awaitable[T]],
+        *,
+        timeout_s: float,
+        conversation: Conversation | None = None,
+    ) -> T:
         """What the server answers; UnavailableError where it does not.
 
-        ForeignError is an answer too.
+        ForeignError is an answer too. The time in which a person answers a question of the
+        `conversation` is not the server's.
         """
         self.breaker.admit()
         self._n_running += 1
         try:
-            answer = await self._ask(asking, timeout_s)
+            answer = await self._ask(asking, timeout_s, conversation)
         except LostError as error:
             raise self._unavailable(error.message) from error
         except (UnavailableError, asyncio.CancelledError):
@@ -131,17 +159,45 @@ class Connection:
             running.add_done_callback(_retrieved)
         return await asyncio.shield(running)
 
+    async def follow(self, uri: str, on_begin: OnChange, on_change: OnChange) -> None:
+        """Tell of a resource's changes until the connection ends; it is not idle meanwhile.
+
+        NotOfferedError where the server tells of none, UnavailableError where it is not there.
+        """
+        self.breaker.admit()
+        self._n_running += 1
+        try:
+            session = await self._connected()
+            self.breaker.succeed()
+            await session.follow(uri, on_begin, on_change)
+        except LostError as error:
+            raise self._unavailable(error.message) from error
+        except (UnavailableError, asyncio.CancelledError):
+            self.breaker.give_up()
+            raise
+        finally:
+            self._n_running -= 1
+            self._last_used_s = _now_s()
+
     async def _list_now(self, kind: Kind) -> list[Definition]:
         found = await self.ask(
             lambda session: session.list_all(kind), timeout_s=self.settings.timeout_s
         )
         self._listings[kind] = (_now_s(), found)
+        self._watcher.listed(self.name, kind, found)
         return found
 
-    async def _ask(self, asking: Callable[[Session], Awaitable[T]], timeout_s: float) -> T:
+    async def _ask(
+        self,
+        asking: Callable[[Session], Awaitable[T]],
+        timeout_s: float,
+        conversation: Conversation | None,
+    ) -> T:
         session = await self._connected()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as deadline:
+                if conversation is not None:
+                    conversation.deadline = deadline
                 return await asking(session)
         except LostError as error:
             if self._program is not None:
@@ -181,7 +237,9 @@ class Connection:
                     self.name,
                     self._transport(),
                     protocol=self.settings.protocol,
+                    asks=self.settings.asks,
                     on_change=self._list_changed,
+                    on_log=self._logged,
                 ) as session:
                     deadline.reschedule(None)
                     self._session = session
@@ -222,9 +280,9 @@ class Connection:
         settings = self.settings
         if settings.url is not None:
             headers = resolved(settings.headers)
-            return open_url(
-                settings.url, headers, timeout_s=settings.timeout_s, on_trouble=self._note
-            )
+            # A stream is silent while a person thinks.
+            timeout_s = max(settings.timeout_s, ANSWER_TIMEOUT_S if settings.asks else 0.0)
+            return open_url(settings.url, headers, timeout_s=timeout_s, on_trouble=self._note)
         assert settings.command is not None
 
         def remember(program: Program) -> None:
@@ -281,7 +339,12 @@ class Connection:
 
     def _list_changed(self) -> None:
         self._listings.clear()
-        self._on_change(self.name)
+        self._watcher.list_changed(self.name)
+
+    def _logged(self, level: str, text: str) -> None:
+        line = printable_line(text)
+        if line:
+            self._log.say(line, level)
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:

@@ -27,7 +27,8 @@ from agentos import (
     UriTemplate,
 )
 from agentos_gateway.argument_schema import ArgumentSchema
-from agentos_gateway.configuration import ServerSettings, ToolSettings
+from agentos_gateway.completing import Complete, completed_arguments, completed_uri
+from agentos_gateway.configuration import ANSWER_TIMEOUT_S, ServerSettings, ToolSettings
 from agentos_gateway.definitions import Definition, offered_name
 from agentos_gateway.protocol.blocks import SCHEME
 
@@ -37,6 +38,8 @@ PATHS = "gateway_paths"
 CALL_MARGIN_S = 5.0
 
 Run = Callable[[ToolCall, Definition], Awaitable[Any]]
+FollowForeign = Callable[[str, Definition, str, Callable[[], Awaitable[None]]], Awaitable[None]]
+"""Gets the server, what was approved, the URI there, and what to call at each change."""
 
 
 class _Arguments(BaseModel):
@@ -122,13 +125,14 @@ def declare_tool(
         schema=ArgumentSchema(said["inputSchema"]),
         result_schema=ArgumentSchema(output_schema) if output_schema else None,
         selectors=selectors,
+        converses=settings.asks,
     )
 
 
 def declare_prompt(
-    server: str, settings: ServerSettings, definition: Definition, run: Run
+    server: str, settings: ServerSettings, definition: Definition, run: Run, complete: Complete
 ) -> Prompt:
-    """The prompt as approved."""
+    """The prompt as approved, with completion of its arguments by the server."""
     said = definition.document
 
     async def body(call: ToolCall, /, **arguments: str) -> Messages:
@@ -143,11 +147,19 @@ def declare_prompt(
     config = ConfigDict(extra="forbid", strict=True, frozen=True)
     parameters = create_model("gateway_prompt_arguments", __config__=config, **fields)
     function = _function(server, settings, definition, Surface.PROMPT, parameters, Messages, body)
-    return Prompt(function, said.get("title"))
+    names = [each["name"] for each in said.get("arguments", [])]
+    return Prompt(
+        function, said.get("title"), completed_arguments(function, definition, names, complete)
+    )
 
 
 def declare_resource(
-    server: str, settings: ServerSettings, definition: Definition, run: Run
+    server: str,
+    settings: ServerSettings,
+    definition: Definition,
+    run: Run,
+    complete: Complete,
+    follow: FollowForeign,
 ) -> Resource:
     """The resource under its wrapped URI; a template is one place that holds the whole URI."""
     said = definition.document
@@ -163,7 +175,19 @@ def declare_resource(
     function = _function(server, settings, definition, Surface.RESOURCE, parameters, Contents, body)
     place = f"{function.name}/{{uri}}" if is_template else quote(definition.name, safe="")
     template = UriTemplate(f"{SCHEME}://{server}/{place}")
-    return Resource(function, template, said.get("title") or said.get("name"), said.get("mimeType"))
+
+    async def followed(uri: str, changed: Callable[[], Awaitable[None]]) -> None:
+        values = template.match(uri) or {}
+        await follow(server, definition, values.get("uri", definition.name), changed)
+
+    return Resource(
+        function,
+        template,
+        said.get("title") or said.get("name"),
+        said.get("mimeType"),
+        completions=completed_uri(function, definition, complete) if is_template else {},
+        follow=followed,
+    )
 
 
 def _function(
@@ -194,12 +218,13 @@ def _function(
         max_result_bytes=settings.max_result_bytes,
         max_cost_usd=None,
         surface=surface,
+        converses=settings.asks,
     )
 
 
 def _timeout_s(settings: ServerSettings, tool: str) -> float:
-    """Of the whole call: the start of the server, a look at its list, and the call there."""
-    own_s = settings.timeout_of(tool)
+    """Of the whole call: the server's start, a look at its list, the call there, and persons."""
+    own_s = settings.timeout_of(tool) + (ANSWER_TIMEOUT_S if settings.asks else 0.0)
     return settings.start_timeout_s + settings.timeout_s + own_s + CALL_MARGIN_S
 
 

@@ -28,7 +28,8 @@ MAX_DEFINITION_BYTES = 65_536
 SEPARATOR = "__"
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]+")
-_PLACE = re.compile(r"\{[^{}]*\}")
+PLACE = re.compile(r"\{[^{}]*\}")
+"""A place of a URI template that any text may stand in."""
 _STEP = re.compile(r"[/\\?#]|%2f|%5c", re.IGNORECASE)
 _ARGUMENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -103,9 +104,9 @@ def _problems(server: str, definition: Definition) -> Iterator[str]:
     if len(definition.text.encode()) > MAX_DEFINITION_BYTES:
         yield f"what it says of itself is longer than {MAX_DEFINITION_BYTES} bytes"
         return
-    hidden = _INVISIBLE.search("".join(_texts(orjson.loads(definition.text))))
+    hidden = first_invisible(orjson.loads(definition.text))
     if hidden is not None:
-        yield f"it contains the invisible character U+{ord(hidden[0]):04X}, which can hide text"
+        yield f"it contains the invisible character U+{ord(hidden):04X}, which can hide text"
     if definition.kind == "tool":
         yield from _schema_problems(definition.document)
     if definition.kind == "prompt":
@@ -137,6 +138,12 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
+def first_invisible(value: Any) -> str | None:
+    """The first character in a JSON value that people do not see, and models do; None without any."""
+    hidden = _INVISIBLE.search("".join(_texts(value)))
+    return None if hidden is None else hidden[0]
+
+
 def show(definition: Definition) -> str:
     """What it says, for people: indented, with what cannot be seen as escapes."""
     text = json.dumps(dict(definition.document), indent=2, ensure_ascii=False, sort_keys=True)
@@ -150,7 +157,7 @@ def template_admits(template: str, uri: str) -> bool:
     """
     if any(unquote(part) in {".", ".."} for part in _STEP.split(uri)):
         return False
-    head, *between = _PLACE.split(template)
+    head, *between = PLACE.split(template)
     if not between:
         return uri == template
     *middle, tail = between

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from agentos import Kernel
 from agentos_gateway.breaker import BreakerState
+from agentos_gateway.conditions import Waiting
 
 _STATES: dict[BreakerState, int] = {"closed": 0, "half_open": 1, "open": 2}
 
@@ -52,6 +53,14 @@ class Figures:
             ("server",),
             registry=registry,
         )
+        self._waiting = Gauge(
+            "agentos_gateway_waiting",
+            "Tools, prompts and resources that are not what is approved, as they were listed last.",
+            ("server", "state"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._by_kind: dict[str, dict[str, Waiting]] = {}
         for server in servers:
             self.show(server, is_open=False, breaker="closed")
             for counter in (self._starts, self._failures, self._refused):
@@ -61,6 +70,14 @@ class Figures:
         """Bring the gauges of a server up to date."""
         self._open.labels(server).set(is_open)
         self._breaker.labels(server).set(_STATES[breaker])
+
+    def show_waiting(self, server: str, kind: str, waiting: Waiting) -> None:
+        """What of a kind is new, changed or missing in the server's last list."""
+        kinds = self._by_kind.setdefault(server, {})
+        kinds[kind] = waiting
+        for state in ("new", "changed", "missing"):
+            n_names = sum(len(getattr(each, state)) for each in kinds.values())
+            self._waiting.labels(server, state).set(n_names)
 
     def count_start(self, server: str) -> None:
         """A connection is being opened."""

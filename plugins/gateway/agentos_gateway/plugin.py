@@ -10,15 +10,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from agentos import (
     Authorizer,
     Command,
+    Database,
     Event,
     EventType,
     Kernel,
     MigrationSet,
     ReadModel,
     Service,
+    Settings,
+    SetupCheck,
     Tool,
     hookimpl,
 )
+from agentos_gateway.checking import check_servers
 from agentos_gateway.command_line import gateway
 from agentos_gateway.configuration import parse_gateway
 from agentos_gateway.gateway import Gateway
@@ -29,6 +33,13 @@ from agentos_gateway.tools import ADMIN_TOOLS, guard
 @hookimpl
 def register_migrations() -> Sequence[MigrationSet]:
     return [MigrationSet("gateway", "agentos_gateway")]
+
+
+@hookimpl
+def check_state(
+    settings: Settings,
+) -> Callable[[Database], Awaitable[Sequence[SetupCheck]]] | None:
+    return check_servers(settings)
 
 
 @hookimpl

@@ -25,6 +25,7 @@ from agentos import (
     format_time,
     tool,
 )
+from agentos_gateway.conditions import Condition
 from agentos_gateway.definitions import Definition, Kind, offered_name, show
 from agentos_gateway.failures import ForeignError
 from agentos_gateway.gateway import Gateway
@@ -56,15 +57,27 @@ class Approved(BaseModel):
     not_offered: str | None = Field(description="Why clients do not see it all the same.")
 
 
+class WaitingNames(BaseModel):
+    """What the server listed last that is not what is approved."""
+
+    new: list[str]
+    changed: list[str]
+    missing: list[str]
+
+
 class Server(BaseModel):
     """A configured server, without asking it."""
 
     name: str
     origin: str
-    is_connected: bool = Field(description="Of the process that answers.")
-    breaker: Literal["closed", "half_open", "open"]
+    transport: Literal["stdio", "http"]
+    is_connected: bool = Field(description="Of any server process.")
+    breaker: Literal["closed", "half_open", "open"] = Field(
+        description="The worst of all server processes."
+    )
     last_failure: str | None
     approved: list[Approved]
+    waiting: WaitingNames | None = Field(description="None: no process has asked it yet.")
 
 
 class Servers(BaseModel):
@@ -108,7 +121,13 @@ class Decided(BaseModel):
 async def list_gateway_servers(call: ToolCall) -> Servers:
     """Other MCP servers behind this one, and what of them is approved. Asks none of them."""
     gateway = call.service(Gateway)
-    return Servers(servers=[_server(gateway, name) for name in sorted(gateway.servers)])
+    conditions = await gateway.conditions()
+    return Servers(
+        servers=[
+            _server(gateway, name, conditions.get(name, Condition()))
+            for name in sorted(gateway.servers)
+        ]
+    )
 
 
 @tool(
@@ -219,15 +238,17 @@ def guard(tool: Tool) -> Authorizer | None:
     return _only_admins if tool in ADMIN_TOOLS else None
 
 
-def _server(gateway: Gateway, name: str) -> Server:
-    connection = gateway.connections[name]
+def _server(gateway: Gateway, name: str, condition: Condition) -> Server:
     left_out = gateway.left_out(name)
+    waiting = condition.waiting
     return Server(
         name=name,
         origin=gateway.servers[name].origin,
-        is_connected=connection.is_open,
-        breaker=connection.breaker.state,
-        last_failure=connection.breaker.last_failure or None,
+        transport=gateway.servers[name].transport,
+        is_connected=condition.is_connected,
+        breaker=condition.breaker,
+        last_failure=condition.last_failure,
+        waiting=None if waiting is None else WaitingNames(**waiting.document()),
         approved=[
             Approved(
                 kind=pin.definition.kind,

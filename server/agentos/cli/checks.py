@@ -12,13 +12,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 
 import asyncpg
 
 from agentos.cli.condition import Condition, connected, describe
+from agentos.clock import format_time
 from agentos.database.embedded import find_binaries
 from agentos.database.migrations import MigrationSet
+from agentos.database.pool import Database
 from agentos.errors import AgentOSError, ConfigurationError
+from agentos.events.store import EventStore
+from agentos.isolation import PluginStates
 from agentos.plugins import load_plugins
 from agentos.registry import SetupCheck as Check
 from agentos.settings import Settings
@@ -102,14 +107,18 @@ async def check_binaries(settings: Settings) -> Check:
         return Check("postgres programs", False, error.message)
 
 
-async def check_database(settings: Settings) -> Check:
-    """Whether the database answers, is new enough, has pgvector, and which migrations it lacks."""
+async def checks_of_database(settings: Settings) -> list[Check]:
+    """Whether the database answers, is new enough, has pgvector, and which migrations it lacks.
+
+    Then what stands in it: plugins that were disabled, and what plugins tell of their own.
+    """
     try:
         async with connected(settings) as database:
-            return _judge(await describe(database, _sets(settings), folder=None))
+            checks = [_judge(await describe(database, _sets(settings), folder=None))]
+            return [*checks, *await checks_of_state(settings, database)]
     except (AgentOSError, asyncpg.PostgresError) as error:
         detail = error.message if isinstance(error, AgentOSError) else str(error)
-        return Check("database", False, detail, "start it, or correct AGENTOS_DATABASE_URL")
+        return [Check("database", False, detail, "start it, or correct AGENTOS_DATABASE_URL")]
 
 
 def _judge(found: Condition) -> Check:
@@ -130,6 +139,46 @@ def _sets(settings: Settings) -> list[MigrationSet]:
     except ConfigurationError:
         return []  # its own check tells
     return [migration_set for answer in answers for migration_set in answer or ()]
+
+
+async def checks_of_state(settings: Settings, database: Database) -> list[Check]:
+    """What the database says of plugins; nothing where no server has made its tables yet."""
+    try:
+        disabled = await _check_disabled(settings, database)
+    except asyncpg.UndefinedTableError:
+        return []
+    found = [disabled]
+    try:
+        answers = load_plugins(settings.plugins).hook.check_state(settings=settings)
+    except ConfigurationError as error:
+        return [*found, Check("settings of plugins", False, error.message)]
+    for ask in answers:
+        try:
+            found.extend(await ask(database))
+        except asyncpg.UndefinedTableError:
+            continue  # its migrations are among those that the next start applies
+    return found
+
+
+async def _check_disabled(settings: Settings, database: Database) -> Check:
+    states = PluginStates(database, EventStore(()))
+    disabled = await states.list_disabled(sorted(settings.plugins))
+    facts = {
+        "disabled": [
+            {**asdict(each), "since": format_time(each.since), "remedy": _enabling(each.name)}
+            for each in disabled
+        ]
+    }
+    if not disabled:
+        return Check("disabled plugins", True, "none", facts=facts)
+    told = (f"{each.name} since {format_time(each.since)}: {each.reason}" for each in disabled)
+    remedies = ", ".join(_enabling(each.name) for each in disabled)
+    remedy = f"their hooks are not called; mend what failed, then {remedies}"
+    return Check("disabled plugins", False, "; ".join(told), remedy, facts)
+
+
+def _enabling(plugin: str) -> str:
+    return f"`agentos plugins enable {plugin}`"
 
 
 async def check_port(settings: Settings) -> Check:
@@ -176,6 +225,5 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Check]], ...] = (
     check_disk,
     check_plugins,
     check_binaries,
-    check_database,
     check_port,
 )

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from agentos.cli.call import JsonOption
-from agentos.cli.checks import CHECKS, checks_of_plugins
+from agentos.cli.checks import CHECKS, checks_of_database, checks_of_plugins
 from agentos.cli.output import printable
 from agentos.command_line import local_settings, log_only_trouble, print_json
 from agentos.declarations import collect_functions
@@ -30,6 +30,8 @@ def doctor(
 ) -> None:
     """Check Python, git, PostgreSQL, plugins, the data folder, disk space and the port.
 
+    Of plugins also what stands in the database: those that were disabled for failing, and other
+    MCP servers with what is approved of them, what waits, and how their connections are.
     Each failed check names its remedy; exit code 1 where one failed. Then it tells how many tools
     each profile lists, and about how many tokens that costs a model: 3.5 bytes of the whole
     answer of tools/list to the token.
@@ -58,6 +60,7 @@ def doctor(
 
 async def _run(settings: Settings) -> list[Check]:
     checks = [await check(settings) for check in CHECKS]
+    checks += await checks_of_database(settings)
     return [*checks, *await asyncio.to_thread(checks_of_plugins, settings)]
 
 

@@ -19,6 +19,7 @@ from agentos.errors import ConfigurationError, UnavailableError
 Connection: TypeAlias = (
     "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 )
+"""A connection of the pool, inside or outside of a transaction."""
 
 _Pooled: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 

@@ -24,6 +24,7 @@ from agentos.http.responses import MCP_PATH, error_response
 from agentos.http.security import CatchErrors, CheckOrigin, LimitBody
 from agentos.kernel import Kernel
 from agentos.mcp.endpoint import McpEndpoint
+from agentos.mcp.streams import OpenStreams
 
 
 def create_app(kernel: Kernel, stopping: asyncio.Event | None = None) -> ASGIApp:
@@ -33,7 +34,8 @@ def create_app(kernel: Kernel, stopping: asyncio.Event | None = None) -> ASGIApp
     Raises ConfigurationError where plugins claim one page twice.
     """
     ending = stopping or asyncio.Event()
-    endpoint = McpEndpoint(kernel, ending)
+    streams = OpenStreams(kernel.settings.open_stream_limit)
+    endpoint = McpEndpoint(kernel, ending, streams)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -43,7 +45,7 @@ def create_app(kernel: Kernel, stopping: asyncio.Event | None = None) -> ASGIApp
     pages = Starlette(
         routes=[
             *kernel_routes(kernel, ending),
-            Route(EVENTS_PATH, EventsPage(kernel, ending), methods=["GET"]),
+            Route(EVENTS_PATH, EventsPage(kernel, ending, streams), methods=["GET"]),
             *plugin_routes(kernel),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _internal_error},

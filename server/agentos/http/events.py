@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from agentos.calls import Credentials, Role
-from agentos.errors import RequestError, ToolError, UnavailableError
+from agentos.errors import LimitExceededError, RequestError, ToolError, UnavailableError
 from agentos.events.bus import EventFeed
 from agentos.events.document import event_document
 from agentos.events.model import Event
 from agentos.http.authentication import principal_of
-from agentos.http.responses import error_response
+from agentos.http.responses import error_response, too_many_streams
 from agentos.kernel import Kernel
 from agentos.mcp.caller import CREDENTIALS_KEY
 from agentos.mcp.event_stream import send_events
+from agentos.mcp.streams import OpenStreams
 
 RETRY_S = 1.0
 MAX_POSITION = 2**63 - 1
@@ -35,9 +36,10 @@ class EventsPage:
     process. A client that reads slowly holds up only itself.
     """
 
-    def __init__(self, kernel: Kernel, stopping: asyncio.Event) -> None:
+    def __init__(self, kernel: Kernel, stopping: asyncio.Event, streams: OpenStreams) -> None:
         self._kernel = kernel
         self._stopping = stopping
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if principal_of(scope).role not in READERS:
@@ -49,6 +51,13 @@ class EventsPage:
             message = "`after` and Last-Event-ID are positions: whole numbers, 0 or more"
             await error_response(scope, 400, "invalid_argument", message)(scope, receive, send)
             return
+        try:
+            with self._streams.hold(principal_of(scope).name):
+                await self._send(scope, after, receive, send)
+        except LimitExceededError as error:
+            await too_many_streams(scope, error)(scope, receive, send)
+
+    async def _send(self, scope: Scope, after: int, receive: Receive, send: Send) -> None:
         credentials: Credentials = scope[CREDENTIALS_KEY]
         await send_events(
             partial(_pump, self._kernel.bus, after),

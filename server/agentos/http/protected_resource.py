@@ -31,7 +31,7 @@ def metadata_routes(settings: OAuthSettings | None) -> list[Route]:
         return []
     document = {
         "resource": settings.audience,
-        "authorization_servers": [settings.issuer],
+        "authorization_servers": [each.issuer for each in settings.issuers],
         "bearer_methods_supported": ["header"],
         "resource_name": "AgentOS",
     }

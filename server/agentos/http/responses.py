@@ -10,7 +10,9 @@ from mcp.types import INTERNAL_ERROR, INVALID_REQUEST
 from starlette.responses import Response
 from starlette.types import Scope
 
+from agentos.errors import LimitExceededError
 from agentos.mcp.errors import UNAUTHENTICATED
+from agentos.mcp.streams import RETRY_AFTER_S
 
 MCP_PATH = "/mcp"
 
@@ -31,6 +33,12 @@ def error_response(
         error = {"code": wire_code, "message": message, "data": {"code": code}}
         body = {"jsonrpc": "2.0", "id": None, "error": error}
     return json_response(body, status, headers)
+
+
+def too_many_streams(scope: Scope, error: LimitExceededError) -> Response:
+    """429 to a principal that holds too many event streams, with when to try again."""
+    message = f"{error.message}; {error.remedy}" if error.remedy else error.message
+    return error_response(scope, 429, error.code, message, {"retry-after": str(RETRY_AFTER_S)})
 
 
 def json_response(

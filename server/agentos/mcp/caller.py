@@ -42,6 +42,7 @@ from agentos.mcp.approving import awaited_review, confirmed
 from agentos.mcp.claims import claims_of
 from agentos.mcp.correspondence import DuplexDialogue, Repetition, StreamDialogue
 from agentos.mcp.errors import refused, to_wire
+from agentos.mcp.log_levels import LEVELS, LogLevels
 from agentos.mcp.questions import needed_capability
 from agentos.mcp.running import RunningCalls, call_key
 from agentos.mcp.subscriptions import session_key
@@ -114,6 +115,7 @@ class Caller:
         self._edge = edge
         self._credentials = credentials
         self._running = running
+        self.log_levels = LogLevels(kernel)
 
     def credentials_digest(self, ctx: Context) -> str:
         """Names the caller's credentials without telling them."""
@@ -132,7 +134,7 @@ class Caller:
         """The name of an HTTP client's subscriptions; MCPError for a client without a session id."""
         session_id = _session_id(ctx)
         if session_id is None:
-            raise MCPError(INVALID_REQUEST, f"subscribing needs the {session.HEADER} header")
+            raise MCPError(INVALID_REQUEST, f"the request needs the {session.HEADER} header")
         return session_key(session_id, self.credentials_digest(ctx))
 
     async def call(
@@ -223,10 +225,35 @@ class Caller:
             idempotency_key=meta.get(IDEMPOTENCY_KEY),
             claims=claims_of(meta, client),
             progress=_progress(ctx) if "progressToken" in meta else None,
-            log=_log(ctx, meta),
+            log=self._log(ctx, meta),
             correspondent=correspondent,
             surface=surface,
         )
+
+    def _log(self, ctx: Context, meta: Mapping[str, Any]) -> LogReporter:
+        allowed = allowed_log_levels(ctx.session.protocol_version, meta)
+        wanted: frozenset[LogLevel] | None = None
+
+        async def report(level: LogLevel, message: str) -> None:
+            nonlocal wanted
+            if level not in allowed:
+                return
+            if wanted is None:
+                wanted = await self._wanted_levels(ctx)
+            if level in wanted:
+                said = LoggingMessageNotificationParams(level=level, data=message)
+                await ctx.session.send_notification(
+                    LoggingMessageNotification(params=said), related_request_id=ctx.request_id
+                )
+
+        return report
+
+    async def _wanted_levels(self, ctx: Context) -> frozenset[LogLevel]:
+        """Those that a client before 2026-07-28 asked for by `logging/setLevel`."""
+        is_modern = ctx.session.protocol_version in MODERN_PROTOCOL_VERSIONS
+        if is_modern or (ctx.request is not None and _session_id(ctx) is None):
+            return frozenset(LEVELS)
+        return await self.log_levels.wanted(None if ctx.request is None else self.session_key(ctx))
 
 
 def _correspondent(
@@ -271,18 +298,5 @@ def _meta(ctx: Context) -> Mapping[str, Any]:
 def _progress(ctx: Context) -> ProgressReporter:
     async def report(done: float, total: float | None, message: str) -> None:
         await ctx.session.report_progress(done, total, message or None)
-
-    return report
-
-
-def _log(ctx: Context, meta: Mapping[str, Any]) -> LogReporter:
-    allowed = allowed_log_levels(ctx.session.protocol_version, meta)
-
-    async def report(level: LogLevel, message: str) -> None:
-        if level in allowed:
-            said = LoggingMessageNotificationParams(level=level, data=message)
-            await ctx.session.send_notification(
-                LoggingMessageNotification(params=said), related_request_id=ctx.request_id
-            )
 
     return report

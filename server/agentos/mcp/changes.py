@@ -24,6 +24,7 @@ from mcp.server.subscriptions import (
 from agentos.declarations import Declared
 from agentos.events.model import Event
 from agentos.kernel import Kernel
+from agentos.mcp.following import FollowedResources
 
 BUFFERED_CHANGES = 256
 
@@ -37,12 +38,14 @@ class ResourceChanges:
         self._n_listeners = 0
         self._following: asyncio.Task[None] | None = None
         self._announcing: set[asyncio.Task[None]] = set()
+        self.resources = FollowedResources(kernel, self._tell_updated)
         kernel.catalogue.watch(self._announce_lists)
 
     @property
     def can_happen(self) -> bool:
         """Whether a client that listens can ever be told anything."""
-        return self._kernel.catalogue.may_change or self._can_change()
+        may_change = self._kernel.catalogue.may_change
+        return may_change or self._can_change() or self.resources.can_happen
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -89,6 +92,9 @@ class ResourceChanges:
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """Register a local listener; answers what unregisters it."""
         return self._local.subscribe(listener)
+
+    async def _tell_updated(self, uri: str) -> None:
+        await self.publish(ResourceUpdated(uri=uri))
 
     def _can_change(self) -> bool:
         return any(each.changed_by is not None for each in self._kernel.resources.values())

@@ -22,8 +22,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
+import orjson
 from mcp.server.streamable_http import check_accept_headers
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.types import INVALID_REQUEST
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -31,6 +33,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos.calls import Credentials
+from agentos.errors import LimitExceededError
 from agentos.kernel import Kernel
 from agentos.mcp import session
 from agentos.mcp.caller import (
@@ -46,6 +49,7 @@ from agentos.mcp.envelope import Envelope, MalformedMessage, read_envelope
 from agentos.mcp.event_stream import send_events
 from agentos.mcp.running import RunningCalls, call_key
 from agentos.mcp.server import build_server, is_traced
+from agentos.mcp.streams import RETRY_AFTER_S, OpenStreams
 from agentos.mcp.subscriptions import Subscriptions, session_key
 from agentos.tools import Tool
 
@@ -55,12 +59,17 @@ _CONVERSING = frozenset({"tools/call", "prompts/get"})
 class McpEndpoint:
     """An ASGI application; open it with `run()` before the first request."""
 
-    def __init__(self, kernel: Kernel, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, kernel: Kernel, stopping: asyncio.Event, streams: OpenStreams | None = None
+    ) -> None:
         self._kernel = kernel
+        self._streams = streams or OpenStreams(kernel.settings.open_stream_limit)
         self._stopping = stopping
         self._running = RunningCalls()
         self._replies = Replies(kernel.database)
-        self._subscriptions = Subscriptions(kernel, ResourceChanges(kernel), stopping)
+        self._subscriptions = Subscriptions(
+            kernel, ResourceChanges(kernel), stopping, self._streams
+        )
         server = build_server(
             kernel, edge="mcp", running=self._running, subscriptions=self._subscriptions
         )
@@ -88,7 +97,7 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if request.method == "GET" and self._has_something_to_tell(request):
-            await self._tell(request, receive, send)
+            await self._tell_within_limit(request, receive, send)
             return
         if request.method != "POST":
             await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
@@ -134,6 +143,18 @@ class McpEndpoint:
         can_change = self._subscriptions.changes.can_happen
         has_session = session.HEADER in request.headers and not _is_modern(request)
         return can_change and has_session and check_accept_headers(request)[1]
+
+    async def _tell_within_limit(self, request: Request, receive: Receive, send: Send) -> None:
+        principal = await self._kernel.identify(_credentials(request))
+        try:
+            with self._streams.hold(principal.name):
+                await self._tell(request, receive, send)
+        except LimitExceededError as error:
+            said = {"code": INVALID_REQUEST, "message": str(error), "data": error.to_error()}
+            body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": said})
+            headers = {"retry-after": str(RETRY_AFTER_S)}
+            answer = Response(body, 429, headers, "application/json")
+            await answer(request.scope, receive, send)
 
     async def _tell(self, request: Request, receive: Receive, send: Send) -> None:
         credentials = _credentials(request)

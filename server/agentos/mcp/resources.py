@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import anyio
 from mcp import MCPError
 from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     INVALID_PARAMS,
+    INVALID_REQUEST,
     EmptyResult,
     InputRequiredResult,
     ListResourcesResult,
@@ -29,10 +31,11 @@ from mcp.types import (
 )
 from mcp.types import Resource as WireResource
 
-from agentos.errors import RequestError
+from agentos.errors import LimitExceededError, RequestError
 from agentos.kernel import Kernel
 from agentos.mcp.blocks import wire_contents
 from agentos.mcp.caller import Caller, Context
+from agentos.mcp.changes import ResourceChanges
 from agentos.mcp.errors import to_wire
 from agentos.mcp.event_stream import HEARTBEAT_S
 from agentos.mcp.subscriptions import (
@@ -111,8 +114,25 @@ class ResourceHandlers:
             raise too_many_subscriptions()
         for uri in uris:
             await self._read(ctx, str(uri))
-        async with self._subscriptions.changes.followed():
-            with anyio.CancelScope() as scope:
+        changes = self._subscriptions.changes
+        with ExitStack() as stack:
+            if isinstance(self._subscriptions, Subscriptions):
+                principal = await self._caller.principal(ctx)
+                try:
+                    stack.enter_context(self._subscriptions.streams.hold(principal.name))
+                except LimitExceededError as error:
+                    raise MCPError(INVALID_REQUEST, error.message, error.to_error()) from error
+            return await self._listen_on(ctx, params, changes, uris)
+
+    async def _listen_on(
+        self,
+        ctx: Context,
+        params: SubscriptionsListenRequestParams,
+        changes: ResourceChanges,
+        uris: Sequence[str],
+    ) -> SubscriptionsListenResult:
+        async with changes.followed():
+            with changes.resources.listening(map(str, uris)), anyio.CancelScope() as scope:
                 watching = asyncio.create_task(self._end_unwelcome(ctx, scope))
                 try:
                     return await self._listen(ctx, params)

@@ -105,7 +105,13 @@ def build_server(
     server.add_request_handler("tasks/get", tasks.TaskParams, methods.get)
     server.add_request_handler("tasks/update", tasks.UpdateParams, methods.update)
     server.add_request_handler("tasks/cancel", tasks.TaskParams, methods.cancel)
-    server.add_request_handler("logging/setLevel", SetLevelRequestParams, _set_log_level)
+
+    async def set_log_level(ctx: Context, params: SetLevelRequestParams) -> EmptyResult:
+        session = None if ctx.request is None else caller.session_key(ctx)
+        await caller.log_levels.set(session, params.level)
+        return EmptyResult()
+
+    server.add_request_handler("logging/setLevel", SetLevelRequestParams, set_log_level)
     server.lists_may_change = kernel.catalogue.may_change
     if isinstance(told, DuplexSubscriptions) and server.lists_may_change:
 
@@ -157,14 +163,6 @@ class _MirroredSchemas:
 def is_traced() -> bool:
     """Whether spans of what clients ask are sent to a collector."""
     return "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ
-
-
-async def _set_log_level(ctx: Context, params: SetLevelRequestParams) -> EmptyResult:
-    """Accepted, and without effect: no session keeps it, and a client drops what it did not want.
-
-    Clients of 2026-07-28 name the level with each request.
-    """
-    return EmptyResult()
 
 
 def _request_state_security(kernel: Kernel, caller: Caller) -> RequestStateSecurity:

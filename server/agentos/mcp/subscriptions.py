@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import orjson
 from anyio.streams.memory import MemoryObjectSendStream
@@ -25,10 +27,13 @@ from mcp.shared.subscriptions import event_to_notification
 from mcp.types import INVALID_PARAMS
 
 from agentos.database.queries import Queries
+from agentos.errors import UnavailableError
 from agentos.kernel import Kernel
 from agentos.mcp.changes import ResourceChanges
+from agentos.mcp.streams import OpenStreams
 
 MAX_SUBSCRIBED_URIS = 100
+LOOK_AGAIN_S = 15.0
 
 _sql = Queries("agentos", "sql/subscriptions.sql")
 
@@ -36,10 +41,18 @@ _sql = Queries("agentos", "sql/subscriptions.sql")
 class Subscriptions:
     """What clients subscribed to, by the digest of session id and credentials."""
 
-    def __init__(self, kernel: Kernel, changes: ResourceChanges, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        changes: ResourceChanges,
+        stopping: asyncio.Event,
+        streams: OpenStreams,
+    ) -> None:
         self._kernel = kernel
         self.changes = changes
         self.stopping = stopping
+        self.streams = streams
+        self._listening: dict[str, asyncio.Event] = {}
 
     async def add(self, session_key: str, uri: str) -> None:
         """Remember a subscription; MCPError where the client has too many."""
@@ -49,21 +62,63 @@ class Subscriptions:
             )
         if not tag.endswith("1"):
             raise too_many_subscriptions()
+        self._look_again(session_key)
 
     async def remove(self, session_key: str, uri: str) -> None:
         """Forget a subscription; one that is not there is no error."""
         async with self._kernel.database.connection() as connection:
             await connection.execute(_sql.unsubscribe, session_key, uri)
+        self._look_again(session_key)
 
     async def tell(self, session_key: str, into: MemoryObjectSendStream[bytes]) -> None:
         """Send what changes for the client, as frames of its event stream.
 
         That is what it subscribed to, and every list of what there is to reach.
         """
-        async with self.changes.news() as news:
+        async with self.changes.news() as news, self._following(session_key):
             async for event in news:
                 if await self._concerns(session_key, event):
                     await into.send(_frame(event))
+
+    @asynccontextmanager
+    async def _following(self, session_key: str) -> AsyncIterator[None]:
+        """Have what the client subscribed to followed, where no event tells of it."""
+        if not self.changes.resources.can_happen:
+            yield
+            return
+        is_new = self._listening.setdefault(session_key, asyncio.Event())
+        following = asyncio.create_task(self._follow(session_key, is_new))
+        try:
+            yield
+        finally:
+            following.cancel()
+            self._listening.pop(session_key, None)
+
+    async def _follow(self, session_key: str, is_new: asyncio.Event) -> None:
+        """Another process may take a subscription: the rows are looked at again now and then."""
+        followed: set[str] = set()
+        try:
+            while True:
+                is_new.clear()
+                with suppress(UnavailableError):
+                    rows = await self._kernel.database.fetch(_sql.list_subscriptions, session_key)
+                    wanted = {row["uri"] for row in rows}
+                    for uri in followed - wanted:
+                        self.changes.resources.remove(uri)
+                    followed &= wanted
+                    followed |= {
+                        uri for uri in wanted - followed if self.changes.resources.add(uri)
+                    }
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        await is_new.wait()
+        finally:
+            for uri in followed:
+                self.changes.resources.remove(uri)
+
+    def _look_again(self, session_key: str) -> None:
+        if (listening := self._listening.get(session_key)) is not None:
+            listening.set()
 
     async def _concerns(self, session_key: str, event: ServerEvent) -> bool:
         if not isinstance(event, ResourceUpdated):
@@ -79,18 +134,25 @@ class DuplexSubscriptions:
         self.changes = changes
         self.stopping = asyncio.Event()
         self._uris: set[str] = set()
+        self._followed: set[str] = set()
         self._telling: asyncio.Task[None] | None = None
 
     async def add(self, session: ServerSession, uri: str) -> None:
         """Remember a subscription; MCPError where the client has too many."""
         if len(self._uris | {uri}) > MAX_SUBSCRIBED_URIS:
             raise too_many_subscriptions()
-        self._uris.add(uri)
+        if uri not in self._uris:
+            self._uris.add(uri)
+            if self.changes.resources.add(uri):
+                self._followed.add(uri)
         self.begin(session)
 
     async def remove(self, uri: str) -> None:
         """Forget a subscription; one that is not there is no error."""
         self._uris.discard(uri)
+        if uri in self._followed:
+            self._followed.discard(uri)
+            self.changes.resources.remove(uri)
 
     def begin(self, session: ServerSession) -> None:
         """Tell the client from now on what changes."""

@@ -27,3 +27,13 @@ delete from kernel.resource_subscription
         order by subscribed_at
         limit $2
           for update skip locked);
+
+-- name: forget_log_levels
+-- Drop at most $2 levels that sessions asked for before $1.
+delete from kernel.log_level
+ where session_key in (
+       select session_key from kernel.log_level
+        where set_at < $1
+        order by set_at
+        limit $2
+          for update skip locked);

@@ -106,6 +106,13 @@ CREATE TABLE kernel.idempotency (
     call text NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
+CREATE TABLE kernel.log_level (
+    session_key text NOT NULL,
+    level text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT log_level_level_check CHECK ((level = ANY (ARRAY['debug'::text, 'info'::text, 'notice'::text, 'warning'::text, 'error'::text, 'critical'::text, 'alert'::text, 'emergency'::text]))),
+    CONSTRAINT log_level_session_key_check CHECK ((length(session_key) = 64))
+);
 CREATE TABLE kernel.migration (
     schema text NOT NULL,
     version integer NOT NULL,
@@ -245,6 +252,8 @@ ALTER TABLE ONLY kernel.event
     ADD CONSTRAINT event_stream_seq_key UNIQUE (stream, seq);
 ALTER TABLE ONLY kernel.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (principal, key);
+ALTER TABLE ONLY kernel.log_level
+    ADD CONSTRAINT log_level_pkey PRIMARY KEY (session_key);
 ALTER TABLE ONLY kernel.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (schema, version);
 ALTER TABLE ONLY kernel.outbox_cursor
@@ -274,6 +283,7 @@ ALTER TABLE ONLY kernel.webhook
 CREATE INDEX call_result_age ON kernel.call_result USING btree (kept_at);
 CREATE INDEX event_call ON kernel.event USING btree (((data ->> 'call'::text))) WHERE (data ? 'call'::text);
 CREATE INDEX idempotency_age ON kernel.idempotency USING btree (created_at);
+CREATE INDEX log_level_age ON kernel.log_level USING btree (set_at);
 CREATE INDEX resource_subscription_age ON kernel.resource_subscription USING btree (subscribed_at);
 CREATE INDEX task_age ON kernel.task USING btree (expires_at);
 CREATE INDEX task_lease ON kernel.task USING btree (lease_expires_at) WHERE (status = 'working'::text);

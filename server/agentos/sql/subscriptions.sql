@@ -15,3 +15,7 @@ delete from kernel.resource_subscription where session_key = $1 and uri = $2;
 select exists (
     select from kernel.resource_subscription where session_key = $1 and uri = $2
 );
+
+-- name: list_subscriptions
+-- What a session wants to hear of.
+select uri from kernel.resource_subscription where session_key = $1;

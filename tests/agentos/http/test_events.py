@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 from agentos import CallRequest, Credentials, Kernel, Role, Settings, open_kernel
 from agentos.mcp import event_stream
 from agentos.testing import serve_http
-from tests.agentos.mcp import edge_plugin
+from tests.agentos.mcp import edge_plugin, published_plugin
 
 pytestmark = pytest.mark.anyio
 
@@ -140,3 +143,48 @@ async def test_open_streams_end_when_the_server_stops(kernel: Kernel) -> None:
             stream = await client.send(client.build_request("GET", f"{url}/events"), stream=True)
         assert [line async for line in stream.aiter_lines()] == [": stream of events", ""]
         await stream.aclose()
+
+
+async def test_a_principal_holds_only_so_many_streams_and_the_next_one_is_told_what_to_do(
+    settings: Settings,
+) -> None:
+    """Of whichever kind: the log, changes before 2026, changes since."""
+    chosen = settings.model_copy(update={"open_stream_limit": 2})
+    session = {"mcp-session-id": "s.x", "accept": "text/event-stream"}
+    async with (
+        open_kernel(chosen, extra_plugins={"published": published_plugin}) as kernel,
+        serve_http(kernel) as url,
+        httpx.AsyncClient(base_url=url, timeout=20) as http,
+    ):
+        tokens = [
+            await kernel.tokens.create(name, Role.ADMIN, now=kernel.clock.now())
+            for name in ("greedy", "modest")
+        ]
+        greedy, modest = ({"authorization": f"Bearer {each.secret}"} for each in tokens)
+        async with (
+            http.stream("GET", "/events", headers=greedy) as one,
+            http.stream("GET", "/mcp", headers={**greedy, **session}) as two,
+        ):
+            assert (one.status_code, two.status_code) == (200, 200)
+            for path in ("/events", "/mcp"):
+                async with asyncio.timeout(20):
+                    refused = await http.get(path, headers={**greedy, **session})
+                assert refused.status_code == 429, refused.text
+                assert refused.headers["retry-after"] == "30"
+                assert "open_stream_limit" in refused.text and "close a stream" in refused.text
+            async with create_mcp_http_client(headers=greedy) as own:
+                listening = Client(streamable_http_client(f"{url}/mcp", http_client=own))
+                async with listening as client:
+                    with pytest.raises(MCPError, match="open_stream_limit"):
+                        async with client.listen(tools_list_changed=True):
+                            pass
+            async with http.stream("GET", "/events", headers=modest) as other:
+                assert other.status_code == 200
+        async with asyncio.timeout(10):
+            while (await _status(http, greedy)) == 429:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.02)
+
+
+async def _status(http: httpx.AsyncClient, headers: dict[str, str]) -> int:
+    async with http.stream("GET", "/events", headers=headers) as answer:
+        return answer.status_code

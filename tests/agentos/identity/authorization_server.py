@@ -69,6 +69,8 @@ class AuthorizationServer:
     metadata_at: str = "rfc8414"
     stated_issuer: str | None = None
     is_down: bool = False
+    goes_on: anyio.Event | None = None
+    """While set: it takes requests, and answers them once this happens."""
     requests: list[str] = field(default_factory=list)
     codes: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -121,6 +123,8 @@ class AuthorizationServer:
 
     async def _metadata(self, request: Request) -> Response:
         self.requests.append("metadata")
+        if self.goes_on is not None:
+            await self.goes_on.wait()
         if self.is_down:
             return Response(status_code=503)
         return JSONResponse(
@@ -139,6 +143,8 @@ class AuthorizationServer:
 
     async def _keys(self, request: Request) -> Response:
         self.requests.append("keys")
+        if self.goes_on is not None:
+            await self.goes_on.wait()
         if self.is_down:
             return Response(status_code=503)
         return JSONResponse({"keys": [key.public() for key in self.keys]})
@@ -191,4 +197,6 @@ async def serve_authorization(**fields: Any) -> AsyncIterator[AuthorizationServe
         try:
             yield server
         finally:
+            if server.goes_on is not None:
+                server.goes_on.set()
             running.should_exit = True

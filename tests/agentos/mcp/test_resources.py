@@ -22,6 +22,7 @@ from mcp.types import (
 from agentos import Kernel, Role, Settings, open_kernel
 from agentos.mcp.changes import ResourceChanges
 from agentos.mcp.errors import REFUSED
+from agentos.mcp.streams import OpenStreams
 from agentos.mcp.subscriptions import MAX_SUBSCRIBED_URIS, Subscriptions
 from agentos.testing import serve_http
 from tests.agentos.mcp import published_plugin
@@ -242,7 +243,7 @@ async def test_nobody_subscribes_to_what_they_may_not_read(url: str, mode: Any) 
 
 
 async def test_subscriptions_of_one_client_are_bounded(kernel: Kernel, url: str) -> None:
-    subscriptions = Subscriptions(kernel, ResourceChanges(kernel), asyncio.Event())
+    subscriptions = Subscriptions(kernel, ResourceChanges(kernel), asyncio.Event(), OpenStreams(1))
     for number in range(MAX_SUBSCRIBED_URIS):
         await subscriptions.add("a" * 64, f"shelf://books/{number}")
     await subscriptions.add("a" * 64, "shelf://books/0")

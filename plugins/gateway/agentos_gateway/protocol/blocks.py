@@ -15,6 +15,7 @@ from mcp.types import (
     AudioContent,
     BlobResourceContents,
     CallToolResult,
+    CompleteResult,
     ContentBlock,
     EmbeddedResource,
     GetPromptResult,
@@ -28,6 +29,7 @@ from mcp.types import (
 from agentos import (
     Audio,
     Block,
+    Completions,
     Contents,
     Embedded,
     Image,
@@ -40,6 +42,7 @@ from agentos import (
 from agentos_gateway.failures import ForeignError
 
 SCHEME = "gateway"
+MAX_COMPLETIONS = 100
 
 
 def wrapped_uri(server: str, uri: str) -> str:
@@ -81,6 +84,14 @@ def contents_of(server: str, result: ReadResourceResult) -> Contents:
         return Contents(data=_bytes(server, found.blob), mime_type=found.mime_type)
     assert isinstance(found, TextResourceContents)
     return Contents(text=found.text, mime_type=found.mime_type)
+
+
+def completions_of(result: CompleteResult) -> Completions:
+    """Values for an argument, no more than clients are sent."""
+    found = result.completion
+    shown = tuple(found.values[:MAX_COMPLETIONS])
+    has_more = bool(found.has_more) or len(shown) < len(found.values)
+    return Completions(values=shown, total=found.total, has_more=has_more)
 
 
 def _block(server: str, block: ContentBlock) -> Block:

@@ -1,21 +1,20 @@
 """One open connection to another server, in words that the rest of the gateway understands.
 
 Above: connections. Below: the SDK's client. Whatever the server sends that the SDK or our content
-does not accept is an error of that server. It cannot ask our clients anything: the capabilities for
-that are not declared.
+does not accept is an error of that server. What it may ask our clients passes through the
+conversation of the call that it asks in; where there is none, the capability is not declared.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
 import httpx2
 from mcp import Client, MCPError
-from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
@@ -23,6 +22,11 @@ from mcp.types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    CompleteRequest,
+    CompleteRequestParams,
+    CompleteResult,
+    CompletionArgument,
+    CompletionContext,
     GetPromptRequest,
     GetPromptRequestParams,
     GetPromptResult,
@@ -35,20 +39,27 @@ from mcp.types import (
     ListResourceTemplatesRequest,
     ListResourceTemplatesResult,
     PaginatedRequestParams,
-    PromptListChangedNotification,
+    PromptReference,
     ReadResourceRequest,
     ReadResourceRequestParams,
     ReadResourceResult,
-    ResourceListChangedNotification,
-    ToolListChangedNotification,
+    ResourceTemplateReference,
 )
 from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from agentos import Contents, Messages, StructuredContent, __version__
+from agentos import Completions, Contents, Messages, StructuredContent, __version__
 from agentos_gateway.definitions import Definition, Kind, define
-from agentos_gateway.failures import ForeignError, LostError
-from agentos_gateway.protocol.blocks import content_of, contents_of, error_text, messages_of
+from agentos_gateway.failures import ForeignError, LostError, NotOfferedError
+from agentos_gateway.protocol.blocks import (
+    completions_of,
+    content_of,
+    contents_of,
+    error_text,
+    messages_of,
+)
+from agentos_gateway.protocol.changes import Changes, OnChange, OnLog
+from agentos_gateway.protocol.conversation import Conversation, Turns
 
 MAX_LISTED = 1_000
 MAX_PAGES = 100
@@ -56,11 +67,6 @@ MAX_PAGES = 100
 R = TypeVar("R", bound=BaseModel)
 Progress = ProgressFnT
 
-_LISTS_CHANGED = (
-    ToolListChangedNotification,
-    PromptListChangedNotification,
-    ResourceListChangedNotification,
-)
 _SHOWN: dict[Kind, tuple[str, ...]] = {
     "tool": ("title", "description", "inputSchema", "outputSchema", "annotations"),
     "prompt": ("title", "description", "arguments"),
@@ -76,9 +82,11 @@ _READ: TypeAdapter[Any] = TypeAdapter(ReadResourceResult | InputRequiredResult)
 class Session:
     """An open connection; its methods raise ForeignError and LostError."""
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: Client, changes: Changes, turns: Turns) -> None:
         self._name = name
         self._client = client
+        self._changes = changes
+        self._turns = turns
 
     def describe(self) -> dict[str, str]:
         """What the server calls itself, and which revision of the protocol is spoken."""
@@ -102,36 +110,67 @@ class Session:
         raise ForeignError(self._name, f"it lists more than {MAX_LISTED} of kind {kind}")
 
     async def call_tool(
-        self, tool: str, arguments: Mapping[str, Any], progress: Progress | None
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        progress: Progress | None = None,
+        conversation: Conversation | None = None,
     ) -> StructuredContent:
         """What a tool answers; ForeignError for a result with isError."""
-        params = CallToolRequestParams(name=tool, arguments=dict(arguments))
-        result = await self._ask(CallToolRequest(params=params), _CALLED, progress)
+
+        async def ask(more: Mapping[str, Any]) -> Any:
+            params = CallToolRequestParams(name=tool, arguments=dict(arguments), **more)
+            return await self._ask(CallToolRequest(params=params), _CALLED, progress)
+
+        result = await self._conversed(ask, conversation)
         if result.is_error:
             raise ForeignError(self._name, error_text(result))
         return content_of(self._name, result)
 
-    async def get_prompt(self, prompt: str, arguments: Mapping[str, str]) -> Messages:
+    async def get_prompt(
+        self, prompt: str, arguments: Mapping[str, str], conversation: Conversation | None = None
+    ) -> Messages:
         """A rendered prompt."""
-        params = GetPromptRequestParams(name=prompt, arguments=dict(arguments))
-        result = await self._ask(GetPromptRequest(params=params), _RENDERED)
-        return messages_of(self._name, result)
 
-    async def read_resource(self, uri: str) -> Contents:
+        async def ask(more: Mapping[str, Any]) -> Any:
+            params = GetPromptRequestParams(name=prompt, arguments=dict(arguments), **more)
+            return await self._ask(GetPromptRequest(params=params), _RENDERED)
+
+        return messages_of(self._name, await self._conversed(ask, conversation))
+
+    async def read_resource(self, uri: str, conversation: Conversation | None = None) -> Contents:
         """The contents of a URI of the server."""
-        params = ReadResourceRequestParams(uri=uri)
-        return contents_of(self._name, await self._ask(ReadResourceRequest(params=params), _READ))
 
-    async def follow_lists(self, on_change: Callable[[], None]) -> None:
-        """Tell of changed lists for as long as the task runs; where the revision has a stream."""
-        if self._client.session.protocol_version not in MODERN_PROTOCOL_VERSIONS:
-            return
-        with suppress(MCPError, SubscriptionLost, TimeoutError):
-            async with self._client.listen(
-                tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True
-            ) as changes:
-                async for _ in changes:
-                    on_change()
+        async def ask(more: Mapping[str, Any]) -> Any:
+            params = ReadResourceRequestParams(uri=uri, **more)
+            return await self._ask(ReadResourceRequest(params=params), _READ)
+
+        return contents_of(self._name, await self._conversed(ask, conversation))
+
+    async def complete(
+        self, kind: Kind, name: str, argument: str, typed: str, chosen: Mapping[str, str]
+    ) -> Completions:
+        """Values that a server offers for an argument; none where it completes nothing."""
+        offered = self._client.session.server_capabilities
+        if offered is None or offered.completions is None:
+            return Completions(values=())
+        ref: PromptReference | ResourceTemplateReference = (
+            PromptReference(name=name) if kind == "prompt" else ResourceTemplateReference(uri=name)
+        )
+        params = CompleteRequestParams(
+            ref=ref,
+            argument=CompletionArgument(name=argument, value=typed),
+            context=CompletionContext(arguments=dict(chosen)) if chosen else None,
+        )
+        try:
+            result = await self._ask(CompleteRequest(params=params), CompleteResult)
+        except NotOfferedError:
+            return Completions(values=())
+        return completions_of(result)
+
+    async def follow(self, uri: str, on_begin: OnChange, on_change: OnChange) -> None:
+        """Tell of a resource's changes for as long as the task runs; see `Changes.follow`."""
+        await self._changes.follow(self._client, uri, on_begin, on_change)
 
     async def _page(self, kind: Kind, cursor: str | None) -> tuple[list[Any], str | None]:
         params = PaginatedRequestParams(cursor=cursor) if cursor is not None else None
@@ -155,18 +194,32 @@ class Session:
                         ListResourceTemplatesRequest(params=params), ListResourceTemplatesResult
                     )
                     return list(templates.resource_templates), templates.next_cursor
-        except _NotOffered:
+        except NotOfferedError:
             return [], None
 
+    async def _conversed(
+        self,
+        ask: Callable[[Mapping[str, Any]], Awaitable[Any]],
+        conversation: Conversation | None,
+    ) -> Any:
+        """What the server answers, be it after some questions to the client of the call."""
+        if conversation is None:
+            result = await ask({})
+            if isinstance(result, InputRequiredResult):
+                raise ForeignError(
+                    self._name,
+                    "it asks its caller a question; the gateway passes questions on only for a "
+                    "server with the setting `asks`",
+                )
+            return result
+        if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return await conversation.in_rounds(ask)
+        return await self._turns.take(conversation, ask)
+
     async def _ask(self, request: Any, adapter: Any, progress: Progress | None = None) -> Any:
-        result = await self._answered(
+        return await self._answered(
             self._client.session.send_request(request, adapter, progress_callback=progress)
         )
-        if isinstance(result, InputRequiredResult):
-            raise ForeignError(
-                self._name, "it asks its caller a question, which the gateway does not pass on"
-            )
-        return result
 
     async def _answered(self, asking: Awaitable[R]) -> R:
         try:
@@ -183,12 +236,8 @@ class Session:
         if error.error.code == CONNECTION_CLOSED:
             return LostError("the connection was closed")
         if error.error.code == METHOD_NOT_FOUND:
-            return _NotOffered(self._name, error.error.message)
+            return NotOfferedError(self._name, error.error.message)
         return ForeignError(self._name, error.error.message)
-
-
-class _NotOffered(ForeignError):
-    """The server does not know the method at all."""
 
 
 @asynccontextmanager
@@ -197,28 +246,30 @@ async def open_session(
     transport: AbstractAsyncContextManager[Any],
     *,
     protocol: str,
-    on_change: Callable[[], None],
+    asks: bool,
+    on_change: OnChange,
+    on_log: OnLog,
 ) -> AsyncIterator[Session]:
-    """A session over a transport; LostError where no connection comes about."""
+    """A session over a transport; LostError where no connection comes about.
 
-    async def take(message: object) -> None:
-        if isinstance(message, _LISTS_CHANGED):
-            on_change()
-
+    With `asks` the server is told that it may ask persons; without, a question of it is an error.
+    """
+    changes = Changes(name, on_change, on_log)
+    turns = Turns()
     client = Client(
         transport,
         mode=protocol,
         cache=None,
-        message_handler=take,
+        message_handler=changes.take,
+        elicitation_callback=turns.answer if asks else None,
         client_info=Implementation(name="agentos-gateway", version=__version__),
     )
     is_open = False
     try:
         async with client:
             is_open = True
-            session = Session(name, client)
-            async with _following(session, on_change):
-                yield session
+            async with _following(changes, client):
+                yield Session(name, client, changes, turns)
     except MCPError as error:
         if is_open:
             raise
@@ -230,11 +281,12 @@ async def open_session(
 
 
 @asynccontextmanager
-async def _following(session: Session, on_change: Callable[[], None]) -> AsyncIterator[None]:
-    following = asyncio.create_task(session.follow_lists(on_change))
+async def _following(changes: Changes, client: Client) -> AsyncIterator[None]:
+    following = asyncio.create_task(changes.follow_lists(client))
     try:
         yield
     finally:
+        changes.end()
         following.cancel()
         # Also where the SDK has cancelled this task, as it does when its transport fails.
         with anyio.CancelScope(shield=True):

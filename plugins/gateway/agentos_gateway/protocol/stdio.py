@@ -16,12 +16,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
-import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
-from agentos import redact_text
+from agentos_gateway.protocol.server_log import MAX_LINE_CHARS, ServerLog, printable_line
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """Of one message of the server; a longer one ends the connection."""
@@ -29,11 +28,7 @@ CLOSE_GRACE_S = 2.0
 END_GRACE_S = 1.0
 TERMINATE_GRACE_S = 2.0
 KEPT_STDERR_LINES = 20
-MAX_STDERR_CHARS = 400
-LOGGED_LINES_PER_MINUTE = 60
 _POLL_S = 0.05
-
-_log = structlog.get_logger(__name__)
 
 Incoming = MemoryObjectReceiveStream[SessionMessage | Exception]
 Outgoing = MemoryObjectSendStream[SessionMessage]
@@ -43,11 +38,9 @@ class Program:
     """A running program, as far as others are told of it."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
-        self._name = name
         self._process = process
         self._stderr: deque[str] = deque(maxlen=KEPT_STDERR_LINES)
-        self._logged = 0
-        self._minute = 0.0
+        self._log = ServerLog(name)
         self.trouble: str | None = None
         """Why the connection ended, where the program is not to blame for its own end."""
 
@@ -79,25 +72,16 @@ class Program:
         rest = b""
         while chunk := await self._process.stderr.read(4_096):
             *lines, rest = (rest + chunk).split(b"\n")
-            rest = rest[-MAX_STDERR_CHARS:]
+            rest = rest[-MAX_LINE_CHARS:]
             for line in lines:
                 self._keep(line)
         self._keep(rest)
 
     def _keep(self, line: bytes) -> None:
-        text = redact_text(line[: 4 * MAX_STDERR_CHARS].decode("utf-8", "replace")).strip()
-        text = "".join(c if c.isprintable() else " " for c in text)[:MAX_STDERR_CHARS]
-        if not text:
-            return
-        self._stderr.append(text)
-        now = asyncio.get_running_loop().time()
-        if now - self._minute > 60:
-            self._minute, self._logged = now, 0
-        self._logged += 1
-        if self._logged < LOGGED_LINES_PER_MINUTE:
-            _log.info("gateway_server_said", server=self._name, line=text)
-        elif self._logged == LOGGED_LINES_PER_MINUTE:
-            _log.info("gateway_server_says_more", server=self._name)
+        text = printable_line(line.decode("utf-8", "replace"))
+        if text:
+            self._stderr.append(text)
+            self._log.say(text)
 
     async def stop(self) -> None:
         """Have it end: its input closes, then its group is told to, then it is killed."""

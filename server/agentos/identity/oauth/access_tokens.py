@@ -1,6 +1,6 @@
-"""Judges access tokens of the issuer: signature, issuer, audience, time, then the role.
+"""Judges access tokens of identity providers: signature, issuer, audience, time, then the role.
 
-Above: `Kernel.identify`. Below: the issuer's keys, PyJWT. Every check fails closed; a token that is
+Above: `Kernel.identify`. Below: keys of issuers, PyJWT. Every check fails closed; a token that is
 good and gives no role is refused as well.
 """
 
@@ -20,7 +20,12 @@ import jwt
 from agentos.calls import Principal
 from agentos.errors import InsufficientScopeError, RequestError
 from agentos.identity.oauth.issuer import IssuerKeys, Key
-from agentos.identity.oauth.settings import OAUTH_PREFIX, OAuthSettings, RoleRule
+from agentos.identity.oauth.settings import (
+    OAUTH_PREFIX,
+    IssuerSettings,
+    OAuthSettings,
+    RoleRule,
+)
 
 MAX_TOKEN_CHARS = 16_384
 MAX_NAME_CHARS = 180
@@ -45,12 +50,13 @@ class _Known:
 
 
 class AccessTokens:
-    """Judges the tokens of one issuer, and remembers those that were good."""
+    """Judges tokens by the issuer that each names; no issuer's key is good for another's token."""
 
-    def __init__(self, settings: OAuthSettings, keys: IssuerKeys | None = None) -> None:
+    def __init__(self, settings: OAuthSettings) -> None:
         self.settings = settings
-        self._keys = keys or IssuerKeys(settings)
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self.issuers = {
+            each.issuer: TokensOfIssuer(each, settings.audience) for each in settings.issuers
+        }
 
     async def authenticate(self, token: str, *, now: datetime) -> Principal:
         """Who a token is for.
@@ -60,25 +66,63 @@ class AccessTokens:
         """
         if len(token) > MAX_TOKEN_CHARS:
             raise RequestError(f"the access token is longer than {MAX_TOKEN_CHARS} characters")
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        header = self._header(token)
-        # Also for a known token: keys that are withdrawn are noticed here.
-        candidates = await self._keys.candidates(header.get("kid"))
-        known = self._known.get(digest)
-        if known is not None and known.keys_version == self._keys.version:
-            self._check_expiry(known.expires_at, now)
-            return known.principal
-        claims = self._verified(token, header, candidates)
-        expires_at = self._check_times(claims, now)
-        principal = self._principal(claims)
-        self._remember(digest, _Known(principal, expires_at, self._keys.version))
-        return principal
+        # Believed only as to whose keys decide; those compare it again.
+        try:
+            claims = jwt.decode(token, options={"verify_signature": False})
+        except (jwt.PyJWTError, ValueError) as error:
+            raise RequestError("the access token is not a signed JWT") from error
+        if "iss" not in claims:
+            raise RequestError("the access token lacks the claim `iss`")
+        named = claims["iss"]
+        issuer = self.issuers.get(named) if isinstance(named, str) else None
+        if issuer is None:
+            raise RequestError("the access token is of another issuer")
+        return await issuer.authenticate(token, now=now)
 
     def authenticate_again(self, known: Principal, *, now: datetime) -> Principal:
         """The principal of a token that was good in this process and has not expired.
 
         For work that goes on after its request; RequestError where there is none.
         """
+        for issuer in self.issuers.values():
+            if known.name.startswith(issuer.prefix):
+                return issuer.authenticate_again(known, now=now)
+        raise RequestError(f"{known.name} cannot be identified again without its token")
+
+    async def close(self) -> None:
+        """End what is under way to issuers."""
+        for issuer in self.issuers.values():
+            await issuer.keys.close()
+
+
+class TokensOfIssuer:
+    """Judges the tokens of one issuer, and remembers those that were good."""
+
+    def __init__(self, settings: IssuerSettings, audience: str) -> None:
+        self.settings = settings
+        self.keys = IssuerKeys(settings)
+        self.prefix = f"{OAUTH_PREFIX}{settings.label}:"
+        self._audience = audience
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+
+    async def authenticate(self, token: str, *, now: datetime) -> Principal:
+        """Who a token is for; see `AccessTokens.authenticate`."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        header = self._header(token)
+        # Also for a known token: keys that are withdrawn are noticed here.
+        candidates = await self.keys.candidates(header.get("kid"))
+        known = self._known.get(digest)
+        if known is not None and known.keys_version == self.keys.version:
+            self._check_expiry(known.expires_at, now)
+            return known.principal
+        claims = self._verified(token, header, candidates)
+        expires_at = self._check_times(claims, now)
+        principal = self._principal(claims)
+        self._remember(digest, _Known(principal, expires_at, self.keys.version))
+        return principal
+
+    def authenticate_again(self, known: Principal, *, now: datetime) -> Principal:
+        """The same for one that was good; see `AccessTokens.authenticate_again`."""
         for each in reversed(self._known.values()):
             same = (each.principal.name, each.principal.role, each.principal.person)
             if same == (known.name, known.role, known.person):
@@ -123,7 +167,7 @@ class AccessTokens:
                     token,
                     public,
                     algorithms=[header["alg"]],
-                    audience=self.settings.audience,
+                    audience=self._audience,
                     issuer=self.settings.issuer,
                     options={
                         "require": ["iss", "aud", "exp", "sub"],
@@ -154,7 +198,7 @@ class AccessTokens:
             raise RequestError("the access token has expired; get a new one")
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        name = f"{OAUTH_PREFIX}{self.settings.label}:{_text(claims, 'sub')}"
+        name = f"{self.prefix}{_text(claims, 'sub')}"
         if len(name) > MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
             raise RequestError("the subject of the access token is too long, or not printable")
         rule = self._rule(claims, name)

@@ -1,7 +1,8 @@
 """The issuer's public keys, found by its metadata, kept, and asked for again as they change.
 
 Above: access tokens. Below: httpx2. A key that is not known is asked for at most once in a while,
-so that tokens with invented key ids cannot make this server call the issuer at will.
+so that tokens with invented key ids cannot make this server call the issuer at will, and an issuer
+that hangs costs few requests a short wait, and those with known keys none.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import orjson
 import structlog
 
 from agentos.errors import UnavailableError
-from agentos.identity.oauth.settings import OAuthSettings, require_secure
+from agentos.identity.oauth.settings import IssuerSettings, require_secure
 
-TIMEOUT_S = 5.0
+FETCH_TIMEOUT_S = 3.0
+"""Of metadata and keys together; no request waits longer for an issuer."""
 MAX_DOCUMENT_BYTES = 262_144
 MAX_KEYS = 100
 ATTEMPT_EVERY_S = 10.0
@@ -35,17 +37,24 @@ class IssuerUnreachableError(UnavailableError):
 
 
 class IssuerKeys:
-    """The keys of one issuer in this process."""
+    """The keys of one issuer in this process.
+
+    One request to the issuer at a time, whoever waits for it. Known keys serve while they are asked
+    for anew, so that only three kinds of request ever wait: the first one, one with a key that is
+    not known, and one after a time in which nobody asked for so long that a withdrawn key might
+    still be taken for a good one.
+    """
 
     def __init__(
-        self, settings: OAuthSettings, monotonic: Callable[[], float] = time.monotonic
+        self, settings: IssuerSettings, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
         self._monotonic = monotonic
         self._keys: Sequence[Key] = ()
         self._fetched_at: float | None = None
         self._attempted_at: float | None = None
-        self._turn = asyncio.Lock()
+        self._has_failed = False
+        self._fetching: asyncio.Task[None] | None = None
         self.version = 0
         """Grows by one with every new set of keys."""
 
@@ -54,18 +63,28 @@ class IssuerKeys:
 
         IssuerUnreachableError where no usable key is known and the issuer does not answer.
         """
-        if self._age() > self._settings.keys_fresh_s:
-            await self._refresh()
+        fresh_s = self._settings.keys_fresh_s
+        is_usable = self._age() <= fresh_s + self._settings.keys_stale_s
+        if self._age() > fresh_s:
+            # An issuer that did not answer is not waited for again, as long as its keys serve.
+            is_patient = is_usable and (self._age() <= 2 * fresh_s or self._has_failed)
+            await self._refresh(waits=not is_patient)
         found = self._named(key_id)
         if not found:
-            await self._refresh()
+            await self._refresh(waits=True)
             found = self._named(key_id)
-        if self._age() > self._settings.keys_fresh_s + self._settings.keys_stale_s:
+        if self._age() > fresh_s + self._settings.keys_stale_s:
             raise IssuerUnreachableError(
                 "the identity provider does not answer, so tokens of it cannot be checked",
                 remedy="repeat the request; tokens made by `agentos token create` work meanwhile",
             )
         return found
+
+    async def close(self) -> None:
+        """End a request that is under way."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
 
     def _age(self) -> float:
         return float("inf") if self._fetched_at is None else self._monotonic() - self._fetched_at
@@ -73,28 +92,41 @@ class IssuerKeys:
     def _named(self, key_id: str | None) -> Sequence[Key]:
         return [key for key in self._keys if key_id is None or key.get("kid") == key_id]
 
-    async def _refresh(self) -> None:
-        """Ask for the keys, unless somebody just did."""
-        seen = self._attempted_at
-        async with self._turn:
-            now = self._monotonic()
-            if self._attempted_at != seen or (seen is not None and now - seen < ATTEMPT_EVERY_S):
+    async def _refresh(self, *, waits: bool) -> None:
+        """Ask for the keys, unless somebody just did or does; perhaps without waiting for them."""
+        if self._fetching is None:
+            now, before = self._monotonic(), self._attempted_at
+            if before is not None and now - before < ATTEMPT_EVERY_S:
                 return
-            try:
-                keys = await self._fetch()
-            except (UnavailableError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-                _log.warning("issuer_keys_not_fetched", reason=f"{type(error).__name__}: {error}")
-            else:
-                self.version += keys != self._keys
-                self._keys, self._fetched_at = keys, self._monotonic()
+            self._fetching = asyncio.create_task(self._fetch_and_keep())
+        if waits:
+            # Shielded: others wait for it too, when one of them is cancelled.
+            await asyncio.shield(self._fetching)
+
+    async def _fetch_and_keep(self) -> None:
+        try:
+            keys = await self._fetch()
+        except (UnavailableError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            self._has_failed = True
+            _log.warning(
+                "issuer_keys_not_fetched",
+                issuer=self._settings.issuer,
+                reason=f"{type(error).__name__}: {error}",
+            )
+        else:
+            self._has_failed = False
+            self.version += keys != self._keys
+            self._keys, self._fetched_at = keys, self._monotonic()
+        finally:
             self._attempted_at = self._monotonic()
+            self._fetching = None
 
     async def _fetch(self) -> Sequence[Key]:
         # A client of its own: no proxy of the environment, no cookies, no redirects.
         async with (
-            asyncio.timeout(3 * TIMEOUT_S),
+            asyncio.timeout(FETCH_TIMEOUT_S),
             httpx2.AsyncClient(
-                trust_env=False, follow_redirects=False, timeout=TIMEOUT_S
+                trust_env=False, follow_redirects=False, timeout=FETCH_TIMEOUT_S
             ) as client,
         ):
             url = self._settings.jwks_url or await self._discover(client)

@@ -190,9 +190,12 @@ class SlackEmulator(Acting):
         """Run the next calls, then cut the connection before their answers."""
         self._faults.lose(method, times)
 
-    def hold(self, method: str) -> Hold:
-        """Keep calls waiting for as long as `async with slack.hold(method) as held` lasts."""
-        return self._faults.hold(method)
+    def hold(self, method: str, first: int | None = None) -> Hold:
+        """Keep calls waiting for as long as `async with slack.hold(method) as held` lasts.
+
+        With `first` only so many of them: those that come later are not kept, and overtake them.
+        """
+        return self._faults.hold(method, first)
 
     async def disconnect(self, reason: Goodbye | None = "refresh_requested") -> None:
         """Tell every connection to go; None cuts them without a word."""

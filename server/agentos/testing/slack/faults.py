@@ -22,11 +22,13 @@ class FailingAnswer:
 class Hold:
     """Keeps calls of a method waiting, after they came in and before they are run.
 
-    Released at the end of its block, or by `release()`.
+    Released at the end of its block, or by `release()`. With `first` it keeps only so many, and
+    those that come later overtake them.
     """
 
-    def __init__(self, holds: list[Hold]) -> None:
+    def __init__(self, holds: list[Hold], first: int | None = None) -> None:
         self._holds = holds
+        self._first = first
         self._arrived = 0
         self._changed = asyncio.Condition()
         self._is_released = asyncio.Event()
@@ -42,6 +44,8 @@ class Hold:
 
     async def wait(self) -> None:
         """For the Web API: wait as one of the held calls."""
+        if self._first is not None and self._arrived >= self._first:
+            return
         async with self._changed:
             self._arrived += 1
             self._changed.notify_all()
@@ -83,9 +87,9 @@ class Faults:
         """The next calls are run, and their answers lost."""
         self._lost[method] += times
 
-    def hold(self, method: str) -> Hold:
-        """Something that keeps calls waiting while its block lasts."""
-        return Hold(self._holds[method])
+    def hold(self, method: str, first: int | None = None) -> Hold:
+        """Something that keeps calls, or the first few, waiting while its block lasts."""
+        return Hold(self._holds[method], first)
 
     async def wait(self, method: str) -> None:
         """Take the time that a call was given."""
