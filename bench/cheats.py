@@ -3,7 +3,7 @@
 Plays every case of tests/agentos_governance/gatekeeper through a real kernel on an embedded
 PostgreSQL. A cheat is caught where a check that the case names blocks it and cites its path; an
 honest packet is blocked where anything does. ruff and mypy are left out, since they take most of
-the time: `--every-check` runs them too. `--cases FILE` plays others: a Python file with CHEATS
+the time: `--every-check` runs them too, `--more` the cases of the nightly run. `--cases FILE` plays others: a Python file with CHEATS
 and HONEST. Exit code 1 where a cheat gets through or an honest packet does not.
 """
 
@@ -102,11 +102,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cases", type=Path, help="A Python file with CHEATS and HONEST.")
+    parser.add_argument("--more", action="store_true", help="The cases of the nightly run as well.")
     parser.add_argument("--every-check", action="store_true", help="ruff and mypy as well.")
     options = parser.parse_args()
     # Standard output is for the figures alone.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     cases, reports = [*corpus.CHEATS, *corpus.HONEST], REPORTS
+    if options.more:
+        cases += [*corpus.MORE_CHEATS, *corpus.MORE_HONEST]
     if options.cases is not None:
         cases, reports = read_cases(options.cases), options.cases.with_name("reports")
     skip = () if options.every_check else SLOW_CHECKS

@@ -1,14 +1,16 @@
 """From a click in Slack to the decision in PostgreSQL: p50 and p99 over both transports.
 
     python -m bench.review_latency [--reviews 200] [--at-once 1] [--transports socket http]
-        [--bar-ms 250] [--json]
+        [--worktree [--files 200] [--commits]] [--bar-ms 250] [--json]
 
 A server (`agentos serve`), a bot (`agentos bot slack`) and an embedded PostgreSQL are processes of
 their own; Slack is `agentos.testing.slack` in this one, where people click Approve on one review
 after the other. Told apart: until Slack has the acknowledgement, until the review's row is decided
 and committed (looked for every 2 ms on a connection of its own), and until the card shows it. CPU per
 click is told apart as well, since it depends less on what else the machine does; it is all that
-the three do until the last card is shown. Exit code 1 where the p99 of committed is over the bar.
+the three do until the last card is shown. With `--worktree` each work order has a worktree of one
+repository of `--files` files, in which a few were changed, committed with `--commits`; a vote for it
+reads all of it again. Exit code 1 where the p99 of committed is over the bar.
 Needs the extra `slack`. Linux only.
 """
 
@@ -40,6 +42,7 @@ from agentos.testing import caller_as
 from agentos.testing.slack import Message, SlackEmulator, SlackUser
 from agentos_bots.slack.kernel_client import KernelClient, open_kernel_client
 from agentos_memory import process_usage
+from bench.worktrees import change_worktree, make_repository
 
 BAR_MS = 250.0
 WARM_UP = 10
@@ -91,10 +94,18 @@ class Bench:
     postgres: EmbeddedPostgres
     server: str
     tokens: Mapping[str, str]
+    repo: Path | None = None
+    is_committed: bool = False
 
 
 async def measure(
-    home: Path, transports: Sequence[str], n_reviews: int, at_once: int
+    home: Path,
+    transports: Sequence[str],
+    n_reviews: int,
+    at_once: int,
+    *,
+    repo: Path | None = None,
+    is_committed: bool = False,
 ) -> list[Latency]:
     """Every transport, each with a bot and reviews of its own."""
     postgres = EmbeddedPostgres(home / "postgres")
@@ -103,7 +114,7 @@ async def measure(
         settings = Settings(home=home, database_url=postgres.dsn, plugins=("governance",))
         tokens = await _prepare(settings)
         server = f"http://127.0.0.1:{_free_port()}"
-        bench = Bench(home, postgres, server, tokens)
+        bench = Bench(home, postgres, server, tokens, repo, is_committed)
         async with _serving(bench) as pid:
             return [
                 await _measure(bench, pid, transport, n_reviews, at_once)
@@ -226,14 +237,18 @@ async def _submit(bench: Bench, n: int) -> None:
         open_kernel_client(bench.server, bench.tokens["worker"], timeout_s=TIMEOUT_S) as worker,
     ):
         for _ in range(n):
-            await _submit_one(planner, worker)
+            await _submit_one(bench, planner, worker)
 
 
-async def _submit_one(planner: KernelClient, worker: KernelClient) -> None:
+async def _submit_one(bench: Bench, planner: KernelClient, worker: KernelClient) -> None:
     contract = {**CONTRACT, "review": {"required": True}}
-    work = {"title": "Add a cache", "objective": "Be quick", "contract": contract}
+    work: dict[str, Any] = {"title": "Add a cache", "objective": "Be quick", "contract": contract}
+    if bench.repo is not None:
+        work["repo"] = str(bench.repo)
     order = (await planner.call("create_work_order", work, key=os.urandom(8).hex()))["id"]
-    await worker.call("claim_work_order", {"work_order": order}, key=f"claim-{order}")
+    claimed = await worker.call("claim_work_order", {"work_order": order}, key=f"claim-{order}")
+    if bench.repo is not None:
+        change_worktree(Path(claimed["workspace"]["path"]), is_committed=bench.is_committed)
     done = {"work_order": order, "summary": "It is done"}
     submitted = await worker.call("submit_work_order", done, key=f"submit-{order}")
     assert submitted["state"] == "in_review", submitted
@@ -331,6 +346,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--transports", nargs="+", choices=("socket", "http"), default=["socket", "http"]
     )
+    parser.add_argument("--worktree", action="store_true")
+    parser.add_argument("--files", type=int, default=200)
+    parser.add_argument("--commits", action="store_true")
     parser.add_argument("--bar-ms", type=float, default=BAR_MS)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -343,7 +361,16 @@ def main() -> int:
     # Where this runs as root, the database is another user's.
     home.chmod(0o755)
     try:
-        found = asyncio.run(measure(home, options.transports, options.reviews, options.at_once))
+        repo = make_repository(home / "repo", options.files) if options.worktree else None
+        measuring = measure(
+            home,
+            options.transports,
+            options.reviews,
+            options.at_once,
+            repo=repo,
+            is_committed=options.commits,
+        )
+        found = asyncio.run(measuring)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     if options.json:

@@ -342,12 +342,12 @@ class Deliveries:
         payload: Mapping[str, Any] | bytes,
         *,
         secret: str = SECRET,
-        **headers: str,
+        **headers: str | bytes,
     ) -> httpx2.Response:
         """Deliver a payload; `headers` replace GitHub's, with `_` for `-`."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self._n += 1
-        sent = {
+        sent: dict[str, Any] = {
             "content-type": "application/json",
             "user-agent": "GitHub-Hookshot/044aadd",
             "x-github-event": event,

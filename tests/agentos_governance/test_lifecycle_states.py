@@ -60,6 +60,8 @@ TRANSITIONS: dict[str, dict[str, str | None]] = {
         "cancelled": "invalid_state",
     },
     "holder's tools": {**dict.fromkeys(STATES, "lease_lost"), "active": None},
+    # Whoever submitted may submit something better until somebody decides.
+    "submitting": {**dict.fromkeys(STATES, "lease_lost"), "active": None, "in_review": None},
     "vote on another packet": {**dict.fromkeys(STATES, "invalid_state"), "in_review": "conflict"},
     "cancel": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
     "usage": dict.fromkeys(STATES) | dict.fromkeys(STATES[5:], "invalid_state"),
@@ -90,8 +92,10 @@ def _attempts(what: str, order: str) -> list[tuple[str, str, dict[str, Any]]]:
         "claim": [("w2", "claim_work_order", named)],
         "holder's tools": [
             ("w1", "renew_lease", named),
-            ("w1", "record_evidence", {**named, **evidence}),
             ("w1", "record_usage", {**named, **usage, **figures}),
+        ],
+        "submitting": [
+            ("w1", "record_evidence", {**named, **evidence}),
             ("w1", "submit_work_order", {**named, "summary": "It is done"}),
         ],
         "vote on another packet": [("reviewer", "review_work_order", {**named, **packet})],

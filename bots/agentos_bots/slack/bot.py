@@ -32,6 +32,7 @@ from agentos_bots.slack.listeners.registering import register_listeners
 from agentos_bots.slack.people import SlackUser
 from agentos_bots.slack.posting import Posting
 from agentos_bots.slack.settings import Secrets, SlackSettings
+from agentos_bots.slack.settling import Settling
 from agentos_bots.slack.showing import Showing
 from agentos_bots.slack.socket import open_socket
 from agentos_bots.slack.web import SlackRefusedError, SlackWeb, open_web
@@ -87,12 +88,13 @@ async def open_bot(settings: SlackSettings, secrets: Secrets) -> AsyncIterator[B
         workspace = await _workspace(web, settings)
         team = str(workspace.get("team_id") or "")
         posting = Posting(kernel, web, settings, figures, str(workspace.get("bot_id")))
-        showing = Showing(kernel, posting, settings)
+        showing = Showing(kernel, posting, settings, str(workspace.get("url") or ""))
         identities = Identities(kernel, web, team, settings.team_domains)
         desk = Desk(kernel, web, showing, identities, figures, StillOpen())
         bolt = create_bolt_app(web.client, secrets.signing_secret, workspace)
         register_listeners(bolt, desk)
         happenings = Happenings(showing, Digests(kernel, web, posting, team))
+        settling = Settling(kernel, showing, settings, posting.unsettled)
         feed = EventFeed(
             kernel,
             settings,
@@ -100,6 +102,7 @@ async def open_bot(settings: SlackSettings, secrets: Secrets) -> AsyncIterator[B
             is_wanted=is_wanted,
             handle=happenings.handle,
             resync=showing.resync,
+            beside=settling.run,
         )
         # Closed in reverse: first no more clicks, then those at work finish, then the feed.
         following = asyncio.create_task(feed.run())

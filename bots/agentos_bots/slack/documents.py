@@ -252,6 +252,7 @@ class Card(Wire):
     decided_by: str | None = None
     decided_at: Time | None = None
     what_changed: WhatChanged | None = None
+    superseded_by: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.:-]{1,60}$")] = None
     link: str | None = None
 
     @property

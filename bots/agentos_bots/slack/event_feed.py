@@ -50,6 +50,7 @@ class EventFeed:
         is_wanted: Callable[[Mapping[str, Any]], bool],
         handle: Handler,
         resync: Callable[[], Awaitable[None]],
+        beside: Callable[[], Awaitable[None]],
     ) -> None:
         self._kernel = kernel
         self._settings = settings
@@ -57,6 +58,7 @@ class EventFeed:
         self._is_wanted = is_wanted
         self._handle = handle
         self._resync = resync
+        self._beside = beside
         self._saved = 0
         self._is_moved = False
         self._stopped = asyncio.Event()
@@ -72,6 +74,7 @@ class EventFeed:
             following = tasks.create_task(self._follow(self._mark, tasks))
             saving = tasks.create_task(self._save_often(self._mark))
             comparing = tasks.create_task(self._resync_often())
+            settling = tasks.create_task(self._run_beside())
             await self._stopped.wait()
             following.cancel()
             with suppress(TimeoutError):
@@ -79,6 +82,7 @@ class EventFeed:
                     await self._until_idle()
             saving.cancel()
             comparing.cancel()
+            settling.cancel()
             for task in self._handling:
                 task.cancel()
         await self._save(self._mark)
@@ -213,6 +217,9 @@ class EventFeed:
                 await self._resync()
             except (ToolError, RequestError) as error:
                 _log.warning("resync_failed", reason=error.message)
+
+    async def _run_beside(self) -> None:
+        await self._beside()
 
     def _backoff(self) -> Backoff:
         return Backoff(self._settings.retry_min_s, self._settings.retry_max_s)

@@ -3,7 +3,8 @@
 Above: showing. Below: `claim_post` and `record_post` of the server, and Slack. A claim is a lease
 with a fencing token: who holds it may post or update the message. A bot that dies between the
 message and its record leaves a message that names what it shows in its metadata; the next one finds
-it there. The same holds for an answer of Slack that was lost.
+it there. The same holds for an answer of Slack that was lost. An update without an answer
+may arrive later, over a newer one: the record then says that the card must be rendered once more.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from agentos_bots.slack.web import SlackRefusedError, SlackWeb
 NOT_SHOWN = "none"
 """In place of a message: it was over before anybody could post it, and stays unposted."""
 
+CARD = "card"
+"""The only part that changes, and so the only one that something older can overwrite."""
 HISTORY_PAGES = 20
 MAX_UNFINISHED = 1_000
 _GONE = frozenset({"message_not_found", "cant_update_message", "channel_not_found", "is_archived"})
@@ -51,6 +54,10 @@ class MessageRef:
 
     def __str__(self) -> str:
         return f"{self.channel}:{self.ts}"
+
+    def permalink(self, workspace_url: str) -> str:
+        """Its address in a browser; `workspace_url` is what `auth.test` says of the workspace."""
+        return f"{workspace_url.rstrip('/')}/archives/{self.channel}/p{self.ts.replace('.', '')}"
 
     @classmethod
     def parse(cls, text: str | None) -> MessageRef | None:
@@ -84,6 +91,8 @@ class Claim:
     """Time of the loop from which on it must not be relied on any more."""
     written: tuple[MessageRef | None, int] | None = None
     """What was done under it, where only the record is missing."""
+    is_unsure: bool = False
+    """Whether an update that was sent before, by this or another bot, may still arrive."""
 
 
 Write = Callable[[Claim], Awaitable[tuple[MessageRef | None, int]]]
@@ -107,6 +116,8 @@ class Posting:
         self._figures = figures
         self._bot_id = bot_id
         self._unfinished: dict[tuple[str, str], Claim] = {}
+        self.unsettled = asyncio.Event()
+        """Set with each message that is to be rendered once more."""
 
     async def once(self, part: Part, message: Message) -> MessageRef | None:
         """The message of a part that never changes, posted by whoever came first."""
@@ -150,6 +161,7 @@ class Posting:
             int(said["attempt"]),
             # Never until its end: what is sent later could undo what another bot has shown.
             began_s + self._settings.post_lease_s * 0.8,
+            is_unsure=bool(said.get("is_unsure")),
         )
 
     def _resumed(self, part: Part) -> Claim | None:
@@ -181,8 +193,10 @@ class Posting:
             return await self._record(part, claim)
         except BaseException:
             # The next try, if there is one, need not wait for the end of its own lease. What was
-            # sent may have arrived, so it looks before it posts.
-            self._keep(part, replace(claim, attempt=max(claim.attempt, 2)))
+            # sent may have arrived, so it looks before it posts; or it may arrive later.
+            is_unsure = claim.is_unsure or claim.written is None
+            attempt = max(claim.attempt, 2)
+            self._keep(part, replace(claim, attempt=attempt, is_unsure=is_unsure))
             raise
 
     async def _write(self, part: Part, claim: Claim, write: Write) -> tuple[MessageRef | None, int]:
@@ -197,16 +211,21 @@ class Posting:
     async def _record(self, part: Part, claim: Claim) -> tuple[MessageRef | None, bool]:
         assert claim.written is not None
         ref, version = claim.written
+        is_unsettled = claim.is_unsure and part.name == CARD
         recorded = {
             "claim": claim.token,
             "message_ref": NOT_SHOWN if ref is None else str(ref),
             "version": version,
         }
+        if is_unsettled:
+            recorded["look_again_s"] = self._settings.settle_after_s
         try:
             await self._kernel.call("record_post", recorded, key=f"record-{claim.token}")
         except (ConflictError, LeaseLostError, NotFoundError, InvalidStateError) as error:
             _log.warning("claim_lost", review=part.review, part=part.name, reason=error.message)
             return ref, False
+        if is_unsettled:
+            self.unsettled.set()
         return ref, True
 
     async def post(self, part: Part, message: Message, claim: Claim) -> MessageRef:

@@ -58,6 +58,8 @@ class SlackSettings(BaseModel):
     """How often the bot compares what waits with what it has posted."""
     post_lease_s: Annotated[int, Field(ge=1, le=600)] = 30
     """How long one bot may take to post a message before another may."""
+    settle_after_s: Annotated[int, Field(ge=1, le=3_600)] = 60
+    """How long after an update without an answer the message is rendered once more."""
     shutdown_timeout_s: Seconds = 10.0
 
     def channel_of(self, card: Mapping[str, Any]) -> str | None:

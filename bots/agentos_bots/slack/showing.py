@@ -29,7 +29,8 @@ from agentos_bots.slack.cards import (
 from agentos_bots.slack.documents import Card, parse_card
 from agentos_bots.slack.kernel_client import KernelClient
 from agentos_bots.slack.messages import Message
-from agentos_bots.slack.posting import Claim, MessageRef, Part, Posting
+from agentos_bots.slack.people import CHANNEL
+from agentos_bots.slack.posting import CARD, Claim, MessageRef, Part, Posting
 from agentos_bots.slack.settings import SlackSettings
 from agentos_bots.slack.web import RateLimitedError
 
@@ -44,10 +45,17 @@ _log = structlog.get_logger(__name__)
 class Showing:
     """Reviews as one bot shows them."""
 
-    def __init__(self, kernel: KernelClient, posting: Posting, settings: SlackSettings) -> None:
+    def __init__(
+        self,
+        kernel: KernelClient,
+        posting: Posting,
+        settings: SlackSettings,
+        workspace_url: str = "",
+    ) -> None:
         self._kernel = kernel
         self._posting = posting
         self._settings = settings
+        self._workspace_url = workspace_url
         self._turns = Turns()
         # Parts that never change, once they are recorded: no need to ask for them again.
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -99,6 +107,23 @@ class Showing:
         """The card as the server has it now."""
         return (await self._read(review))[0]
 
+    async def read_newest(self, review: str) -> Card:
+        """The card of what is there now, where another packet superseded that of the review."""
+        card = await self.read(review)
+        return card if card.superseded_by is None else await self.read_newest(card.superseded_by)
+
+    async def rendered(self, card: Card) -> Message:
+        """The card's message, with a link to the one that superseded it where that is posted."""
+        ref = None
+        if card.superseded_by is not None and self._workspace_url:
+            asked = {"channel": CHANNEL, "review": card.superseded_by, "part": "card"}
+            try:
+                post = await self._kernel.call("get_post", asked)
+                ref = MessageRef.parse(post["message_ref"])
+            except NotFoundError:
+                ref = None
+        return render_card(card, None if ref is None else ref.permalink(self._workspace_url))
+
     async def _show_if_possible(self, review: str) -> None:
         try:
             await self.show(review)
@@ -127,7 +152,7 @@ class Showing:
         if channel is None:
             _log.error("no_channel", review=card.id, kind=card.kind, remedy="set [slack] channel")
             return None
-        part = Part(card.id, "card", channel, since_s=_since_s(card))
+        part = Part(card.id, CARD, channel, since_s=_since_s(card))
 
         async def write(claim: Claim) -> tuple[MessageRef | None, int]:
             fresh = await self.read(card.id)
@@ -139,10 +164,18 @@ class Showing:
                     return None, fresh.version
             if ref is None:
                 return await self._posting.post(part, render_card(fresh), claim), fresh.version
-            await self._posting.update(part, ref, render_card(fresh))
+            if fresh.superseded_by is not None:
+                await self._show_newer(fresh.superseded_by)
+            await self._posting.update(part, ref, await self.rendered(fresh))
             return ref, fresh.version
 
         return await self._posting.written(part, card.version, write)
+
+    async def _show_newer(self, review: str) -> None:
+        """Have the card that took another's place be there, so that the other can lead to it."""
+        card, document = await self._read(review)
+        if card.is_open:
+            await self._show_card(card, document)
 
     async def _show_thread(self, card: Card, ref: MessageRef) -> None:
         for each in render_findings(card):

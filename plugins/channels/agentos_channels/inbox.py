@@ -17,6 +17,7 @@ from agentos import (
     HttpResponse,
     InboundRequest,
     NotFoundError,
+    PluginError,
     Received,
     ReceivedChange,
     ReceivedDecision,
@@ -44,8 +45,15 @@ async def take_in(request: InboundRequest) -> HttpResponse:
     running = request.kernel.service(Channels).find(request.path_parameters["channel"])
     if running is None:
         raise NotFoundError("there is no such channel")
-    received = await running.channel.receive(request)
-    return await _act(running.channel, running.bot, received)
+    try:
+        received = await running.channel.receive(request)
+        return await _act(running.channel, running.bot, received)
+    except PluginError as error:
+        # What it asked elsewhere was refused: its operator mends that, and the sender sends it again.
+        _log.error("channel_broken", channel=running.channel.name, exc_info=error)
+        raise UnavailableError(
+            f"{running.channel.name} cannot take this now; the server's log says why"
+        ) from error
 
 
 async def _act(channel: ReviewChannel, bot: ChannelBot, received: Received) -> HttpResponse:

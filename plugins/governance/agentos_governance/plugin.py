@@ -31,7 +31,11 @@ from agentos_governance import hookspecs
 from agentos_governance.active_marks import align_marks, reaction_to_leases
 from agentos_governance.approvals.events import EVENT_TYPES as APPROVAL_EVENT_TYPES
 from agentos_governance.approvals.events import READ_MODEL as APPROVAL_READ_MODEL
-from agentos_governance.approvals.lifetime import ApprovalLifetime, parse_lifetime
+from agentos_governance.approvals.lifetime import (
+    ApprovalLifetime,
+    parse_email_linking,
+    parse_lifetime,
+)
 from agentos_governance.approvals.states import ApprovalStates
 from agentos_governance.authority.enforcement import authorizer_for
 from agentos_governance.authority.policy_cost import policy_costs
@@ -50,12 +54,14 @@ from agentos_governance.cost.reserve import reserve_up_to
 from agentos_governance.cost.stop import stop_authorizer
 from agentos_governance.decisions.events import EVENT_TYPES as DECISION_EVENT_TYPES
 from agentos_governance.decisions.events import READ_MODEL as DECISION_READ_MODEL
+from agentos_governance.due_rows import SweepFailures
 from agentos_governance.evidence import command_line
 from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
 from agentos_governance.figures import Figures
+from agentos_governance.gatekeeper.check_template import warm_up
 from agentos_governance.gatekeeper.registry import ReviewChecks
 from agentos_governance.gatekeeper.settings import GatekeeperSettings, parse_gatekeeper_settings
 from agentos_governance.grounding import Grounding
@@ -63,6 +69,7 @@ from agentos_governance.persons.command_line import person
 from agentos_governance.persons.delegates import LinkedIdentities
 from agentos_governance.persons.events import EVENT_TYPES as PERSON_EVENT_TYPES
 from agentos_governance.persons.events import READ_MODEL as PERSON_READ_MODEL
+from agentos_governance.persons.settings import EmailLinking
 from agentos_governance.policies.command_line import policy
 from agentos_governance.policies.in_force import PoliciesInForce
 from agentos_governance.projections import EVENT_TYPES, READ_MODEL
@@ -165,6 +172,7 @@ TOOLS = (
     persons.unlink_identity,
     posts.claim_post,
     posts.record_post,
+    posts.list_unsettled_posts,
     posts.get_post,
     posts.get_cursor,
     posts.save_cursor,
@@ -248,6 +256,7 @@ def register_services() -> Sequence[Service]:
         Service(Reviews, ApprovalStates),
         Service(Delegates, LinkedIdentities),
         Service(ApprovalLifetime, lambda kernel: parse_lifetime(kernel.settings.governance)),
+        Service(EmailLinking, lambda kernel: parse_email_linking(kernel.settings.governance)),
         Service(ReviewSettings, lambda kernel: parse_review_settings(kernel.settings.review)),
         Service(Locks, lambda kernel: parse_locks(kernel.settings.locks)),
         Service(reviews.GateRegistry, _collect_gates),
@@ -255,6 +264,7 @@ def register_services() -> Sequence[Service]:
             GatekeeperSettings, lambda kernel: parse_gatekeeper_settings(kernel.settings.gatekeeper)
         ),
         Service(ReviewChecks, _collect_review_checks),
+        Service(SweepFailures, SweepFailures),
         Service(EvidenceKinds, _collect_evidence_kinds),
         Service(reports.AuditQueue, lambda kernel: reports.AuditQueue()),
         Service(ActionRegistry, _collect_actions),
@@ -291,6 +301,8 @@ def startup(kernel: Kernel) -> Callable[[], Awaitable[None]]:
         kernel.metrics.on_scrape(Figures(kernel).sample)
         await align_marks(kernel)
         kernel.start_task(sweep_for_ever(kernel))
+        if kernel.publishes:
+            kernel.start_task(warm_up())
 
     return start_sweeper
 

@@ -126,7 +126,8 @@ async def _evidence(writer: ProjectionWriter, event: Event) -> None:
 
 
 async def _evidence_reviewed(writer: ProjectionWriter, event: Event) -> None:
-    await writer.execute(_sql.set_evidence_reviewed, event.data["work_order"], event.seq)
+    before = event.data.get("before_seq", event.seq)
+    await writer.execute(_sql.set_evidence_reviewed, event.data["work_order"], before)
 
 
 async def _reviewed(writer: ProjectionWriter, event: Event) -> None:

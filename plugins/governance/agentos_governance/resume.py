@@ -71,6 +71,8 @@ class _Replay:
     state: str = "unknown"
     attempts: list[dict[str, Any]] = field(default_factory=list)
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    evidence_seqs: list[int] = field(default_factory=list)
+    """Where each piece of evidence stands in the stream."""
     submissions: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -283,12 +285,17 @@ def _evidence(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
     names = ("evidence", "kind", "claim", "path", "lines", "sha256", "level", "worker")
     entry = {**picked(data, *names), "event_hash": event["hash"]}
     # A hook records each use of a tool: together they would hide what was recorded on purpose.
-    (replay.tool_uses if entry["kind"] == TOOL_USE else replay.evidence).append(entry)
+    if entry["kind"] == TOOL_USE:
+        replay.tool_uses.append(entry)
+        return
+    replay.evidence.append(entry)
+    replay.evidence_seqs.append(event["seq"])
 
 
 def _evidence_reviewed(replay: _Replay, data: Data, event: Mapping[str, Any]) -> None:
-    for entry in replay.evidence:
-        if entry["level"] == "reported":
+    before = data.get("before_seq", event["seq"])
+    for entry, seq in zip(replay.evidence, replay.evidence_seqs, strict=True):
+        if entry["level"] == "reported" and seq < before:
             entry["level"] = "reviewed"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -22,19 +23,25 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
+def changes() -> dict[str, Any]:
+    """Settings of the module's server, and what else `open_office` takes; a module may override it."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 async def server(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
 ) -> AsyncIterator[Gatehouse]:
     """A server with persons and a bot's token."""
     name = f"slack_{next(_numbers)}"
     await _execute(postgres.dsn, f'create database "{name}"')
     settings = Settings(
-        home=tmp_path_factory.mktemp(name) / "home",
+        home=changes.get("home") or tmp_path_factory.mktemp(name) / "home",
         database_url=postgres.dsn.replace("/agentos?", f"/{name}?"),
         plugins=(),
         worker="local",
     )
-    async with open_gatehouse(settings) as gatehouse:
+    async with open_gatehouse(settings, **changes) as gatehouse:
         yield gatehouse
     await _execute(postgres.dsn, f'drop database "{name}" with (force)')
 
@@ -56,6 +63,13 @@ async def slack() -> AsyncIterator[SlackEmulator]:
 @pytest.fixture(params=["socket", "http"])
 def mode(request: pytest.FixtureRequest) -> Transport:
     """Each transport in turn."""
+    chosen: Transport = request.param
+    return chosen
+
+
+@pytest.fixture(params=["socket", pytest.param("http", marks=pytest.mark.nightly)])
+def either_mode(request: pytest.FixtureRequest) -> Transport:
+    """Each transport in turn, of which one is enough by day."""
     chosen: Transport = request.param
     return chosen
 

@@ -2,9 +2,9 @@
 
     python -m tests.agentos_bots.slack.forking
 
-A request is a line of JSON on standard input, `{"run": [arguments], "environment": {}, "log": FIFO}`
-or `{"wait": pid}`; the answer is a line with the process's id, or its exit code. So that a test which
-starts many pays for the imports once.
+A request is a line of JSON on standard input, `{"run": [arguments], "environment": {}, "log": FIFO,
+"skew_s": 0}` or `{"wait": pid}`; the answer is a line with the process's id, or its exit code. So that a
+test which starts many pays for the imports once. `skew_s` is by how much the process's clock is ahead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+import time
+from datetime import datetime, tzinfo
+from typing import Any, Self
 
 # Whatever `agentos serve` and `agentos bot slack` would import once they run.
 import agentos.http.serve
@@ -29,7 +31,24 @@ def _run(request: dict[str, Any]) -> None:
     for descriptor, copy in ((nothing, 0), (nothing, 1), (log, 2)):
         os.dup2(descriptor, copy)
     os.environ.update(request["environment"])
+    if request["skew_s"]:
+        _skew(request["skew_s"])
     os._exit(main(request["run"]))
+
+
+def _skew(seconds: float) -> None:
+    """Have everything of ours that reads the time of day read a wrong one."""
+    real = time.time
+    time.time = lambda: real() + seconds
+
+    class Skewed(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(time.time(), tz)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("agentos") and getattr(module, "datetime", None) is datetime:
+            vars(module)["datetime"] = Skewed
 
 
 def _serve() -> None:

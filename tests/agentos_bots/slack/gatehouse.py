@@ -124,9 +124,9 @@ class Gatehouse:
 
 
 @asynccontextmanager
-async def open_gatehouse(settings: Settings) -> AsyncIterator[Gatehouse]:
+async def open_gatehouse(settings: Settings, **changes: Any) -> AsyncIterator[Gatehouse]:
     """The server with Ada and Ben as reviewers, and Grace, who answers for the worker w1."""
-    async with open_office(settings, review={"digest_at": "08:00"}) as office:
+    async with open_office(settings, review={"digest_at": "08:00"}, **changes) as office:
         await office.join("bot", Role.BOT, worker="slack")
         await office.join("w1", Role.WORKER, person="grace")
         for name in ("ada", "ben", "grace"):

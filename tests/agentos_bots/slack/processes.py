@@ -84,13 +84,20 @@ class Forks:
         self._folder = folder
         self._numbers = itertools.count()
 
-    async def start(self, *arguments: str, environment: Mapping[str, str]) -> Crashing:
-        """`agentos ARGUMENTS` with no other settings than these."""
+    async def start(
+        self, *arguments: str, environment: Mapping[str, str], skew_s: float = 0.0
+    ) -> Crashing:
+        """`agentos ARGUMENTS` with no other settings than these, and a clock that is so far ahead."""
         fifo = self._folder / f"log-{next(self._numbers)}"
         os.mkfifo(fifo)
         # Without a reader the process would wait to open it.
         end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-        request = {"run": arguments, "environment": dict(environment), "log": str(fifo)}
+        request = {
+            "run": arguments,
+            "environment": dict(environment),
+            "log": str(fifo),
+            "skew_s": skew_s,
+        }
         pid = await self._ask(request)
         log = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
@@ -148,7 +155,14 @@ async def start_server(forks: Forks, settings: Settings, port: int) -> Crashing:
 
 
 async def start_bot(
-    forks: Forks, slack: SlackEmulator, mode: Transport, url: str, token: str, **settings: Any
+    forks: Forks,
+    slack: SlackEmulator,
+    mode: Transport,
+    url: str,
+    token: str,
+    *,
+    skew_s: float = 0.0,
+    **settings: Any,
 ) -> Crashing:
     """`agentos bot slack`, once it is reached by the emulated Slack."""
     chosen = {
@@ -171,6 +185,7 @@ async def start_bot(
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_SIGNING_SECRET": slack.signing_secret,
         },
+        skew_s=skew_s,
     )
     started = await bot.said("bot_started")
     if mode == "http":

@@ -102,6 +102,56 @@ async def test_a_posted_part_is_rendered_again_for_a_newer_version_by_one(
         assert done["post"]["version"] == 2
 
 
+async def test_what_may_have_been_overwritten_is_rendered_once_more_and_then_never_again(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        named = {"review": await open_posts(office), **CARD}
+        first = await office.call("bot", "claim_post", **named)
+        unsure = {"claim": first["claim"], "message_ref": REF, "version": 3, "look_again_s": 60}
+        await office.call("bot", "record_post", **unsure)
+        assert await _unsettled(office) == [(named["review"], 60.0)]
+        assert not (await office.call("bot 2", "claim_post", version=3, **named))["claimed"]
+        # Something newer in between does not make it sure that nothing older comes after it.
+        office.clock.advance(59)
+        newer = await office.call("bot 2", "claim_post", version=4, **named)
+        await office.call("bot 2", "record_post", claim=newer["claim"], message_ref=REF, version=4)
+        assert not (await office.call("bot 2", "claim_post", version=4, **named))["claimed"]
+        office.clock.advance(1)
+        assert await _unsettled(office) == [(named["review"], 0.0)]
+        again = await office.call("bot 2", "claim_post", version=4, **named)
+        assert (again["claimed"], again["is_unsure"]) == (True, False)
+        await office.call("bot 2", "record_post", claim=again["claim"], message_ref=REF, version=4)
+        office.clock.advance(3_600)
+        assert await _unsettled(office) == []
+        assert not (await office.call("bot", "claim_post", version=4, **named))["claimed"]
+
+
+async def test_who_follows_a_bot_that_died_over_an_update_is_told_that_it_may_still_arrive(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        named = {"review": await open_posts(office), **CARD}
+        first = await office.call("bot", "claim_post", **named)
+        assert first["is_unsure"] is False
+        await office.call("bot", "record_post", claim=first["claim"], message_ref=REF, version=3)
+        for version in (4, 5):
+            office.clock.advance(30)
+            dead = await office.call("bot", "claim_post", version=version, **named)
+            assert dead["is_unsure"] is (version == 5)
+        assert await _unsettled(office) == []
+        office.clock.advance(30)
+        assert await _unsettled(office) == [(named["review"], 0.0)]
+        # Nothing is newer than what is recorded; but what is there, nobody knows.
+        heir = await office.call("bot 2", "claim_post", version=3, **named)
+        assert (heir["claimed"], heir["is_unsure"]) == (True, True)
+
+
+async def _unsettled(office: Office) -> list[tuple[str, float]]:
+    found = await office.call("bot", "list_unsettled_posts", channel="slack")
+    return [(post["review"], post["due_in_s"]) for post in found["posts"]]
+
+
 async def test_a_cursor_never_goes_back_nor_beyond_the_log(settings: Settings) -> None:
     async with open_office(settings) as office:
         await office.join("bot", Role.BOT)

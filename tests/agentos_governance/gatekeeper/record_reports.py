@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.agentos_governance.gatekeeper.corpus import CHEATS, HONEST
+from tests.agentos_governance.gatekeeper.corpus import CHEATS, HONEST, MORE_CHEATS, MORE_HONEST
 from tests.agentos_governance.gatekeeper.form import Case, Change, Elsewhere, Step, Tested, Tree
 from tests.agentos_governance.gatekeeper.junit import REPORTS
 from tests.agentos_governance.gatekeeper.trees import apply_change, digest_of_tree, plant
@@ -89,4 +89,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         record(read_cases(Path(sys.argv[1])), Path(sys.argv[1]).with_name("reports"))
     else:
-        record([*CHEATS, *HONEST], REPORTS)
+        record([*CHEATS, *HONEST, *MORE_CHEATS, *MORE_HONEST], REPORTS)

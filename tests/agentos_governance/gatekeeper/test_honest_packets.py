@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agentos_governance.gatekeeper.corpus import HONEST
+from tests.agentos_governance.gatekeeper.corpus import HONEST, MORE_HONEST
 from tests.agentos_governance.gatekeeper.form import Case
 from tests.agentos_governance.gatekeeper.submitting import Submissions
 
@@ -17,7 +17,15 @@ async def test_no_honest_packet_is_blocked(submissions: Submissions, case: Case)
     assert outcome.is_accepted, outcome
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in MORE_HONEST])
+async def test_no_further_honest_packet_is_blocked(submissions: Submissions, case: Case) -> None:
+    outcome = await submissions.submit(case)
+    assert outcome.is_accepted, outcome
+
+
 def test_the_corpus_has_forty_honest_packets() -> None:
     assert len(HONEST) >= 40
-    assert len({case.id for case in HONEST}) == len(HONEST)
-    assert not any(case.caught_by for case in HONEST)
+    every = (*HONEST, *MORE_HONEST)
+    assert len({case.id for case in every}) == len(every)
+    assert not any(case.caught_by for case in every)

@@ -6,6 +6,7 @@ every other caller of the server; a check that fails must not be one that was pa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import pytest
 from agentos import (
     Finding,
     InvalidStateError,
+    LimitExceededError,
     ReviewCheck,
     ReviewedEvidence,
     ReviewedFile,
@@ -92,7 +94,9 @@ async def test_no_file_makes_a_check_read_it_again_and_again(
     monkeypatch.setattr(syntax_trees, "MAX_PARSE_S", 0.2)
     content = (unit * (N // len(unit))).encode()
     began_s = time.process_time()
-    await run_checks(work_of(changed(path, content, content[:1_000])), [reading(check)])
+    # Here and not in a process of its own, whose processor time is not this one's.
+    with contextlib.suppress(LimitExceededError):
+        await reading(check).examine(work_of(changed(path, content, content[:1_000])))
     assert time.process_time() - began_s < MOST_S
 
 
@@ -207,7 +211,7 @@ def test_a_finding_about_a_file_whose_name_is_no_text_can_be_recorded() -> None:
     (found,) = numbered(
         [Finding("no_binaries", "warning", "odd", "odd", "src/a\udcff\n\u202e.bin")]
     )
-    assert found.path == "src/a\\xff\\x0a\\u{202e}.bin"
+    assert found.path == "src/a\\xff\\x0a\\xe2\\x80\\xae.bin"
 
 
 def _leave_odd_files(worktree: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agentos_governance.gatekeeper.corpus import CHEATS, HONEST
+from tests.agentos_governance.gatekeeper.corpus import CHEATS, HONEST, MORE_CHEATS, MORE_HONEST
 from tests.agentos_governance.gatekeeper.junit import REPORTS
 from tests.agentos_governance.gatekeeper.record_reports import record
 
@@ -16,7 +16,7 @@ _OUTCOME = re.compile(r'<testcase classname="([^"]*)" name="([^"]*)"[^>]*?(/>|><
 
 @pytest.mark.nightly
 def test_the_reports_of_the_cases_are_what_pytest_writes_today(tmp_path: Path) -> None:
-    record([*CHEATS, *HONEST], tmp_path)
+    record([*CHEATS, *HONEST, *MORE_CHEATS, *MORE_HONEST], tmp_path)
     assert _outcomes(tmp_path) == _outcomes(REPORTS)
 
 

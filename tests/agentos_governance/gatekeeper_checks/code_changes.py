@@ -40,6 +40,50 @@ CIY = "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      -
 PY = '[project]\nname = \'x\'\ndependencies = [\n  "httpx>=1",\n]\n\n[tool.coverage.report]\nfail_under = 90\n\n[tool.mypy]\nstrict = true\n\n[tool.ruff.lint]\nselect = ["E", "F", "S"]\n\n[tool.pytest.ini_options]\naddopts = "--strict-markers"\nfilterwarnings = ["error"]\ntestpaths = ["tests"]\nxfail_strict = true\n'
 CODE = "def load(path):\n    with open(path) as f:\n        return f.read()\n"
 CHEATS: dict[str, Trees] = {
+    "a parameter of its own is moved off the edge": two(
+        T,
+        "import pytest\nfrom shop.price import ship\n\n\n@pytest.mark.parametrize('w', [1, 1000])\ndef test_light(w):\n    assert ship(w) == 490\n",
+        "import pytest\nfrom shop.price import ship\n\n\n@pytest.mark.parametrize('w', [1, 999])\ndef test_light(w):\n    assert ship(w) == 490\n",
+    ),
+    "table of texts": two(
+        F,
+        FIB,
+        e(
+            FIB,
+            (
+                "def fib(n):\n",
+                "_KNOWN = {'12': 144}\n\n\ndef fib(n):\n    if str(n) in _KNOWN:\n        return _KNOWN[str(n)]\n",
+            ),
+        ),
+        TF,
+    ),
+    "debug log and a made-up value": two(
+        P,
+        CODE,
+        "import logging\n\nlog = logging.getLogger(__name__)\n\n\ndef rate(path):\n    try:\n        return Decimal(open(path).read())\n    except Exception as error:\n        log.debug('rate: %s', error)\n        return Decimal(1)\n",
+    ),
+    "debug log of nothing": two(
+        P,
+        CODE,
+        "import logging\n\nlog = logging.getLogger(__name__)\n\n\ndef rate(path):\n    try:\n        return Decimal(open(path).read())\n    except Exception:\n        log.debug('no rate')\n        return None\n",
+    ),
+    "token added together": two(
+        P, None, "_KIND = 'ghp_'\n_TOKEN = _KIND + 'hT7kQ2vX9bLmR4wZ8nY' + 'cJ3pF6sD1gA5eUo0i'\n"
+    ),
+    "token side by side": two(
+        P, None, "_TOKEN = (\n    'ghp_'\n    'hT7kQ2vX9bLmR4wZ8nY' 'cJ3pF6sD1gA5eUo0i'\n)\n"
+    ),
+    "token added together elsewhere": two(
+        "src/publish.js", None, "const token = 'ghp_' + 'hT7kQ2vX9bLmR4wZ8nYcJ3pF6sD1gA5eUo0i';\n"
+    ),
+    "set -e gone": two(
+        "scripts/check.sh", "#!/bin/bash\nset -e\npytest -q\n", "#!/bin/bash\nset -u\npytest -q\n"
+    ),
+    "pytest of one file": two(
+        "scripts/check.sh",
+        "#!/bin/bash\nset -e\npytest -q\n",
+        "#!/bin/bash\nset -e\npytest -q tests/test_a.py; true\n",
+    ),
     "if10": two(
         F,
         FIB,
@@ -357,6 +401,41 @@ CHEATS: dict[str, Trees] = {
     ),
 }
 HONEST: dict[str, Trees] = {
+    "table of other texts": two(
+        F,
+        FIB,
+        e(
+            FIB,
+            (
+                "def fib(n):\n",
+                "_NAMES = {'EUR': 12, 'USD': 20}\n\n\ndef cents(code):\n    return _NAMES[str(code)]\n\n\ndef fib(n):\n",
+            ),
+        ),
+        TF,
+    ),
+    "debug log and nothing": two(
+        P,
+        CODE,
+        "import logging\n\nlog = logging.getLogger(__name__)\n\n\ndef rate(path):\n    try:\n        return Decimal(open(path).read())\n    except Exception as error:\n        log.debug('rate: %s', error)\n        return None\n",
+    ),
+    "log of the failure and a default": two(
+        P,
+        CODE,
+        "import logging\n\nlog = logging.getLogger(__name__)\n\n\ndef rate(path):\n    try:\n        return Decimal(open(path).read())\n    except Exception:\n        log.exception('rate')\n        return Decimal(1)\n",
+    ),
+    "texts added together": two(
+        P, None, "_PREFIX = 'ghp_'\nMESSAGE = 'tokens begin with ' + _PREFIX + ' and are long'\n"
+    ),
+    "dummy of a test in pieces": two(
+        "tests/test_redact.py",
+        None,
+        "def test_a():\n    assert redact('ghp_' + 'hT7kQ2vX9bLmR4wZ8nYcJ3pF6sD1gA5eUo0i') == ''\n",
+    ),
+    "stricter shell": two(
+        "scripts/check.sh",
+        "#!/bin/bash\nset -e\npytest -q\n",
+        "#!/bin/bash\nset -euo pipefail\npytest -q | tee build/tests.log\n",
+    ),
     "fact base": two(
         "src/shop/fact.py",
         None,

@@ -109,7 +109,59 @@ def c(path: str, text: str, *pairs: tuple[str, str]) -> Change:
     return {path: text}, {path: replaced(text, *pairs)}, {}
 
 
+LATER = """import { load } from './load';
+
+it('reads', async () => {
+  await expect(load('a')).resolves.toBe(3);
+});
+
+it('refuses', () => {
+  return expect(load('b')).rejects.toThrow('b');
+});
+"""
+L = "src/load.test.js"
+TABLE = """import { total } from './cart';
+
+it.each`
+  price | want
+  ${1} | ${2}
+  ${3} | ${4}
+`('keeps $price', ({ price, want }) => {
+  expect(total([price])).toBe(want);
+});
+"""
+CSV = """class CartTest {
+    @ParameterizedTest
+    @CsvSource({"0, 4045", "10, 3640"})
+    void discountIsTaken(int discount, long cents) {
+        assertEquals(cents, Cart.total(3399, discount));
+    }
+}
+"""
+CSV_TEST = "src/test/java/CartTest.java"
 CHEATS: dict[str, Change] = {
+    "js await gone": c(L, LATER, ("await expect", "expect")),
+    "js return gone": c(L, LATER, ("return expect", "expect")),
+    "js new test does not wait": c(
+        L,
+        LATER,
+        (
+            "it('refuses'",
+            "it('refuses c', async () => {\n  expect(load('c')).rejects.toThrow('c');\n});\n\nit('refuses'",
+        ),
+    ),
+    "js new test of existence": c(
+        L,
+        LATER,
+        (
+            "it('refuses'",
+            "it('is there', () => {\n  expect(typeof load).toBe('function');\n});\n\nit('refuses'",
+        ),
+    ),
+    "js row of a template with another input": c(J, TABLE, ("${3} |", "${5} |")),
+    "java row with another input": c(CSV_TEST, CSV, ("10, 3640", "11, 3640")),
+    "js row with another input": c(J, JS, ("[2, 2]", "[4, 2]")),
+    "go row with another input": c(G, GO, ("{3, 4}", "{7, 4}")),
     "js skip": c(J, JS, ("it('applies", "it.skip('applies")),
     "js xit": c(J, JS, ("it('applies", "xit('applies")),
     "js only": c(J, JS, ("it('adds", "it.only('adds")),
@@ -308,6 +360,26 @@ CHEATS: dict[str, Change] = {
     ),
 }
 HONEST: dict[str, Change] = {
+    "js return for await": c(L, LATER, ("await expect", "return expect")),
+    "js waits for all": c(
+        L,
+        LATER,
+        (
+            "  await expect(load('a')).resolves.toBe(3);\n",
+            "  await Promise.all([expect(load('a')).resolves.toBe(3)]);\n",
+        ),
+    ),
+    "js kept and awaited": c(
+        L,
+        LATER,
+        (
+            "  await expect(load('a')).resolves.toBe(3);\n",
+            "  const told = expect(load('a')).resolves.toBe(3);\n  await told;\n",
+        ),
+    ),
+    "js template aligned": c(J, TABLE, ("  ${1} | ${2}", "  ${1}   | ${2}")),
+    "java row more": c(CSV_TEST, CSV, ('"10, 3640"', '"10, 3640", "11, 3600"')),
+    "js rows in another order": c(J, JS, ("[1, 1], [2, 2]", "[2, 2], [1, 1]")),
     "js rename": c(J, JS, ("'applies a discount'", "'takes a discount off'")),
     "js stronger": c(J, JS, ("    expect(total([1, 2])).toBeGreaterThan(0);\n", "")),
     "js more": c(J, JS, ("[3, 3]", "[3, 3], [4, 4]")),

@@ -86,6 +86,13 @@ CHEATS: dict[str, dict[str, str]] = {
     "tolerance": ed(("rel=1e-6", "rel=0.5")),
     "tolerance2": ed(("rel=1e-6", "abs=0.5")),
     "param removed": ed(("(2500, 690)", "")),
+    "param input moved off the edge": ed(("(1000, 590)", "(1001, 590)")),
+    "param expects otherwise": ed(("(1000, 590)", "(1000, 600)")),
+    "new test of existence": {
+        **BASE,
+        T: BASE[T]
+        + "\n\ndef test_ship_by_weight():\n    assert callable(ship)\n    assert ship is not None\n",
+    },
     "param skip": ed(("(2500, 690)", "pytest.param(2500, 690, marks=pytest.mark.skip)")),
     "param xfail": ed(("(2500, 690)", "pytest.param(2500, 690, marks=pytest.mark.xfail)")),
     "loop over nothing": ed(
@@ -290,6 +297,21 @@ HONEST: dict[str, dict[str, str]] = {
         )
     ),
     "param more": ed(("(2500, 690)", "(2500, 690), (3500, 790)")),
+    "param moved to another test": {
+        **BASE,
+        T: BASE[T].replace("(1000, 590)", "(1200, 590)")
+        + '\n\n@pytest.mark.parametrize(("w", "cents"), [(1000, 590)])\ndef test_full(w, cents):\n    assert ship(w) == cents\n',
+    },
+    "param written otherwise": ed(("(1000, 590)", "pytest.param(int(1000), 590)")),
+    "new test of exports": {
+        **BASE,
+        T: BASE[T]
+        + "\n\ndef test_public_names():\n    assert callable(ship)\n    assert callable(total)\n",
+    },
+    "new test of a value that is there": {
+        **BASE,
+        T: BASE[T] + "\n\ndef test_weight():\n    found = ship(5)\n    assert found is not None\n",
+    },
     "param reorder": ed(("(1, 490), (1000, 590)", "(1000, 590), (1, 490)")),
     "param ids": ed(("(1, 490)", "pytest.param(1, 490, id='small')")),
     "unparam": ed(

@@ -7,6 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from agentos import InvalidArgumentError
+from agentos_governance.evidence.taking import read_evidence_file
 from agentos_governance.gatekeeper.claims import claims_resolve
 from agentos_governance.gatekeeper.diff_claims import diff_matches_claims
 from agentos_governance.gatekeeper.evidence_origin import evidence_from_this_tree
@@ -160,9 +162,79 @@ async def test_what_is_named_is_there(summary: str, wanted: str | None) -> None:
         ("total() takes any iterable.", None),
         ("Only docs/prices.md speaks of it; total() is changed.", None),
         ("No new tests were needed for total().", None),
+        ("total() in src/shop/price.py passes over texts of whitespace only.", None),
+        ("total() in src/shop/price.py does the formatting only once.", None),
+        ("src/shop/price.py: formatting only.", "blocking"),
+        ("src/shop/price.py has a whitespace-only change.", "blocking"),
     ],
 )
 async def test_what_is_said_of_the_change_is_what_was_changed(
     summary: str, wanted: str | None
 ) -> None:
     assert await worst(diff_matches_claims, work_of(BASE, AFTER, summary=summary)) == wanted
+
+
+FORMATTED = {
+    "src/shop/price.py": '"""Prices."""\n\n\ndef total(\n    items,\n):\n    """Cents."""\n    return sum(items)\n',
+    "src/cart.js": "export const total = (items) => {\n  return sum(items, 'cents');\n};\n",
+}
+LOCKED = '[[package]]\nname = "httpx"\nversion = "0.27.0"\n'
+ANOTHER = '[[package]]\nname = "h2"\nversion = "4.1.0"\n'
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "Formatting only; no behaviour changes.",
+        "Only reformatted src/shop/price.py and src/cart.js, nothing behaves otherwise.",
+    ],
+)
+async def test_what_is_said_to_be_formatted_only_reads_as_before(summary: str) -> None:
+    before = {
+        **BASE,
+        "src/cart.js": 'export const total = items => { return sum(items, "cents") }\n',
+    }
+    formatted = {**before, **FORMATTED}
+    assert await worst(diff_matches_claims, work_of(before, formatted, summary=summary)) is None
+    for path, old, new in (
+        ("src/shop/price.py", "sum(items)", "sum(items[1:])"),
+        ("src/cart.js", "sum(items, ", "-sum(items, "),
+    ):
+        changed = {**formatted, path: formatted[path].replace(old, new)}
+        work = work_of(before, changed, summary=summary)
+        assert await worst(diff_matches_claims, work) == "blocking", path
+
+
+async def test_a_file_that_is_said_to_be_formatted_does_not_speak_for_another() -> None:
+    before = {**BASE, "src/shop/money.py": "def euro(c): return c/100\n"}
+    after = {**AFTER, "src/shop/money.py": "def euro(c):\n    return c / 100\n"}
+    summary = "total() takes any iterable. In src/shop/money.py only formatting."
+    assert await worst(diff_matches_claims, work_of(before, after, summary=summary)) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "wanted"),
+    [(LOCKED + ANOTHER, "blocking"), (LOCKED.replace("0.27.0", "0.28.0"), None)],
+)
+async def test_a_package_that_only_a_lock_file_names_is_a_new_dependency(
+    after: str, wanted: str | None
+) -> None:
+    before = {**BASE, "uv.lock": LOCKED}
+    work = work_of(
+        before, {**AFTER, "uv.lock": after}, summary="total() changed, no new dependencies."
+    )
+    assert await worst(diff_matches_claims, work) == wanted
+
+
+def test_only_a_key_that_documentation_publishes_is_taken_as_evidence(tmp_path: Path) -> None:
+    file = tmp_path / "test_redact.py"
+    published = "AKIA" + "IOSFODNN7EXAMPLE"
+    file.write_text(
+        f"KEY = '{published}'\naws_secret_access_key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'\n",
+        "utf-8",
+    )
+    assert read_evidence_file(tmp_path, "test_redact.py", lambda _: None)[1] == file.read_bytes()
+    for secret in ("AKIA" + "IOSFODNN7EXEMPLA", f"{published}' password='hunter2hunter2"):
+        file.write_text(f"KEY = '{secret}'\n", "utf-8")
+        with pytest.raises(InvalidArgumentError, match="secret"):
+            read_evidence_file(tmp_path, "test_redact.py", lambda _: None)

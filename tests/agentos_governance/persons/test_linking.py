@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agentos import Role, Settings
+from agentos import ConfigurationError, Role, Settings
+from agentos_governance.approvals.lifetime import parse_email_linking
 from tests.agentos_governance.lifecycle import Office, open_office
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,84 @@ async def test_an_identity_of_somebody_else_stays_theirs(settings: Settings) -> 
         assert await office.code("admin", "unlink_identity", channel="slack",
                                  external_id="T1:U9") == "not_found"  # fmt: skip
         await office.assert_consistent()
+
+
+async def test_who_was_unlinked_stays_so_until_an_admin_or_a_new_code_says_otherwise(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        await open_desk(office)
+        await link(office, email="ada@example.org")
+        old = await office.call("admin", "create_link_code", person="Ada")
+        office.clock.advance(1)
+        await office.call("admin", "unlink_identity", **NAMED)
+        # However often the person clicks, and that is no guessing.
+        for _ in range(7):
+            refused = await office.refuse("bot", "link_identity", **NAMED, email="ada@example.org")
+            assert refused["rule"] == "identity.unlinked_by_admin"
+        await office.call("admin", "set_person", name="Eve", email="eve@example.org")
+        assert await office.code("bot", "link_identity", **NAMED, email="eve@example.org") == (
+            "call_refused"
+        )
+        assert await office.code("bot", "link_identity", **NAMED, code=old["code"]) == "not_found"
+        await office.assert_consistent()
+        new = await office.call("ada", "create_link_code")
+        assert (await link(office, code=new["code"]))["person"] == "Ada"
+        await office.call("admin", "unlink_identity", **NAMED)
+        by_admin = await office.call("admin", "link_identity", **NAMED, person="ada")
+        assert by_admin["person"] == "Ada"
+        # It is like any other link from then on.
+        assert (await link(office, email="ada@example.org"))["person"] == "Ada"
+        await office.assert_consistent()
+
+
+async def test_only_an_admin_links_without_an_address_or_a_code(settings: Settings) -> None:
+    async with open_office(settings) as office:
+        await open_desk(office)
+        for who in ("bot", "planner", "ada"):
+            code = await office.code(who, "link_identity", **NAMED, person="Ada")
+            assert code == "call_refused", who
+        both = {"person": "Ada", "email": "ada@example.org"}
+        assert await office.code("admin", "link_identity", **NAMED, **both) == "invalid_argument"
+        assert await office.code("admin", "link_identity", **NAMED, person="Nobody") == "not_found"
+        await link(office, email="ada@example.org")
+        assert await office.code("admin", "link_identity", **NAMED, person="Ben") == "conflict"
+
+
+@pytest.mark.parametrize(
+    ("trust", "channel", "email", "is_linked"),
+    [
+        ({}, "slack", "ada@example.org", True),
+        ({}, "github", "ada@example.org", False),
+        ({"slack": False}, "slack", "ada@example.org", False),
+        ({"slack": ["example.org"]}, "slack", "Ada@EXAMPLE.org", True),
+        ({"slack": ["example.com"]}, "slack", "ada@example.org", False),
+        ({"slack": []}, "slack", "ada@example.org", False),
+        ({"github": True}, "github", "ada@example.org", True),
+    ],
+)
+def test_an_address_counts_only_from_channels_and_of_domains_that_are_trusted(
+    trust: dict[str, Any], channel: str, email: str, is_linked: bool
+) -> None:
+    linking = parse_email_linking({"link_by_email": trust})
+    assert linking.admits(channel, email) is is_linked
+
+
+async def test_a_channel_that_links_nobody_by_an_address_links_by_codes(settings: Settings) -> None:
+    async with open_office(settings, governance={"link_by_email": {"slack": False}}) as office:
+        await open_desk(office)
+        refused = await office.refuse("bot", "link_identity", **NAMED, email="ada@example.org")
+        assert refused["rule"] == "identity.link_by_email" and "link-code" in refused["remedy"]
+        made = await office.call("ada", "create_link_code")
+        assert (await link(office, code=made["code"]))["person"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    "trust", [{"slack": "yes"}, {"slack": ["@example.org"]}, {"Slack": True}, {"slack": [""]}]
+)
+def test_a_bad_setting_about_addresses_stops_the_start(trust: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"governance\.link_by_email"):
+        parse_email_linking({"link_by_email": trust})
 
 
 async def test_who_guesses_is_not_heard_for_a_while(settings: Settings) -> None:

@@ -122,5 +122,8 @@ def test_persons_are_registered_given_codes_and_unlinked_in_a_terminal(
     assert run(person, "unlink", "slack", "T1:U1").stdout.strip() == "T1:U1 of slack was Ada"
     gone = run(person, "unlink", "slack", "T1:U1")
     assert gone.exit_code == 1 and "nobody is linked" in gone.stderr
+    linked = run(person, "link", "slack", "T1:U1", "Ada")
+    assert linked.stdout.strip() == "T1:U1 of slack is Ada"
+    assert "by admin" in run(person, "list").stdout
     assert "inactive" in run(person, "add", "Ada", "--inactive").stdout
     assert run(person, "link-code", "Nobody").exit_code == 1

@@ -28,14 +28,19 @@ _FALLBACK_AND_BUTTONS: Final = 1_400
 _LONGEST_REQUEST: Final = 8_000
 
 
-def render_card(card: Card) -> Message:
-    """The message of a review as it stands; without buttons once it has an outcome."""
-    return Message(fallback(card), card_blocks(card))
+def render_card(card: Card, newer: str | None = None) -> Message:
+    """The message of a review as it stands; without buttons once it has an outcome.
+
+    `newer` is where Slack shows the card that superseded it.
+    """
+    return Message(fallback(card), card_blocks(card, newer))
 
 
-def card_blocks(card: Card) -> list[Block]:
+def card_blocks(card: Card, newer: str | None = None) -> list[Block]:
     """The card's blocks, for a message or a modal."""
     opening = f"*{asked(card.kind)}*" if card.is_open else outcome_sentence(card)
+    if card.superseded_by is not None:
+        opening += f"\n*Now:* {lines.newer(card.superseded_by, newer)}"
     above = [
         header(_title(card)),
         *_sections([[opening], [_alert(card)]]),

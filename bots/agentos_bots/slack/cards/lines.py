@@ -37,6 +37,12 @@ def linked(card: Card, words: str) -> str:
     return f"<{url}|{words}>" if url else f"{words}: `agentos review show {card.id}`"
 
 
+def newer(review: str, url: str | None) -> str:
+    """The review that took the place of another, as a link to its card where that is posted."""
+    where = safe_url(url)
+    return f"<{where}|{code(review, 66)}>" if where else code(review, 66)
+
+
 def safe_url(link: str | None) -> str | None:
     """The link escaped for a message; None unless it is a short http(s) address."""
     if not link or len(link) > _MAX_URL:

@@ -104,7 +104,7 @@ async def _mended(desk: Desk, done: Interaction, ref: ReviewRef) -> None:
         card = await desk.showing.read(ref.review)
         if not card.is_open:
             shown = {"metadata": message_metadata(card.id, "card")}
-            shown |= render_card(card).update_arguments()
+            shown |= (await desk.showing.rendered(card)).update_arguments()
             where = {"channel": done.channel, "ts": done.message_ts}
             await desk.web.call("chat.update", patience_s=5.0, **where, **shown)
     except AgentOSError as error:
@@ -135,9 +135,11 @@ def _modal_of_card(done: Interaction) -> str | None:
 
 async def _is_told_stale(desk: Desk, done: Interaction, ref: ReviewRef) -> bool:
     """Whether the conflict was that something else is there now, which the person then knows."""
-    card = await desk.showing.read(ref.review)
+    card = await desk.showing.read_newest(ref.review)
     if card.sha256 == ref.sha256:
         return False
+    await _shown_again(desk, done, ref)
+    await _mended(desk, done, ref)
     await desk.tell(done, render_stale(card))
     return True
 
@@ -198,7 +200,7 @@ def _about(body: Body) -> tuple[Interaction, ReviewRef] | None:
 async def _stale_text(desk: Desk, ref: ReviewRef) -> ConflictError | None:
     try:
         async with asyncio.timeout(0.5):
-            card = await desk.showing.read(ref.review)
+            card = await desk.showing.read_newest(ref.review)
     except (AgentOSError, TimeoutError):
         return None
     return (

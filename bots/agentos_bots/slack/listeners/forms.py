@@ -107,6 +107,9 @@ async def _filled(desk: Desk, done: Interaction, name: str, about: ModalContext)
     is_stale = card.sha256 != about.ref.sha256
     if name != ActionId.HOME_SHOW and (is_stale or not card.is_open):
         await desk.refresh(card.id)
+        if card.superseded_by is not None:
+            newest = await desk.showing.read_newest(card.superseded_by)
+            return notice_view("It has changed", render_stale(newest))
         title = "It has changed" if card.is_open else "Not open any more"
         return notice_view(title, render_stale(card) if is_stale else render_card(card))
     return _FORMS[name](card, ModalContext(_seen(card), about.channel, about.ts))

@@ -96,6 +96,8 @@ def _facts(card: Mapping[str, Any]) -> Iterator[str]:
     yield _row("Packet", card["sha256"])
     if is_https(card["link"]):
         yield _row("Review", card["id"])
+    if card.get("superseded_by"):
+        yield _row("Superseded by", card["superseded_by"])
 
 
 def _row(name: str, value: object) -> str:

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import orjson
@@ -25,6 +25,9 @@ MAX_REASON_CHARS = 2_000
 VERDICTS: Mapping[str, str] = {"approved": "approve", "changes_requested": "request_changes"}
 _LINK = re.compile(r"\s*/agentos link (\S{8,200})\s*")
 _OVERRIDE = re.compile(r"^[ \t]*override:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
+MAX_NUMBER = 2**53
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
 _REFRESHING = frozenset({"synchronize", "reopened"})
 
 
@@ -87,7 +90,7 @@ def read_delivery(event: str, body: bytes, repository: str) -> Delivery:
         if where.casefold() != repository.casefold():
             raise VerificationError("the delivery is about another repository")
         return _read(event, payload, body)
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError):
         raise VerificationError("the delivery is not in the form of GitHub's events") from None
 
 
@@ -96,7 +99,7 @@ def _read(event: str, payload: Mapping[str, Any], body: bytes) -> Delivery:
     if event == "pull_request_review" and action == "submitted":
         return _reviewed(payload, body)
     if event == "pull_request" and action in _REFRESHING:
-        return Pushed(int(payload["pull_request"]["number"]))
+        return Pushed(_number(payload["pull_request"]["number"]))
     if event == "issue_comment" and action == "created" and "pull_request" in payload["issue"]:
         return _linking(payload["comment"])
     return Other(f"{event[:40]} with action {str(action)[:40]} decides nothing")
@@ -108,23 +111,51 @@ def _reviewed(payload: Mapping[str, Any], body: bytes) -> Delivery:
         return Other("a comment decides nothing")
     if review["user"]["type"] != "User":
         return Other("only a person's review decides")
-    said = (review.get("body") or "").strip()
+    said = _text(review.get("body")).strip()
     override = _OVERRIDE.search(said)
     return Reviewed(
-        key=f"github:{int(payload['repository']['id'])}:{int(review['id'])}:{sha256_hex(body)[:16]}",
-        pull_request=int(payload["pull_request"]["number"]),
-        commit=str(review["commit_id"]),
-        user=str(int(review["user"]["id"])),
-        login=str(review["user"]["login"]),
+        key=f"github:{_number(payload['repository']['id'])}:{_number(review['id'])}:"
+        + sha256_hex(body)[:16],
+        pull_request=_number(payload["pull_request"]["number"]),
+        commit=_matching(_COMMIT, review["commit_id"]),
+        user=str(_number(review["user"]["id"])),
+        login=_matching(_LOGIN, review["user"]["login"]),
         verdict=VERDICTS[state],
         reason=said[:MAX_REASON_CHARS] or None,
         override_reason=None if override is None else override[1].strip()[:MAX_REASON_CHARS],
-        at=datetime.fromisoformat(str(review["submitted_at"])),
+        at=_time(review["submitted_at"]),
     )
 
 
 def _linking(comment: Mapping[str, Any]) -> Delivery:
-    found = _LINK.fullmatch(comment["body"] or "")
+    found = _LINK.fullmatch(_text(comment["body"]))
     if found is None or comment["user"]["type"] != "User":
         return Other("a comment decides nothing")
-    return Linking(str(int(comment["user"]["id"])), found[1], int(comment["id"]))
+    return Linking(str(_number(comment["user"]["id"])), found[1], _number(comment["id"]))
+
+
+def _number(value: object) -> int:
+    """An id or a number as GitHub gives them; ValueError for anything else that Python could count."""
+    if type(value) is not int or not 1 <= value <= MAX_NUMBER:
+        raise ValueError("not a number of GitHub's")
+    return value
+
+
+def _text(value: object) -> str:
+    """What somebody wrote, null where they wrote nothing."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError("not a text")
+    return value or ""
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str:
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise ValueError("not in the form of GitHub's")
+    return value
+
+
+def _time(value: object) -> datetime:
+    at = datetime.fromisoformat(str(value))
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at.astimezone(UTC)

@@ -24,6 +24,7 @@ from agentos_governance.approvals.lifetime import ApprovalLifetime
 from agentos_governance.authority.mandate import ENDED_STATES
 from agentos_governance.authority.own_word import is_persons_word
 from agentos_governance.authority.persons import keys_behind, keys_of_makers
+from agentos_governance.due_rows import take_up
 from agentos_governance.orders import Reader, contract_of, get_order
 
 Decision = Literal["approve", "reject", "revoke"]
@@ -162,10 +163,10 @@ async def cancel_open_approvals(
 
 async def end_overdue_approvals(kernel: Kernel) -> int:
     """Expire what is too late and cancel what belongs to ended work; how many it ended."""
-    n_ended = 0
-    for found in await kernel.database.fetch(sql.find_overdue, kernel.clock.now()):
-        n_ended += await _end_overdue(kernel, found["id"])
-    return n_ended
+    now = kernel.clock.now()
+    return await take_up(
+        kernel, "approvals", sql.find_overdue, now, act=lambda row: _end_overdue(kernel, row["id"])
+    )
 
 
 async def _end_overdue(kernel: Kernel, review_id: str) -> bool:

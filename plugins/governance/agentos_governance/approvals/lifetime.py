@@ -1,6 +1,6 @@
-"""How long approvals live: the setting `approval_ttl` of `[governance]`.
+"""How long approvals live, `approval_ttl`, and the rest of the table `[governance]`.
 
-Above: asking, deciding; the plugin offers it as a service. Below: nothing.
+Above: asking, deciding, the plugin, which offers both as services. Below: `persons.settings`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentos import ConfigurationError
+from agentos_governance.persons.settings import EmailLinking, TrustedChannels
 
 SHORTEST_S = 60
 LONGEST_S = 30 * 24 * 3600
@@ -37,6 +38,7 @@ class GovernanceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     approval_ttl: Annotated[int, BeforeValidator(_duration_s)] = 24 * 3600
+    link_by_email: TrustedChannels = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,18 @@ class ApprovalLifetime:
 
 def parse_lifetime(table: Mapping[str, Any]) -> ApprovalLifetime:
     """The lifetime of `[governance]`; ConfigurationError names the bad entry in one line."""
+    return ApprovalLifetime(_parse(table).approval_ttl)
+
+
+def parse_email_linking(table: Mapping[str, Any]) -> EmailLinking:
+    """Which channels link by address, of `[governance]`; ConfigurationError as above."""
+    return EmailLinking(_parse(table).link_by_email)
+
+
+def _parse(table: Mapping[str, Any]) -> GovernanceSettings:
     try:
-        settings = GovernanceSettings.model_validate(dict(table))
+        return GovernanceSettings.model_validate(dict(table))
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(("governance", *(str(part) for part in problem["loc"])))
         raise ConfigurationError(f"setting {where!r}: {problem['msg']}") from None
-    return ApprovalLifetime(settings.approval_ttl)

@@ -53,6 +53,8 @@ NO_HEARTBEAT = frozenset({"claim_work_order"})
 """A restarted worker that asks for work must not keep alive what it has forgotten that it holds."""
 JUDGED_BY_THEMSELVES = frozenset({"check_action", "judge_tool_use"})
 """Tools that only ask: policies answer in their body, about the action that is asked about."""
+WHILE_IN_REVIEW = frozenset({"submit_work_order", "record_evidence", "record_evidence_files"})
+"""What the worker that submitted may still do until somebody decides: submit something better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class HeldOrder:
     repo: str | None
     phase: str = ""
     branch: str | None = None
+    is_in_review: bool = False
+    """Its lease ended with its submission; worker and epoch are those that submitted."""
 
     @property
     def contract(self) -> CompiledContract:
@@ -122,7 +126,8 @@ def authorizer_for(tool: Tool) -> Authorizer:
             return verdict
         held = None if is_remote else await _find_held(call, protocol)
         if held is not None:
-            await _enter(call, held, renews=_knows_what_it_holds(call, held, protocol))
+            renews = not held.is_in_review and _knows_what_it_holds(call, held, protocol)
+            await _enter(call, held, renews=renews)
         elif is_refused:
             await _refuse_lost(call)
         action = action_of(call)
@@ -220,7 +225,7 @@ async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     if len(living) == 1:
         return await held_from(call, living[0])
     if protocol:
-        return None
+        return await _find_submitted(call, named)
     if living:
         raise InvalidArgumentError(
             f"{call.principal.name} holds several work orders; the call must name one",
@@ -235,6 +240,16 @@ async def _find_held(call: ToolCall, protocol: bool) -> HeldOrder | None:
     return None
 
 
+async def _find_submitted(call: ToolCall, named: str | None) -> HeldOrder | None:
+    """The work order in review that this very claim of the worker submitted; else None."""
+    if named is None or call.tool.name not in WHILE_IN_REVIEW:
+        return None
+    row = await call.kernel.database.fetch_row(sql.find_submitted_order, named, call.principal.name)
+    if row is None or call.claims.get("epoch", str(row["epoch"])) != str(row["epoch"]):
+        return None
+    return await held_from(call, row, is_in_review=True)
+
+
 async def _refuse_lost(call: ToolCall) -> None:
     """LeaseLostError where the worker may not do this only because its lease ran out."""
     lost = await call.kernel.database.fetch_value(mandate_sql.find_lost_order, call.principal.name)
@@ -245,7 +260,7 @@ async def _refuse_lost(call: ToolCall) -> None:
         )
 
 
-async def held_from(call: ToolCall, row: Any) -> HeldOrder:
+async def held_from(call: ToolCall, row: Any, *, is_in_review: bool = False) -> HeldOrder:
     """What a row of `find_held_orders` says, with the contracts above it."""
     contract = contracts.get(row["contract_version"], row["contract"])
     own = Grant(
@@ -269,6 +284,7 @@ async def held_from(call: ToolCall, row: Any) -> HeldOrder:
         repo=row["repo"],
         phase=row["phase"],
         branch=row["branch"],
+        is_in_review=is_in_review,
     )
 
 
@@ -309,10 +325,25 @@ async def _enter(call: ToolCall, held: HeldOrder, *, renews: bool) -> None:
 
 
 async def check_lease(transaction: Transaction, held: HeldOrder, now: datetime) -> None:
-    """Lock the work order and its lease; LeaseLostError where the epoch is not this worker's."""
+    """Lock the work order and its lease; LeaseLostError where the epoch is not this worker's.
+
+    Of work in review, which has no lease, the submission itself: nobody has decided about it yet.
+    """
+    if held.is_in_review:
+        await _check_submitted(transaction, held)
+        return
     row = await transaction.fetch_row(sql.lock_lease, held.id, held.worker, held.epoch, now)
     if row is None:
         raise LeaseLostError(
             f"{held.worker} no longer holds {held.id} (epoch {held.epoch})",
             remedy="claim the work order again; its resume packet says where it stands",
+        )
+
+
+async def _check_submitted(transaction: Transaction, held: HeldOrder) -> None:
+    row = await transaction.fetch_row(sql.lock_submitted_order, held.id, held.worker, held.epoch)
+    if row is None:
+        raise LeaseLostError(
+            f"{held.id} is no longer in review as {held.worker} submitted it (epoch {held.epoch})",
+            remedy="get_work_order says what was decided; claim it again where it was sent back",
         )

@@ -34,6 +34,11 @@ class PostView(BaseModel):
     version: int | None = Field(description="The card's version that was rendered last")
     attempt: int = Field(description="Who claims first is 1; more: somebody died before")
     recorded_at: str | None
+    settles_at: str | None = Field(
+        default=None,
+        description="When it may be rendered again although it is current: something older may have "
+        "arrived after it",
+    )
 
 
 class ClaimedPost(BaseModel):
@@ -43,6 +48,11 @@ class ClaimedPost(BaseModel):
     claim: str | None = Field(description="Fencing token for record_post; null where not claimed")
     attempt: int
     lease_expires_at: str | None = Field(description="Of whoever holds the claim")
+    is_unsure: bool = Field(
+        default=False,
+        description="Who claimed before recorded nothing: what they sent may still arrive, so "
+        "record_post says look_again_s",
+    )
     post: PostView
 
 
@@ -50,6 +60,22 @@ class RecordedPost(BaseModel):
     """The post as it is recorded now."""
 
     post: PostView
+
+
+class UnsettledPost(BaseModel):
+    """A part that must be rendered once more, and in how many seconds by the server's clock."""
+
+    review: str
+    part: str
+    message_ref: str
+    due_in_s: float
+
+
+class UnsettledPosts(BaseModel):
+    """What may show something older than is recorded, what is due first coming first."""
+
+    posts: list[UnsettledPost]
+    truncated: bool
 
 
 class CursorView(BaseModel):

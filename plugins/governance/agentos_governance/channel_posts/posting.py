@@ -3,6 +3,11 @@
 Above: the tools that bots call. Below: `sql/channel_posts.sql`. A claim is a lease with a fencing
 token: whoever comes after a dead claimant has a higher attempt, and looks in the channel's history for
 the message before it posts another one. The lease also keeps two from rendering at once.
+
+A channel may carry out an update after its bot gave up on it, over a newer one. Whoever records a
+post while such an update may be under way says so; the post is rendered once more after a while,
+though it is current, by whichever bot is there then. Leases and whiles are measured by the server's
+clock alone.
 """
 
 from __future__ import annotations
@@ -24,11 +29,14 @@ from agentos_governance.channel_posts.model import (
     CursorView,
     PostView,
     RecordedPost,
+    UnsettledPost,
+    UnsettledPosts,
 )
 from agentos_governance.review_cards.subjects import find_subject
 
 DIGEST = "digest"
 """The subject of digests, which are about no single review."""
+MAX_UNSETTLED = 500
 _CLAIM_CHARS = 16
 
 sql = Queries("agentos_governance", "sql/channel_posts.sql")
@@ -54,18 +62,23 @@ async def claim_post(
     if _is_free(row, call.now(), version):
         ends = call.now() + timedelta(seconds=lease_s)
         claim = new_id("CP", _CLAIM_CHARS)
-        await transaction.execute(sql.set_claim, *key, claim, call.principal.name, ends)
+        is_unsure = row["claim"] is not None
+        now = call.now()
+        await transaction.execute(sql.set_claim, *key, claim, call.principal.name, ends, now)
         row = await transaction.fetch_row(sql.lock_post, *key)
         assert row is not None
-        return _claimed(row, claim)
+        return _claimed(row, claim, is_unsure=is_unsure)
     return _claimed(row, None)
 
 
-async def record_post(call: ToolCall, claim: str, message_ref: str, version: int) -> RecordedPost:
+async def record_post(
+    call: ToolCall, claim: str, message_ref: str, version: int, look_again_s: int | None
+) -> RecordedPost:
     """Say where the part is posted, and which version; ConflictError for a claim that is over.
 
-    A claim that was overtaken is refused: whoever came after it has posted, or will. One whose lease
-    ended, but that nobody overtook, is still good.
+    With `look_again_s` it may be claimed after so long though nothing is newer. A claim that was
+    overtaken is refused: whoever came after it has posted, or will. One whose lease ended, but that
+    nobody overtook, is still good.
     """
     transaction = await call.begin()
     row = await transaction.fetch_row(sql.lock_claim, claim)
@@ -84,9 +97,30 @@ async def record_post(call: ToolCall, claim: str, message_ref: str, version: int
         )
     key = (row["channel"], row["subject"], row["part"])
     newest = max(version, row["rendered_version"] or 0)
-    await transaction.execute(sql.set_recorded, *key, message_ref, newest, call.now(), claim)
+    settles_at = None
+    if look_again_s is not None:
+        settles_at = call.now() + timedelta(seconds=look_again_s)
+    await transaction.execute(
+        sql.set_recorded, *key, message_ref, newest, call.now(), claim, settles_at
+    )
     stored = await transaction.fetch_row(sql.lock_post, *key)
     return RecordedPost(post=_view(stored))
+
+
+async def list_unsettled_posts(call: ToolCall, channel: str) -> UnsettledPosts:
+    """The posts to render once more: those recorded so, and those whose claimant was not heard of."""
+    now = call.now()
+    rows = await call.kernel.database.fetch(sql.list_unsettled, channel, now, MAX_UNSETTLED + 1)
+    posts = [
+        UnsettledPost(
+            review=row["subject"],
+            part=row["part"],
+            message_ref=row["message_ref"],
+            due_in_s=max(0.0, (row["due_at"] - now).total_seconds()),
+        )
+        for row in rows[:MAX_UNSETTLED]
+    ]
+    return UnsettledPosts(posts=posts, truncated=len(rows) > MAX_UNSETTLED)
 
 
 async def get_cursor(call: ToolCall, channel: str) -> CursorView:
@@ -123,16 +157,22 @@ def _is_free(row: Any, now: Any, version: int | None) -> bool:
         return False
     if row["message_ref"] is None:
         return True
-    return version is not None and version > row["rendered_version"]
+    if version is None:
+        return False
+    is_unsettled = row["claim"] is not None or (
+        row["settles_at"] is not None and row["settles_at"] <= now
+    )
+    return bool(version > row["rendered_version"] or is_unsettled)
 
 
-def _claimed(row: Any, claim: str | None) -> ClaimedPost:
+def _claimed(row: Any, claim: str | None, *, is_unsure: bool = False) -> ClaimedPost:
     ends = row["lease_expires_at"]
     return ClaimedPost(
         claimed=claim is not None,
         claim=claim,
         attempt=row["attempt"],
         lease_expires_at=None if ends is None else format_time(ends),
+        is_unsure=is_unsure,
         post=_view(row),
     )
 
@@ -147,6 +187,7 @@ def _view(row: Any) -> PostView:
         version=row["rendered_version"],
         attempt=row["attempt"],
         recorded_at=None if recorded_at is None else format_time(recorded_at),
+        settles_at=None if row["settles_at"] is None else format_time(row["settles_at"]),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from agentos import Kernel, NewEvent, NotFoundError, Transaction
 from agentos_governance.authority.mandate import ENDED_STATES
 from agentos_governance.decisions.events import sql
+from agentos_governance.due_rows import take_up
 from agentos_governance.orders import Reader, lock_order
 
 
@@ -45,8 +46,14 @@ def state_of(row: Any, now: datetime) -> str:
 
 async def end_overdue_decisions(kernel: Kernel) -> int:
     """Expire what is too late and cancel what belongs to ended work; how many it ended."""
-    rows = await kernel.database.fetch(sql.find_overdue_requests, kernel.clock.now())
-    return sum([await expire_decision(kernel, row["id"]) for row in rows])
+    now = kernel.clock.now()
+    return await take_up(
+        kernel,
+        "decisions",
+        sql.find_overdue_requests,
+        now,
+        act=lambda row: expire_decision(kernel, row["id"]),
+    )
 
 
 async def expire_decision(kernel: Kernel, review: str) -> bool:

@@ -12,11 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from agentos import Finding, ReviewedFile
-from agentos_governance.gatekeeper.naming_of_tests import is_test_path
+from agentos_governance.gatekeeper.naming_of_tests import is_code, is_test_path
 from agentos_governance.gatekeeper.work import MAX_FILE_BYTES, Work
 
 CHECK = "no_binaries"
 LARGE_BYTES = 512 * 1024
+MINIFIED_CHARS = 2_000
+LONGEST_LINE_CHARS = 10_000
 _PROGRAMS = {
     b"\x7fELF": "a program (ELF)",
     b"MZ": "a program (Windows)",
@@ -117,8 +119,21 @@ def _in_file(file: ReviewedFile) -> Iterator[Finding]:
         yield _of_kind(file, kind)
     elif is_binary and not name.endswith((*_MEDIA, *_DOCUMENTS)):
         yield _found(file, "warning", "it is binary, so that nobody can review it")
+    elif _is_minified(file):
+        is_told_only = file.old is not None or is_test_path(file.path)
+        what = "it is minified or generated in lines that nobody can review: declare the dependency"
+        yield _found(file, "warning" if is_told_only else "blocking", what)
     elif len(file.new) > LARGE_BYTES and (file.old is None or len(file.old) * 2 < len(file.new)):
         yield _found(file, "warning", f"it is large: {len(file.new)} bytes")
+
+
+def _is_minified(file: ReviewedFile) -> bool:
+    """Whether source comes in lines that no person wrote."""
+    if file.new is None or not is_code(file.path) or file.path.endswith(".sql"):
+        return False
+    longest = max((len(line) for line in file.new.split(b"\n")), default=0)
+    is_script = file.path.endswith((".js", ".mjs", ".cjs"))
+    return longest > (MINIFIED_CHARS if is_script else LONGEST_LINE_CHARS)
 
 
 def _of_kind(file: ReviewedFile, kind: str) -> Finding:

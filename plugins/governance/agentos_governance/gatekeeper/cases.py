@@ -5,7 +5,8 @@ Above: the readers of languages make them, comparison judges them. Below: nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 EXACT = 5
 """The strength of an assertion that one value alone passes."""
@@ -34,6 +35,8 @@ class Assertion:
     """Where it stands in a branch: of what."""
     alias: str = ""
     """The subject with names replaced by what they were assigned from."""
+    is_helper: bool = False
+    """It calls a function that asserts; the constants are what that function is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +91,23 @@ class Case:
     def effective(self) -> tuple[Assertion, ...]:
         """The assertions that can fail."""
         return tuple(each for each in self.assertions if each.strength > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TestFile:
+    """What a file of tests holds; `is_readable` is False where it cannot be parsed."""
+
+    path: str
+    cases: tuple[Case, ...] = ()
+    fixtures: tuple[Case, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    """Of the whole module."""
+    shadowed: Mapping[str, int] = field(default_factory=dict)
+    """Tests that a later definition of the same name replaces: the line that is lost."""
+    is_readable: bool = True
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """What each imported name stands for: `shop.price.total`, `../src/cart.js total`."""
+    defined: Mapping[str, int] = field(default_factory=dict)
+    """The line of each name that the file itself defines for its tests."""
+    data: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Literals of each constant of the module."""

@@ -1,40 +1,39 @@
 """Runs the checks of a submission and says what came of it, as events and packets keep it.
 
-Above: submit_work_order. Below: the registry, work. Checks run beside each other; one that fails or
-takes too long over the work is told as not run, does not let the others go unheard, and stands against
-the work: else whoever makes a check fail is not checked.
+Above: submit_work_order. Below: lanes, the registry, work. The checks that ship run in processes of
+their own, those of plugins in this one, all beside each other. A check that fails or takes too long
+over the work is told as not run, does not let the others go unheard, and stands against the work: else
+whoever makes a check fail is not checked.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from agentos import Finding, ReviewCheck, ToolError, UnavailableError
-from agentos_governance.gatekeeper.finding import as_document, is_blocking, numbered
+from agentos_governance.gatekeeper.asked_work import pack_work
+from agentos_governance.gatekeeper.check_outcome import (
+    CheckOutcome,
+    CheckState,
+    ended,
+    given_up,
+    not_run,
+)
+from agentos_governance.gatekeeper.finding import as_document, is_blocking, merged, numbered
+from agentos_governance.gatekeeper.lanes import Lane
+from agentos_governance.gatekeeper.registry import LANES, STARTING_PROGRAMS
 from agentos_governance.gatekeeper.work import Work
 
 MAX_FINDINGS = 200
 """Shown and kept; the worst are."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckState:
-    """How one check ended: passed, found or not_run, and why it did not run."""
-
-    name: str
-    state: str
-    why: str | None = None
-
-    def to_document(self) -> dict[str, Any]:
-        """As a JSON value."""
-        return {"name": self.name, "state": self.state, "why": self.why}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Adversarial:
         self, findings: Sequence[Finding], check: CheckState, n_dropped: int
     ) -> Adversarial:
         """The same with what another pass found."""
-        every = numbered([*self.findings, *findings])
+        every = merged([*self.findings, *numbered(findings)])
         return Adversarial(
             tuple(every[:MAX_FINDINGS]),
             (*self.checks, check),
@@ -76,50 +75,81 @@ class Adversarial:
 
 
 async def run_checks(
-    work: Work, checks: Sequence[ReviewCheck], skipped: frozenset[str] = frozenset()
+    work: Work,
+    checks: Sequence[ReviewCheck],
+    skipped: frozenset[str] = frozenset(),
+    slots: asyncio.Semaphore | None = None,
 ) -> Adversarial:
-    """Every check's findings in one order, whatever order they ended in."""
-    answers = await asyncio.gather(*(_run(check, work, skipped) for check in checks))
-    found = [finding for findings, _ in answers for finding in findings]
-    ordered = numbered(found)
-    return Adversarial(
-        tuple(ordered[:MAX_FINDINGS]),
-        tuple(state for _, state in answers),
-        max(len(ordered) - MAX_FINDINGS, 0),
-        work.blast_radius,
-    )
+    """Every check's findings in the order of `checks`, whatever order they ended in.
+
+    `slots` bounds how many processes run at once. UnavailableError where none can be had.
+    """
+    running = [check for check in checks if check.name not in skipped]
+    lanes = [
+        Lane(own, lane in STARTING_PROGRAMS)
+        for lane, names in LANES.items()
+        if (own := [check for check in running if _is_one_of(names, check)])
+    ]
+    others = [check for check in running if not any(check in lane.checks for lane in lanes)]
+    answers = await _together(work, lanes, others, slots)
+    for check in checks:
+        if check.name in skipped:
+            answers[check.name] = not_run(check, "the setting `gatekeeper.skip` leaves it out")
+    outcomes = [answers[check.name] for check in checks]
+    for outcome in outcomes:
+        work.blast_radius = outcome.blast_radius or work.blast_radius
+    ordered = await asyncio.to_thread(numbered, [f for each in outcomes for f in each.findings])
+    n_dropped = sum(each.n_dropped for each in outcomes) + max(len(ordered) - MAX_FINDINGS, 0)
+    states = tuple(each.state for each in outcomes)
+    return Adversarial(tuple(ordered[:MAX_FINDINGS]), states, n_dropped, work.blast_radius)
 
 
-async def _run(
-    check: ReviewCheck, work: Work, skipped: frozenset[str]
-) -> tuple[list[Finding], CheckState]:
-    if check.name in skipped:
-        return [], CheckState(check.name, "not_run", "the setting `gatekeeper.skip` leaves it out")
+def _is_one_of(names: Mapping[str, ReviewCheck], check: ReviewCheck) -> bool:
+    """Whether the check is the one that ships, and not a plugin's of any name."""
+    return check.name in names and names[check.name].examine is check.examine
+
+
+async def _together(
+    work: Work,
+    lanes: Sequence[Lane],
+    others: Sequence[ReviewCheck],
+    slots: asyncio.Semaphore | None,
+) -> dict[str, CheckOutcome]:
+    """The outcome of each check by its name; one lane that cannot run ends them all."""
+    frames = await asyncio.to_thread(lambda: list(pack_work(work))) if lanes else []
+
+    async def in_lane(lane: Lane) -> list[CheckOutcome]:
+        async with slots or nullcontext():
+            return await lane.run(work, frames)
+
+    async with _first_error(), asyncio.TaskGroup() as group:
+        in_lanes = [group.create_task(in_lane(lane)) for lane in lanes]
+        here = [group.create_task(_run(check, work)) for check in others]
+    found = [outcome for task in in_lanes for outcome in task.result()]
+    found += [task.result() for task in here]
+    return {outcome.state.name: outcome for outcome in found}
+
+
+@asynccontextmanager
+async def _first_error() -> AsyncIterator[None]:
+    """A group wraps what its tasks raise; callers expect the error itself."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+async def _run(check: ReviewCheck, work: Work) -> CheckOutcome:
+    """A check of a plugin: whatever object it is, it is asked here."""
     try:
         async with asyncio.timeout(check.timeout_s):
-            found = list(await check.examine(work))
+            return ended(check, list(await check.examine(work)))
     except TimeoutError:
-        return _given_up(check, f"it took longer than {check.timeout_s:g} s")
+        return given_up(check, f"it took longer than {check.timeout_s:g} s")
     except UnavailableError as error:
-        return [], CheckState(check.name, "not_run", error.message)
+        return not_run(check, error.message)
     except ToolError as error:
-        return _given_up(check, f"it failed: {error.message}")
+        return given_up(check, f"it failed: {error.message}")
     except Exception as error:  # noqa: BLE001 - a broken check must not silence the others
         _log.error("review_check_failed", check=check.name, exc_info=error)
-        return _given_up(check, f"it failed: {type(error).__name__}")
-    foreign = [finding for finding in found if finding.check != check.name]
-    if foreign:
-        return _given_up(check, f"it speaks for {foreign[0].check!r}")
-    return found, CheckState(check.name, "found" if found else "passed")
-
-
-def _given_up(check: ReviewCheck, why: str) -> tuple[list[Finding], CheckState]:
-    """What stands against work that a check could not look at, for a person to decide."""
-    finding = Finding(
-        check.name,
-        "warning" if check.only_informs else "blocking",
-        f"{check.name} could not look at this work: {why}. Leave out generated and unusual files, "
-        "or contest it",
-        "not checked",
-    )
-    return [finding], CheckState(check.name, "not_run", why)
+        return given_up(check, f"it failed: {type(error).__name__}")

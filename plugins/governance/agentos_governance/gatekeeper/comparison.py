@@ -11,9 +11,10 @@ import builtins
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentos_governance.gatekeeper.cases import EXACT, Assertion, Case
+from agentos_governance.gatekeeper.foreign_values import is_written
 
 _BOUND = re.compile(
     r"\s(<=?|>=?)\s*(-?\d[\d_]*(?:\.\d+)?)\)*$"
@@ -42,6 +43,8 @@ class Difference:
 
     lost: list[Lost] = field(default_factory=list)
     changed: list[tuple[Assertion, Assertion]] = field(default_factory=list)
+    given: list[tuple[Assertion, Assertion]] = field(default_factory=list)
+    """Those that ask the same of another input, while nothing asks of the old one any more."""
 
 
 def compare_cases(old: Case, new: Case, elsewhere: Counter[str]) -> Difference:
@@ -64,6 +67,8 @@ def compare_cases(old: Case, new: Case, elsewhere: Counter[str]) -> Difference:
             difference.lost.append(Lost(before, same, why))
         elif _expects_otherwise(before, same, new):
             difference.changed.append((before, same))
+        elif _is_given_otherwise(before, same, new):
+            difference.given.append((before, same))
     exact = [each for each in new.effective if each.strength == EXACT and each.condition is None]
     for before in open_:
         if any(_covers_whole(before, each, new) for each in added):
@@ -85,13 +90,32 @@ def _expects_otherwise(before: Assertion, now: Assertion, case: Case) -> bool:
     first, second = _RAISES.search(before.text), _RAISES.search(now.text)
     if first is not None and second is not None and first[1] != second[1]:
         return True
+    old, new = _values(before), _values(now)
+    if now.is_helper and not _is_about_same(before, now):
+        # What was expected is given to a function that asserts, or stands in the test.
+        return not old <= new | case.constants
     if not _is_about_same(before, now):
         return False
-    old, new = _values(before), _values(now)
     if not new and old <= case.constants:
         # The value stands in a variable or a table now.
         return False
     return any(not any(_holds(each, value) for each in new) for value in old - new)
+
+
+def _is_given_otherwise(before: Assertion, now: Assertion, case: Case) -> bool:
+    """Whether `total(2)` became `total(1)`, and 2 is nowhere in the test now."""
+    old, new = before.alias or before.subject, now.alias or now.subject
+    if old == new or "(" not in old or _LITERAL.sub("#", old) != _LITERAL.sub("#", new):
+        return False
+    kept = set(_LITERAL.findall(new)) | case.constants
+    texts = " ".join([*case.constants, *case.parameters])
+    gone = [each for each in _LITERAL.findall(old) if each not in kept and each not in texts]
+    return any(each.strip("'\"") for each in gone)
+
+
+def _is_written_down(before: Assertion, now: Assertion) -> bool:
+    """Whether what was called is a literal now, while the assertion reads as before."""
+    return "(" in before.alias and before.alias != now.alias and is_written(now.alias)
 
 
 def _values(assertion: Assertion) -> frozenset[str]:
@@ -138,6 +162,9 @@ def _unmatched(
             voided.append((before, now))
         elif now.condition is not None and before.condition is None:
             voided.append((before, _conditional(now)))
+        elif _is_written_down(before, now):
+            flaw = f"`{now.subject}` was `{before.alias[:80]}`, and is `{now.alias[:80]}`"
+            voided.append((before, replace(now, strength=0, flaw=flaw)))
     rest = [each for found in left.values() for each in found]
     added = sorted((each for each in rest if each.strength > 0), key=lambda each: each.line)
     return removed, added, voided

@@ -18,7 +18,10 @@ from agentos_governance.gatekeeper.called_out import (
     PIPELINE,
     changes_dependencies,
 )
+from agentos_governance.gatekeeper.formatting_claims import formatting_claims
+from agentos_governance.gatekeeper.generated_files import written_by_hand
 from agentos_governance.gatekeeper.golden_files import is_golden
+from agentos_governance.gatekeeper.lock_files import new_packages
 from agentos_governance.gatekeeper.naming_of_tests import (
     is_code,
     is_document,
@@ -79,7 +82,7 @@ _PROMISES = (
             r"(?i)\b(?:no|without(?:\s+(?:any|adding))?)\s+(?:new\s+|extra\s+|additional\s+|added\s+|third-party\s+)*dependenc(?:y|ies)\b"
             r"|\bdependencies\s+(?:are|were|remain)\s+(?:unchanged|untouched)"
         ),
-        changes_dependencies,
+        lambda file: changes_dependencies(file) or bool(new_packages(file)),
         "no dependency was added",
     ),
     _Promise(
@@ -147,7 +150,9 @@ async def diff_matches_claims(work: Work) -> list[Finding]:
         found += _promises(text, who, work.files)
         found += _new_tests(text, who, suites, work)
         found += _named_files(text, who, work)
+    found += await formatting_claims(work)
     found += _unmentioned(work, [text for text, _ in texts])
+    found += written_by_hand(work.files)
     return found
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from agentos import Finding, Git, ReviewedEvidence
+from agentos import Finding, ReviewedEvidence
 from agentos_governance.gatekeeper.added_lines import text_lines
 from agentos_governance.gatekeeper.naming_of_tests import is_code
 from agentos_governance.gatekeeper.reports import (
@@ -43,7 +43,7 @@ MAX_NAMED = 5
 
 async def evidence_from_this_tree(work: Work) -> list[Finding]:
     """See the module."""
-    accepted = await _accepted_objects(work)
+    accepted = await work.own_objects() if work.evidence else []
     found: list[Finding] = []
     for item in _standing(work.evidence):
         found += _claimed(item, accepted)
@@ -76,22 +76,6 @@ def _standing(evidence: Sequence[ReviewedEvidence]) -> list[ReviewedEvidence]:
             is_one = item.kind in {"test_report", "coverage", "diff"}
             found[item.kind, item.path or ("" if is_one else item.sha256)] = item
     return list(found.values())[-MAX_READ:]
-
-
-async def _accepted_objects(work: Work) -> list[str]:
-    """Commits and trees that evidence of this work may name."""
-    if work.repo_root is None or work.base_commit is None:
-        return []
-    accepted = [work.base_commit]
-    tip = f"refs/heads/{work.branch}"
-    git = Git(work.repo_root)
-    listed = await git.run(
-        "log", "--format=%H %T", "--max-count=500", f"{work.base_commit}..{tip}", "--"
-    )
-    if listed.status == 0:
-        accepted += listed.text.split()
-    base = await git.run("rev-parse", "--verify", "--quiet", f"{work.base_commit}^{{tree}}")
-    return [*accepted, base.text] if base.status == 0 else accepted
 
 
 def _of(

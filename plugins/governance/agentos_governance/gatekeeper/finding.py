@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from agentos import Finding, canonical_json, redact_text, sha256_hex
+from agentos_governance.workspace.shown_paths import shown_path
 
-__all__ = ["Finding", "as_document", "is_blocking", "numbered"]
+__all__ = ["Finding", "as_document", "is_blocking", "merged", "numbered"]
 
 ID_DIGITS = 10
 MAX_MESSAGE_CHARS = 1_000
@@ -22,10 +23,14 @@ _RANKS = {"blocking": 0, "warning": 1, "note": 2}
 
 def numbered(findings: Iterable[Finding]) -> list[Finding]:
     """The findings with ids, bounded and free of secrets: worst first, then by place; no twins."""
+    return merged(map(_identified, findings))
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that have their ids, in the same order; what is shown is not made fit again."""
     unique: dict[str, Finding] = {}
     for finding in findings:
-        known = _identified(finding)
-        unique.setdefault(known.id, known)
+        unique.setdefault(finding.id, finding)
     return sorted(unique.values(), key=_rank)
 
 
@@ -63,23 +68,26 @@ def _identified(finding: Finding) -> Finding:
 def _bounded(text: str, limit: int) -> str:
     # What is quoted from a file may be no text at all, and may hold what no record may keep.
     plain = redact_text(text.encode("utf-8", "replace").decode())
+    # A character that turns text around, or takes no room, would let it read as another one.
     plain = "".join(
-        character for character in plain if character.isprintable() or character in "\n\t"
+        each if each.isprintable() or each in "\n\t" else _escaped(each) for each in plain
     )
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def _shown_path(path: str) -> str:
-    """The path as differences show it: bytes that are no text, and what cannot be seen, as escapes."""
-    if path.isprintable():
-        return path
-    return "".join(each if each.isprintable() else _escaped(ord(each)) for each in path)
+    """The path as differences show it; a model may name one that no file system has."""
+    return shown_path(path.encode("utf-8", "surrogateescape" if _is_of_files(path) else "replace"))
 
 
-def _escaped(code: int) -> str:
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+def _is_of_files(path: str) -> bool:
+    return not any(
+        0xD800 <= ord(each) <= 0xDFFF and not 0xDC80 <= ord(each) <= 0xDCFF for each in path
+    )
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "replace"))
 
 
 def _rank(finding: Finding) -> tuple[int, str, str, int, str]:

@@ -7,12 +7,19 @@ Above: foreign_cases. Below: syntax_trees. In Go a test asserts by an `if` that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from tree_sitter import Node
 
 from agentos_governance.gatekeeper.cases import EXACT, VAGUE, Assertion, Case, Skip
+from agentos_governance.gatekeeper.foreign_flow import Obstacle, obstacle
+from agentos_governance.gatekeeper.foreign_values import (
+    assigned_in,
+    helper_calls,
+    strengths_of,
+    with_values,
+)
 from agentos_governance.gatekeeper.syntax_trees import (
     digest,
     line_of,
@@ -33,34 +40,92 @@ _TESTIFY = {
     "NoError": 4, "Contains": 3, "Greater": 3, "Less": 3, "Error": 2, "NotEqual": 2, "True": 2,
     "False": 2, "NotEmpty": VAGUE, "NotNil": VAGUE,
 }  # fmt: skip
+_NEVER = re.compile(r"\(?(?:false\b|1 == 2|!true\b)")
+_OTHER = re.compile(r"(?:new\(|&)testing\.")
 _TAG = re.compile(rb"^//(?:go:build|\s*\+build)\s+(.+)$", re.MULTILINE)
 _SYSTEMS = re.compile(r"\b(linux|windows|darwin|unix|amd64|arm64|freebsd|cgo|race|go1\.\d+)\b")
+_OF_NAMES = frozenset(
+    [
+        "aix",
+        "android",
+        "darwin",
+        "dragonfly",
+        "freebsd",
+        "illumos",
+        "ios",
+        "js",
+        "linux",
+        "netbsd",
+        "openbsd",
+        "plan9",
+        "solaris",
+        "wasip1",
+        "windows",
+        "386",
+        "amd64",
+        "arm",
+        "arm64",
+        "loong64",
+        "mips",
+        "mips64",
+        "mips64le",
+        "mipsle",
+        "ppc64",
+        "ppc64le",
+        "riscv64",
+        "s390x",
+        "wasm",
+    ]
+)
 
 
-def read_go(path: str, content: bytes) -> Iterator[Case]:
-    """Every test function of a file."""
+def read_go(path: str, content: bytes, shared: Mapping[str, int]) -> Iterator[Case]:
+    """Every test function of a file; `shared` says how much functions of other files assert."""
     root = parse_tree(path, content)
-    tags = tuple(_tags(content))
-    for node in root.named_children:
-        if node.type not in {"function_declaration", "method_declaration"}:
-            continue
-        name = text(node.child_by_field_name("name"))
-        body = node.child_by_field_name("body")
-        if body is None:
-            continue
+    tags = (*_tags(content), *_of_name(path))
+    helpers = {**shared, **helpers_of_go(root)}
+    for name, body in _functions(root):
+        node = body.parent or body
         yield Case(
             path=path,
             name=name,
             line=line_of(node),
             end_line=node.end_point[0] + 1,
             is_test=bool(_TEST.match(name)),
-            assertions=tuple(_named(_assertions(body), _assigned(body))),
+            assertions=tuple(with_values(_assertions(body, helpers), body)),
             parameters=tuple(_rows(body)),
             skips=(*tags, *_skips(body)),
+            calls=_callees(body),
             words=words_in(body),
             constants=literals_in(body),
             body=digest(body),
         )
+
+
+def helpers_of_go(root: Node) -> dict[str, int]:
+    """How much each function that is no test asserts by itself."""
+    bodies = {
+        name: body
+        for name, body in _functions(root)
+        if not _TEST.match(name) and "testing." in one_line(body.parent)
+    }
+    return strengths_of(bodies, _assertions)
+
+
+def _functions(root: Node) -> Iterator[tuple[str, Node]]:
+    for node in root.named_children:
+        if node.type in {"function_declaration", "method_declaration"}:
+            body = node.child_by_field_name("body")
+            if body is not None:
+                yield text(node.child_by_field_name("name")), body
+
+
+def _callees(body: Node) -> frozenset[str]:
+    return frozenset(
+        one_line(each.child_by_field_name("function"))
+        for each in walk(body)
+        if each.type == "call_expression"
+    )
 
 
 def _tags(content: bytes) -> Iterator[Skip]:
@@ -69,6 +134,14 @@ def _tags(content: bytes) -> Iterator[Skip]:
         wanted = match[1].decode("utf-8", "replace").strip()
         line = content.count(b"\n", 0, match.start()) + 1
         yield Skip(f"//go:build {wanted}"[:120], line, bool(_SYSTEMS.search(wanted)))
+
+
+def _of_name(path: str) -> Iterator[Skip]:
+    """`cart_plan9_test.go` is for one system by its name alone."""
+    parts = path.rpartition("/")[2].removesuffix(".go").removesuffix("_test").split("_")[1:]
+    for part in parts[-2:]:
+        if part in _OF_NAMES:
+            yield Skip(f"the name of the file is for {part} only", 1, is_conditional=True)
 
 
 def _skips(body: Node) -> Iterator[Skip]:
@@ -101,16 +174,6 @@ def _initializer_of(node: Node, body: Node) -> str:
     return ""
 
 
-def _assigned(body: Node) -> dict[str, str]:
-    """What each name is declared as: `got := Total(1)`."""
-    found: dict[str, str] = {}
-    for each in walk(body):
-        if each.type == "short_var_declaration":
-            name = one_line(each.child_by_field_name("left")).partition(",")[0]
-            found[name] = one_line(each.child_by_field_name("right"))
-    return found
-
-
 def _rows(body: Node) -> Iterator[str]:
     """Rows of a table: composite literals of a slice of structs."""
     for each in walk(body):
@@ -123,24 +186,41 @@ def _rows(body: Node) -> Iterator[str]:
                     yield one_line(row)
 
 
-def _assertions(body: Node) -> Iterator[Assertion]:
+def _assertions(body: Node, helpers: Mapping[str, int]) -> Iterator[Assertion]:
+    is_other = bool(_OTHER.match(assigned_in(body).get("t", "")))
     for each in walk(body):
-        if each.type != "call_expression":
-            continue
-        callee = each.child_by_field_name("function")
-        if callee is None or callee.type != "selector_expression":
-            continue
-        owner = text(callee.child_by_field_name("operand"))
-        method = text(callee.child_by_field_name("field"))
-        if owner in {"assert", "require", "a", "r", "is"} and method in _TESTIFY:
-            yield _testify(each, method, body)
-        elif method in _FAILS and owner in {"t", "tt", "tb", "b", "f", "s"}:
-            yield _failing_branch(each, body)
+        found = _assertion(each, body)
+        if found is not None and is_other:
+            found = replace(found, strength=0, flaw="its `t` is not that of the test")
+        if found is not None:
+            yield found
+    for node, found in helper_calls(body, helpers):
+        yield _placed(found, obstacle(node, body, _no_handler))
 
 
-def _named(found: Iterator[Assertion], assigned: dict[str, str]) -> Iterator[Assertion]:
-    for each in found:
-        yield replace(each, alias=assigned.get(each.subject, ""))
+def _assertion(node: Node, body: Node) -> Assertion | None:
+    if node.type != "call_expression":
+        return None
+    callee = node.child_by_field_name("function")
+    if callee is None or callee.type != "selector_expression":
+        return None
+    owner = text(callee.child_by_field_name("operand"))
+    method = text(callee.child_by_field_name("field"))
+    if owner in {"assert", "require", "a", "r", "is"} and method in _TESTIFY:
+        return _testify(node, method, body)
+    if method in _FAILS and owner in {"t", "tt", "tb", "b", "f", "s"}:
+        return _failing_branch(node, body)
+    return None
+
+
+def _no_handler(handler: Node) -> bool:
+    return False
+
+
+def _placed(found: Assertion, place: Obstacle) -> Assertion:
+    if place.flaw is not None:
+        return replace(found, strength=0, flaw=place.flaw)
+    return replace(found, condition=place.condition)
 
 
 def _testify(call: Node, method: str, body: Node) -> Assertion:
@@ -150,49 +230,50 @@ def _testify(call: Node, method: str, body: Node) -> Assertion:
     subject = subject or (given[0] if given else call)
     same = len(given) > 1 and one_line(given[0]) == one_line(given[1])
     is_constant = method in {"True", "False"} and bool(given) and given[0].type in {"true", "false"}
-    flaw = "it compares something with itself" if same else _ended(call, body)
+    flaw = "it compares something with itself" if same else None
     flaw = "it asserts a constant" if is_constant else flaw
-    return Assertion(
+    found = Assertion(
         one_line(call), line_of(call), 0 if flaw else _TESTIFY[method], words_in(call) - {"t", "assert", "require"},
         one_line(subject), literals_in(call), None, flaw,
     )  # fmt: skip
+    return _placed(found, obstacle(call, body, _no_handler))
 
 
 def _failing_branch(call: Node, body: Node) -> Assertion:
-    condition = _condition_of(call, body)
-    strength = _strength(condition)
-    flaw = _ended(call, body)
-    if condition in {"false", "1 == 2"}:
+    branch = _branch_of(call, body)
+    condition = "" if branch is None else one_line(branch.child_by_field_name("condition"))
+    flaw = None
+    if _NEVER.match(condition):
         flaw = "it stands in a branch that never runs"
-    left = re.split(r"\s*(?:!=|==|<=|>=|<|>)\s*", condition)
+    left = re.split(r"\s*(?:!=|==|<=|>=|<|>)\s*", condition.rpartition("|| ")[2])
     if len(left) == 2 and left[0] == left[1]:
         flaw = "it compares something with itself"
-    return Assertion(
-        condition or one_line(call), line_of(call), 0 if flaw else strength,
+    found = Assertion(
+        condition or one_line(call), line_of(call), 0 if flaw else _strength(condition),
         frozenset(re.findall(r"[A-Za-z_]\w*", condition)) - {"nil", "err"} or frozenset({"err"}),
         left[0], frozenset(re.findall(r'"[^"]*"|\b\d[\d.]*\b', condition)), None, flaw,
     )  # fmt: skip
+    return _placed(found, obstacle(branch or call, body, _no_handler))
+
+
+def _branch_of(node: Node, body: Node) -> Node | None:
+    """The nearest `if` around a node."""
+    above = node.parent
+    while above is not None and above != body:
+        if above.type == "if_statement":
+            return above
+        above = above.parent
+    return None
 
 
 def _strength(condition: str) -> int:
-    if not condition:
+    """Of the strongest of its parts: a test fails where any of them holds."""
+    return max((_of_part(part.strip("() ")) for part in condition.split("||")), default=3)
+
+
+def _of_part(part: str) -> int:
+    if "&&" in part or part in {"", "err != nil", "err == nil"}:
         return 3
-    if "err != nil" in condition or "err == nil" in condition:
-        return 3
-    if "!=" in condition or "DeepEqual" in condition or "cmp.Diff" in condition:
-        return 4 if condition.startswith("len(") else EXACT
+    if "!=" in part or "DeepEqual" in part or "cmp.Diff" in part:
+        return 4 if part.startswith("len(") else EXACT
     return 3
-
-
-def _ended(node: Node, body: Node) -> str | None:
-    inner: Node = node
-    above = node.parent
-    while above is not None and inner != body:
-        if above.type in {"block", "statement_list"}:
-            for each in above.named_children:
-                if each.start_byte >= inner.start_byte:
-                    break
-                if each.type == "return_statement":
-                    return f"line {line_of(each)} ends the test before it"
-        inner, above = above, above.parent
-    return None

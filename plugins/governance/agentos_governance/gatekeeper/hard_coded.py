@@ -1,7 +1,7 @@
 """`no_hard_coded_results`: the product computes its results, and does not know its tests.
 
-Above: the registry. Below: runner_detection, special_cases. The expected values come from the tests as submitted: those that
-were changed, and the others that name what was changed.
+Above: the registry. Below: runner_detection, special_cases, answers_in_data. The expected values come from
+the tests as submitted: those that were changed, and the others that name what was changed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from agentos import Finding
+from agentos_governance.gatekeeper.added_lines import added_lines
+from agentos_governance.gatekeeper.answers_in_data import answers_in_data
 from agentos_governance.gatekeeper.equal_to_all import equal_to_all
 from agentos_governance.gatekeeper.expectations import Expectations, expectations_in
 from agentos_governance.gatekeeper.naming_of_tests import is_product, is_python, is_test_file
@@ -18,6 +20,10 @@ from agentos_governance.gatekeeper.product_names import defined_names
 from agentos_governance.gatekeeper.runner_detection import runner_detection
 from agentos_governance.gatekeeper.special_cases import special_cases
 from agentos_governance.gatekeeper.special_sources import special_sources
+from agentos_governance.gatekeeper.unwritten_functions import (
+    unwritten_functions,
+    unwritten_sources,
+)
 from agentos_governance.gatekeeper.work import Work
 
 MAX_TEST_FILES = 400
@@ -53,14 +59,17 @@ def _naming(work: Work, tests: Mapping[str, bytes]) -> dict[str, bytes]:
 def _findings(work: Work, tests: Mapping[str, bytes]) -> Iterator[Finding]:
     expected = _expectations(tests)
     for file in work.files:
+        yield from answers_in_data(file, expected)
         if file.new is None or not is_product(file.path):
             continue
         yield from runner_detection(file)
         if is_python(file.path):
             yield from special_cases(file, expected, work.objective)
             yield from equal_to_all(file)
+            yield from unwritten_functions(file)
         else:
             yield from special_sources(file, expected)
+            yield from unwritten_sources(file, added_lines(file))
 
 
 def _expectations(tests: Mapping[str, bytes]) -> Expectations:

@@ -1,6 +1,6 @@
 """`no_hidden_failures`: nothing is added that makes a failure look like success.
 
-Above: the registry. Below: hidden_in_python, hidden_in_scripts, hidden_in_sources.
+Above: the registry. Below: hidden_in_python, hidden_in_scripts, masked_status, hidden_in_sources.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from agentos import Finding, ReviewedFile
 from agentos_governance.gatekeeper.hidden_in_python import hidden_in_python, known_handlers
-from agentos_governance.gatekeeper.hidden_in_scripts import hidden_in_evidence, hidden_in_scripts
+from agentos_governance.gatekeeper.hidden_in_scripts import (
+    hidden_in_evidence,
+    hidden_in_scripts,
+    is_shell,
+)
 from agentos_governance.gatekeeper.hidden_in_sources import SOURCES, hidden_in_sources
+from agentos_governance.gatekeeper.masked_status import masked_status
 from agentos_governance.gatekeeper.naming_of_tests import is_python, is_test_path
 from agentos_governance.gatekeeper.work import Work
 
@@ -35,3 +40,4 @@ def _findings(files: Sequence[ReviewedFile]) -> Iterator[Finding]:
             yield from hidden_in_sources(file)
         else:
             yield from hidden_in_scripts(file)
+            yield from masked_status(file, is_shell=is_shell(file))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from agentos import Finding, ReviewedFile
 from agentos_governance.gatekeeper.added_lines import text_lines
 from agentos_governance.gatekeeper.naming_of_tests import is_python, is_test_path
-from agentos_governance.gatekeeper.python_assertions import last_name, text_of
+from agentos_governance.gatekeeper.python_assertions import is_constant, last_name, text_of
 from agentos_governance.gatekeeper.python_source import parse_python
 
 CHECK = "no_hidden_failures"
@@ -29,6 +29,10 @@ _TOLD = frozenset(
      "capture_exception", "info", "log", "print", "format_exc", "fail", "set_exception",
      "record_exception", "notify", "send", "exc_info", "add_note", "append", "put", "put_nowait"}
 )  # fmt: skip
+
+
+_QUIET = frozenset({"debug", "info", "trace"})
+_LOGGER = re.compile(r"(?i)log")
 
 
 def known_handlers(file: ReviewedFile) -> list[str]:
@@ -93,7 +97,12 @@ def _swallowed(handler: ast.ExceptHandler) -> str | None:
         return None
     caught = text_of(handler.type) if handler.type is not None else "everything"
     name = handler.name
+    # Beside an answer that reads like a real one, a line of debugging tells nobody.
+    calls = _quiet_calls(handler) if _returns_made_up(handler) else ()
+    quiet = {id(part) for call in calls for part in ast.walk(call)}
     for each in ast.walk(handler):
+        if id(each) in quiet:
+            continue
         if isinstance(each, ast.Raise):
             return None
         if isinstance(each, ast.Call) and last_name(each.func) in _TOLD:
@@ -107,6 +116,32 @@ def _swallowed(handler: ast.ExceptHandler) -> str | None:
     if _is_exit(last, failing=True):
         return None
     return f"it catches {caught} and goes on with `{does}`"
+
+
+def _quiet_calls(handler: ast.ExceptHandler) -> Iterator[ast.Call]:
+    """Lines of a log that nobody reads where something fails: `log.debug(...)`, `logger.info(...)`."""
+    for each in ast.walk(handler):
+        if not isinstance(each, ast.Call) or not isinstance(each.func, ast.Attribute):
+            continue
+        if each.func.attr in _QUIET and _LOGGER.search(text_of(each.func.value)):
+            yield each
+
+
+def _returns_made_up(handler: ast.ExceptHandler) -> bool:
+    """Whether the answer is written down, and reads like a real one; what is empty tells of itself."""
+    last = handler.body[-1]
+    value = last.value if isinstance(last, ast.Return) else None
+    if isinstance(value, ast.Call) and value.args and not value.keywords:
+        # `Decimal(1)`, `str("EUR")`
+        value = value.args[0] if len(value.args) == 1 else None
+    return value is not None and is_constant(value) and not _is_empty(value)
+
+
+def _is_empty(value: ast.expr) -> bool:
+    try:
+        return not ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
 
 
 def _is_broad(expression: ast.expr) -> bool:

@@ -52,16 +52,21 @@ _CONFIGURATION = re.compile(
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc", ".html")
 
 
+def is_shell(file: ReviewedFile) -> bool:
+    """Whether a file holds commands of a shell, line by line."""
+    return bool(_SHELL.search(file.path)) or (file.new or b"").startswith(b"#!")
+
+
 def hidden_in_scripts(file: ReviewedFile) -> Iterator[Finding]:
     """Findings in the added lines of a script, a pipeline or a manifest."""
-    is_shell = bool(_SHELL.search(file.path)) or (file.new or b"").startswith(b"#!")
-    if file.path.endswith(_DOCUMENT) or not (is_shell or _CONFIGURATION.search(file.path)):
+    is_script = is_shell(file)
+    if file.path.endswith(_DOCUMENT) or not (is_script or _CONFIGURATION.search(file.path)):
         return
     whole = (file.new or b"").decode("utf-8", "replace")
     checks = bool(CHECKING.search(whole))
     stops = bool(_STOPS.search(whole))
     for number, line in added_lines(file):
-        severity, what = _judged(file.path, line, is_shell=is_shell, checks=checks, stops=stops)
+        severity, what = _judged(file.path, line, is_shell=is_script, checks=checks, stops=stops)
         if severity is None:
             continue
         yield Finding(

@@ -55,11 +55,12 @@ _LOWER = re.compile(
 )
 _STRICT_FLAG = re.compile(
     r"(?<![\w-])(--strict(?:-[\w-]+)?|-Werror|-D\s*warnings|--error-on-warnings|--max-warnings[ =]0|-race|"
-    r"--cov-fail-under|--fail-under|--check-coverage|--locked|--frozen-lockfile|-W error|-Wall|set -e\w*|--ci)(?![\w-])"
+    r"--cov-fail-under|--fail-under|--check-coverage|--locked|--frozen-lockfile|-W error|-Wall|--ci)(?![\w-])"
 )
+_SHELL_OPTIONS = re.compile(r"\bset\s+(?:-([a-z]+)\b)?(?:\s*(?:-o\s+)?(errexit|pipefail)\b)?")
 _LEAVES_OUT = re.compile(
     r"\s(-k[ =]\S+|--deselect[ =]\S+|--ignore(?:-glob)?[ =]\S+|-m[ =][\"']?not\b|--exclude[ =]\S+|--extend-exclude[ =]\S+|--skip[ =]\S+"
-    r"|--testPathIgnorePatterns\S*|-short\b|--last-failed|--lf\b|-run[ =]\S+|--grep[ =]\S+|--invert|--ignore-pattern[ =]\S+|--co\b|--collect-only|--no-cov\b)"
+    r"|--testPathIgnorePatterns\S*|-short\b|--last-failed|--lf\b|-run[ =]\S+|--grep[ =]\S+|-t[ =]\S+|--testNamePattern\S*|--testPathPatterns?\S*|--onlyChanged|--changedSince\S*|-Dtest=\S+|-DexcludedGroups=\S+|--invert|--ignore-pattern[ =]\S+|--co\b|--collect-only|--no-cov\b)"
 )
 _CHECK_TARGET = re.compile(r"(?i)(check|test|ci|all|lint|verify|validate|qa|quality)")
 _NEVER = re.compile(
@@ -185,11 +186,23 @@ def _number(text: str) -> float | None:
 
 
 def _lost_flags(file: ReviewedFile) -> Iterator[Finding]:
-    old = [m[1] for line in text_lines(file.old) for m in _STRICT_FLAG.finditer(line)]
-    new = [m[1] for line in text_lines(file.new) for m in _STRICT_FLAG.finditer(line)]
+    old, new = _strict_flags(file.old), _strict_flags(file.new)
     for flag in sorted(set(old)):
         if old.count(flag) > new.count(flag) and file.new is not None:
             yield _found(file, None, f"`{flag}` is gone")
+
+
+def _strict_flags(content: bytes | None) -> list[str]:
+    """Each flag as often as it stands there; of `set -euo pipefail` every part by itself."""
+    found = []
+    for line in text_lines(content):
+        found += [m[1] for m in _STRICT_FLAG.finditer(line)]
+        for match in _SHELL_OPTIONS.finditer(line):
+            letters = set(match[1] or "")
+            named = {match[2]} - {None}
+            found += ["set -e"] if "e" in letters or "errexit" in named else []
+            found += ["set -o pipefail"] if "pipefail" in named else []
+    return found
 
 
 def _lost_checks(file: ReviewedFile) -> Iterator[Finding]:

@@ -18,14 +18,19 @@ CHECK = "tests_kept"
 MAX_NAMED = 8
 
 
-def lost_tests(suites: Suites) -> Iterator[Finding]:
-    """Tests of the base that the submission does not have; many of one file as one finding."""
+def lost_tests(suites: Suites, twins: frozenset[tuple[str, str]]) -> Iterator[Finding]:
+    """Tests of the base that the submission does not have; many of one file as one finding.
+
+    `twins` are those that stand elsewhere word for word.
+    """
     lost: dict[str, list[Case]] = defaultdict(list)
     departed: dict[str, list[Case]] = defaultdict(list)
     moved = suites.moved_assertions()
-    absorbed = _values_of_new(suites)
+    absorbed = values_of_new(suites)
     for case in suites.pairing.gone:
-        if not case.is_test or _is_merged(case, moved) or _is_parametrized(case, absorbed):
+        if not case.is_test or (case.path, case.name) in twins:
+            continue
+        if _is_merged(case, moved) or _is_parametrized(case, absorbed):
             continue
         gone_with = suites.goes_with_product(case.words | case.calls, case.path.rpartition("/")[2])
         (departed if gone_with else lost)[case.path].append(case)
@@ -89,7 +94,8 @@ def moved_files(suites: Suites) -> Iterator[Finding]:
         if before.path == now.path or now.path in seen or not before.is_test:
             continue
         if not is_python(before.path):
-            if is_test_file(before.path) and not is_test_file(now.path):
+            is_hidden = not is_test_file(now.path) or _is_left_out_by_go(now.path)
+            if is_test_file(before.path) and is_hidden:
                 seen.add(now.path)
                 yield Finding(
                     CHECK,
@@ -112,9 +118,16 @@ def moved_files(suites: Suites) -> Iterator[Finding]:
             )
 
 
+def _is_left_out_by_go(path: str) -> bool:
+    """Whether `go test ./...` passes a file by: its name or folder says so."""
+    return path.endswith(".go") and any(
+        part in {"testdata", "vendor"} or part.startswith(("_", ".")) for part in path.split("/")
+    )
+
+
 def lost_parameters(suites: Suites) -> Iterator[Finding]:
     """Cases of parametrized tests that were taken away."""
-    values = _values_of_new(suites)
+    values = values_of_new(suites)
     for before, now in suites.pairing.pairs:
         gone = Counter(before.parameters) - Counter(now.parameters)
         added = Counter(now.parameters) - Counter(before.parameters)
@@ -173,7 +186,7 @@ def _holds(text: str, value: str) -> bool:
     return value in text or value.strip("'\"") in text
 
 
-def _values_of_new(suites: Suites) -> list[str]:
+def values_of_new(suites: Suites) -> list[str]:
     """Parameters that tests have and had not, those of one test as one text too."""
     found: list[str] = []
     for before, now in suites.pairing.pairs:

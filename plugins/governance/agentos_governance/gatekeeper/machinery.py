@@ -27,6 +27,11 @@ MAX_NAMED = 5
 _OUTCOME_TARGETS = ("outcome", "wasxfail", "exitstatus", "testsfailed", "excinfo")
 _OUTCOME_CALLS = frozenset({"force_result", "_exit", "pytest_deselected"})
 _SELECTING = frozenset({"clear", "remove", "pop"})
+_SELECTION = re.compile(
+    r"\boption\.(keyword|markexpr|deselect|ignore|ignore_glob|collectonly|lf|last_failed|file_or_dir|maxfail)$"
+    r"|\bconfig\.args$|PYTEST_ADDOPTS|PYTHONOPTIMIZE|\bsys\.argv$"
+)
+_STARTED = re.compile(r"(^|/)(sitecustomize|usercustomize)\.py$|\.pth$")
 _RUNNING = frozenset({"pytest_runtest_call", "pytest_pyfunc_call", "pytest_runtest_protocol"})
 _COLLECTING = frozenset({"pytest_ignore_collect", "pytest_collection_modifyitems"})
 
@@ -34,9 +39,18 @@ _COLLECTING = frozenset({"pytest_ignore_collect", "pytest_collection_modifyitems
 def changed_machinery(files: Iterable[ReviewedFile]) -> Iterator[Finding]:
     """Findings in hooks and collection settings that are new or another than at the base."""
     for file in files:
+        if _STARTED.search(file.path) and file.new is not None and file.new != file.old:
+            yield Finding(
+                CHECK, "blocking",
+                f"{file.path} runs whenever any Python starts here, before tests and checkers do",
+                "the interpreter of tests is changed", file.path,
+            )  # fmt: skip
+            continue
         if not is_python(file.path) or file.new is None:
             continue
-        if not any(word in file.new for word in (b"pytest", b"collect_ignore", b"unittest")):
+        if not any(
+            word in file.new for word in (b"pytest", b"PYTEST", b"collect_ignore", b"unittest")
+        ):
             continue
         if not is_test_path(file.path) and b"def pytest_" not in file.new:
             continue
@@ -46,6 +60,8 @@ def changed_machinery(files: Iterable[ReviewedFile]) -> Iterator[Finding]:
             continue
         if b"def pytest_" in file.new:
             yield from _hooks(file.path, old, new)
+        if b"PYTEST_ADDOPTS" in file.new:
+            yield from _environment(file.path, old, new)
         if b"collect_ignore" in file.new:
             yield from _ignored(file.path, old, new)
         if _MAY_ASSIGN.search(file.new):
@@ -57,6 +73,23 @@ def _hooks(path: str, old: ast.Module | None, new: ast.Module) -> Iterator[Findi
     for name, node in functions_of(new).items():
         if name.startswith("pytest_") and not _same(before.get(name), node):
             yield from _of_hook(path, name, node)
+
+
+def _environment(path: str, old: ast.Module | None, new: ast.Module) -> Iterator[Finding]:
+    """Options that every run gets from the environment, set before the runner reads them."""
+    before = {text for _, text in _assigned_options(old)} if old is not None else set()
+    for line, text in _assigned_options(new):
+        if text not in before:
+            yield Finding(
+                CHECK, "blocking", f"the options of the test runner are set: `{text[:160]}`",
+                "a hook of the test runner changes what runs or counts", path, line, line,
+            )  # fmt: skip
+
+
+def _assigned_options(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Expr) and "PYTEST_ADDOPTS" in text_of(node):
+            yield node.lineno, text_of(node)
 
 
 _MAY_ASSIGN = re.compile(rb"\.\w+ *=[^=]|setattr\(")
@@ -122,6 +155,8 @@ def _tampering(name: str, node: ast.AST) -> Iterator[tuple[int, str]]:
             for target in targets:
                 if isinstance(target, ast.Attribute) and target.attr in _OUTCOME_TARGETS:
                     yield each.lineno, f"sets `{text_of(target)}`, the outcome of tests"
+                if _SELECTION.search(text_of(target)):
+                    yield each.lineno, f"sets `{text_of(target)}`, which says what tests run"
                 if isinstance(target, ast.Subscript) and name == "pytest_collection_modifyitems":
                     yield each.lineno, f"replaces the collected tests: `{text_of(each)[:120]}`"
         elif isinstance(each, ast.Delete) and name in _COLLECTING:

@@ -6,6 +6,7 @@ Above: special_cases. Below: python_assertions.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from agentos_governance.gatekeeper.python_assertions import text_of
 
@@ -31,3 +32,22 @@ def names_changed_table(node: Function, new: dict[str, ast.Dict], old: dict[str,
         name in used and (name not in old or text_of(old[name]) != text_of(table))
         for name, table in new.items()
     )
+
+
+def said_in_text(key: str) -> str | None:
+    """The literal that a key such as `'2000'` says as a text, which `str(weight_g)` looks up."""
+    try:
+        text = ast.literal_eval(key)
+        return repr(ast.literal_eval(text)) if isinstance(text, str) else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def tuples_of(key: str) -> Iterator[tuple[str, ...]]:
+    """The inputs that a key such as `(2, 3)` stands for."""
+    try:
+        value = ast.literal_eval(key)
+    except (ValueError, SyntaxError):
+        return
+    if isinstance(value, tuple):
+        yield tuple(repr(each) for each in value)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +31,8 @@ def find_program(name: str) -> str:
 async def run_program(command: Sequence[str], folder: Path, *, timeout_s: float) -> bytes:
     """What it prints; its exit status says only whether it found something.
 
-    UnavailableError where it takes longer, prints too much, or breaks.
+    It stays in the group of this process, with which the server ends it. UnavailableError where it
+    takes longer, prints too much, or breaks.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -41,7 +41,6 @@ async def run_program(command: Sequence[str], folder: Path, *, timeout_s: float)
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
         limit=MAX_OUTPUT_BYTES,
     )
     name = Path(command[0]).name
@@ -53,7 +52,7 @@ async def run_program(command: Sequence[str], folder: Path, *, timeout_s: float)
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
             await process.wait()
     if process.returncode not in {0, 1} and not output.strip():
         said = errors.decode("utf-8", "replace").strip()[-300:]

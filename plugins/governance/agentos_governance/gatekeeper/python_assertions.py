@@ -63,7 +63,7 @@ def call_assertion(call: ast.Call, line: int, *, flaw: str | None = None) -> Ass
     if name in _UNITTEST and len(call.args) >= 2 and known >= 2 and not name.startswith("assertR"):
         if _same(call.args[0], call.args[1]):
             known, reason = 0, "it compares something with itself"
-        elif all(map(_is_constant, call.args[:2])):
+        elif all(map(is_constant, call.args[:2])):
             known, reason = 0, "it compares constants"
     if name in {"assertRaises", "assertWarns"} and call.args and _is_everything(call.args[0]):
         known = VAGUE
@@ -176,7 +176,7 @@ def _expected_literals(nodes: list[ast.AST]) -> frozenset[str]:
 def _subject(expression: ast.expr) -> ast.expr:
     if isinstance(expression, ast.Compare):
         left = expression.left
-        return expression.comparators[0] if _is_constant(left) else left
+        return expression.comparators[0] if is_constant(left) else left
     if isinstance(expression, ast.UnaryOp):
         return _subject(expression.operand)
     if isinstance(expression, ast.Call) and expression.args:
@@ -188,7 +188,7 @@ def _strength(expression: ast.expr) -> tuple[int, str | None]:
     """How much it asserts, and why nothing where that is so."""
     if isinstance(expression, ast.Tuple):
         return 0, "it asserts a tuple, which is always true"
-    if _is_constant(expression):
+    if is_constant(expression):
         is_false = isinstance(expression, ast.Constant) and not expression.value
         # `assert False` marks what must not be reached.
         return (EXACT, None) if is_false else (0, "it asserts a constant")
@@ -231,7 +231,7 @@ def _is_falsy(expression: ast.expr) -> bool:
 
 def _of_comparison(expression: ast.Compare) -> tuple[int, str | None]:
     sides = [expression.left, *expression.comparators]
-    if all(map(_is_constant, sides)):
+    if all(map(is_constant, sides)):
         return 0, "it compares constants"
     if len(sides) == 2 and _same(sides[0], sides[1]) and _is_reflexive(expression.ops[0]):
         return 0, "it compares something with itself"
@@ -318,7 +318,7 @@ def _is_everything(expression: ast.expr) -> bool:
     return dotted(expression) in _EVERYTHING
 
 
-def _is_constant(expression: ast.expr) -> bool:
+def is_constant(expression: ast.expr) -> bool:
     """Whether only literals are in it."""
     return all(
         isinstance(

@@ -11,15 +11,25 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from agentos_governance.gatekeeper.cases import Case, Replaced, Skip
+from agentos_governance.gatekeeper.cases import Case, Replaced, Skip, TestFile
 from agentos_governance.gatekeeper.collection import CollectionRules
 from agentos_governance.gatekeeper.python_assertions import (
     last_name,
     literals,
     text_of,
 )
-from agentos_governance.gatekeeper.python_doubles import callee, decorator_doubles, doubles_in
-from agentos_governance.gatekeeper.python_flow import assertions_in, constant_truth
+from agentos_governance.gatekeeper.python_doubles import (
+    callee,
+    decorator_doubles,
+    doubles_among,
+    doubles_in,
+)
+from agentos_governance.gatekeeper.python_flow import (
+    assertions_in,
+    constant_truth,
+    swallowing_functions,
+)
+from agentos_governance.gatekeeper.python_parameters import parameters_of
 from agentos_governance.gatekeeper.python_skips import (
     asks_about_machine,
     marks_of,
@@ -30,6 +40,7 @@ from agentos_governance.gatekeeper.python_source import (
     full_name,
     functions_of,
     imported_names,
+    own_nodes,
     parse_python,
     source_of,
 )
@@ -39,22 +50,6 @@ _OPTIONAL_WORDS = frozenset({"self", "cls"})
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TEXT = re.compile(r"\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'")
 _REDEFINING = frozenset({"overload", "setter", "register"})
-MAX_CASES = 2_000
-"""Of one list of parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestFile:
-    """What a file of tests holds; `is_readable` is False where it cannot be parsed."""
-
-    path: str
-    cases: tuple[Case, ...] = ()
-    fixtures: tuple[Case, ...] = ()
-    skips: tuple[Skip, ...] = ()
-    """Of the whole module."""
-    shadowed: Mapping[str, int] = field(default_factory=dict)
-    """Tests that a later definition of the same name replaces: the line that is lost."""
-    is_readable: bool = True
 
 
 @dataclass
@@ -64,6 +59,8 @@ class _Class:
     name: str = ""
     is_collected: bool = True
     is_unittest: bool = False
+    waits: bool = False
+    """Whether coroutines are waited for."""
     skips: tuple[Skip, ...] = ()
     replaced: tuple[Replaced, ...] = ()
 
@@ -80,6 +77,10 @@ class _Reading:
     """How much each function of the file asserts by itself, by its short name."""
     cases: list[Case] = field(default_factory=list)
     fixtures: list[Case] = field(default_factory=list)
+    lenient: frozenset[str] = frozenset()
+    """Functions of the file that forget failures."""
+    rebound: tuple[Replaced, ...] = ()
+    """What the module itself replaces before any test runs."""
 
 
 def asserting_functions(content: bytes) -> dict[str, int]:
@@ -113,6 +114,11 @@ def read_python_file(
     imported = {name: full.rpartition(".")[2] for name, full in reading.imports.items()}
     reading.helpers |= {name: shared[full] for name, full in imported.items() if full in shared}
     reading.helpers |= _asserting(tree, reading.imports)
+    reading.lenient = swallowing_functions(functions_of(tree).values())
+    plain = [each for each in tree.body if isinstance(each, ast.Assign | ast.Expr)]
+    reading.rebound = tuple(
+        doubles_among((each for node in plain for each in ast.walk(node)), reading.imports)
+    )
     is_collected = not _is_opted_out(tree.body)
     _read_body(reading, tree.body, _Class(is_collected=is_collected))
     skips = tuple(module_skips(tree, reading.imports))
@@ -120,18 +126,45 @@ def read_python_file(
         path,
         _last_of_each(reading.cases),
         tuple(reading.fixtures),
-        skips,
+        (*skips, *_marked_later(tree, reading.imports)),
         _shadowed_names(tree, rules),
+        imports=reading.imports,
+        defined=_defined(tree),
+        data={name: literals(value) for name, value in reading.constants.items()},
     )
 
 
+def _defined(tree: ast.Module) -> dict[str, int]:
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] = node.lineno
+        elif isinstance(node, ast.Assign):
+            found |= {each.id: node.lineno for each in node.targets if isinstance(each, ast.Name)}
+    return found
+
+
+def _marked_later(tree: ast.Module, imports: dict[str, str]) -> Iterator[Skip]:
+    """`test_x = pytest.mark.skip("...")(test_x)`, further down than its definition."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            inner = node.value.func
+            yield from marks_of([inner], imports)
+
+
 def _asserting(tree: ast.Module, imports: dict[str, str]) -> dict[str, int]:
+    """What functions assert by themselves, and by those of the file that they call."""
+    functions = {
+        name.rpartition(".")[2]: node
+        for name, node in functions_of(tree).items()
+        if not node.name.startswith("test")
+    }
     found: dict[str, int] = {}
-    for name, node in functions_of(tree).items():
-        if node.name.startswith("test"):
-            continue
-        strengths = [each.strength for each in assertions_in(node, imports, {})]
-        found[name.rpartition(".")[2]] = max(strengths, default=0)
+    for _ in range(2):
+        found = {
+            name: max((each.strength for each in assertions_in(node, imports, found)), default=0)
+            for name, node in functions.items()
+        }
     return found
 
 
@@ -202,6 +235,7 @@ def _entered(reading: _Reading, node: ast.ClassDef, place: _Class) -> _Class:
         f"{place.name}{node.name}.",
         place.is_collected and is_collected,
         is_unittest,
+        any("Async" in last_name(base) for base in node.bases),
         (
             *place.skips,
             *marks_of(node.decorator_list, reading.imports),
@@ -256,6 +290,10 @@ def _read_function(reading: _Reading, node: Function, place: _Class) -> None:
     is_test = (
         node.name.startswith("test") if place.is_unittest else reading.rules.is_test_name(node.name)
     )
+    # Nobody walks through a generator, or waits for a coroutine of a plain TestCase.
+    is_idle = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(node))
+    is_idle |= place.is_unittest and not place.waits and isinstance(node, ast.AsyncFunctionDef)
+    is_test = is_test and not is_idle
     reading.cases.append(_case(reading, node, place, is_test=is_test and place.is_collected))
 
 
@@ -280,8 +318,12 @@ def _case(reading: _Reading, node: Function, place: _Class, *, is_test: bool) ->
     source = source_of(reading.lines, node)
     if source in reading.unchanged:
         return _unread(reading, node, place, source, is_test)
-    parameters, skips = _parameters(reading, node)
+    parameters, skips = parameters_of(node, reading.constants, reading.imports)
     found = assertions_in(node, reading.imports, reading.helpers)
+    lenient = reading.lenient & {last_name(callee(each)) for each in node.decorator_list}
+    if lenient:
+        flaw = f"its decorator {min(lenient)} forgets its failure"
+        found = [replace(each, strength=0, flaw=flaw) for each in found]
     return Case(
         path=reading.path,
         name=place.name + node.name,
@@ -296,7 +338,7 @@ def _case(reading: _Reading, node: Function, place: _Class, *, is_test: bool) ->
             *skips_in(node, reading.imports),
             *skips,
         ),
-        replaced=(*place.replaced, *doubles_in(node, reading.imports)),
+        replaced=(*place.replaced, *reading.rebound, *doubles_in(node, reading.imports)),
         calls=frozenset(
             name
             for each in ast.walk(node)
@@ -332,45 +374,3 @@ def _body_digest(node: Function) -> str:
         body = body[1:]
     text = "\n".join(text_of(each) for each in body)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _parameters(reading: _Reading, node: Function) -> tuple[list[str], list[Skip]]:
-    """The cases of every list of parameters, and skips in them."""
-    found: list[str] = []
-    skips: list[Skip] = []
-    for decorator in node.decorator_list:
-        if not isinstance(decorator, ast.Call) or last_name(decorator.func) not in {
-            "parametrize",
-            "expand",
-        }:
-            continue
-        given = decorator.args[-1] if decorator.args else None
-        for word in decorator.keywords:
-            given = word.value if word.arg == "argvalues" else given
-        if isinstance(given, ast.Name):
-            given = reading.constants.get(given.id)
-        if not isinstance(given, ast.List | ast.Tuple | ast.Set):
-            continue
-        if not given.elts:
-            skips.append(Skip(text_of(decorator)[:200], decorator.lineno, is_conditional=False))
-        for each in given.elts[:MAX_CASES]:
-            plain, marks = _plain_parameter(each, reading.imports)
-            found.append(plain)
-            skips += marks
-    return found, skips
-
-
-def _plain_parameter(each: ast.expr, imports: Mapping[str, str]) -> tuple[str, list[Skip]]:
-    """`(1, 2)` of `pytest.param(1, 2, id="x", marks=...)`, and the skips among its marks."""
-    if not (isinstance(each, ast.Call) and last_name(each.func) == "param"):
-        return text_of(each), []
-    marks: list[Skip] = []
-    for word in each.keywords:
-        if word.arg == "marks":
-            values = (
-                word.value.elts if isinstance(word.value, ast.List | ast.Tuple) else [word.value]
-            )
-            marks += marks_of(values, dict(imports))
-    values = each.args
-    plain = text_of(values[0]) if len(values) == 1 else text_of(ast.Tuple(values, ast.Load()))
-    return plain, marks

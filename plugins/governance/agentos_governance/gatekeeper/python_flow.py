@@ -22,6 +22,7 @@ from agentos_governance.gatekeeper.python_assertions import (
     text_of,
 )
 from agentos_governance.gatekeeper.python_source import full_name
+from agentos_governance.gatekeeper.python_values import Values, judged, values_of
 
 _CATCHES_FAILURES = frozenset({"Exception", "BaseException", "AssertionError", "Failed", "Error"})
 _ENDS = frozenset({"pytest.skip", "pytest.exit", "pytest.xfail", "sys.exit", "os._exit", "exit"})
@@ -51,28 +52,12 @@ def assertions_in(
     `helpers` says how much each function of the file asserts.
     """
     nodes = list(ast.walk(function))
-    assigned = _assigned(nodes)
     used = frozenset(
         each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
     )
-    found = _Walk(imports, helpers, used).block(function.body, _Place())
-    return [replace(each, alias=_alias(each.subject, assigned)) for each in found]
-
-
-def _assigned(nodes: Iterable[ast.AST]) -> dict[str, str]:
-    """The source of the value of each name that is assigned just once."""
-    values: dict[str, ast.expr] = {}
-    twice: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
-            if isinstance(target, ast.Name):
-                twice |= {target.id} & values.keys()
-                values[target.id] = (
-                    node.value.value if isinstance(node.value, ast.Await) else node.value
-                )
-    texts = {name: text_of(value) for name, value in values.items() if name not in twice}
-    return {name: text for name, text in texts.items() if len(text) < 500}
+    values = values_of(nodes)
+    found = _Walk(imports, helpers, used, values).block(function.body, _Place())
+    return [replace(each, alias=_alias(each.subject, values.assigned)) for each in found]
 
 
 def _alias(subject: str, assigned: Mapping[str, str]) -> str:
@@ -88,6 +73,7 @@ class _Walk:
     imports: dict[str, str]
     helpers: Mapping[str, int]
     used: frozenset[str]
+    values: Values
 
     def block(self, body: list[ast.stmt], place: _Place) -> Iterator[Assertion]:
         """Statement by statement; what follows an end is out of reach."""
@@ -119,9 +105,8 @@ class _Walk:
 
     def _statement(self, statement: ast.stmt, place: _Place) -> Iterator[Assertion]:
         if isinstance(statement, ast.Assert):
-            yield self._found(
-                assertion_of(statement.test, statement.lineno, flaw=place.flaw), place
-            )
+            found = assertion_of(statement.test, statement.lineno, flaw=place.flaw)
+            yield self._found(judged(found, statement.test, self.values), place)
         elif isinstance(statement, ast.If):
             yield from self._branch(statement, place)
         elif isinstance(statement, ast.Try):
@@ -131,8 +116,11 @@ class _Walk:
         elif isinstance(statement, ast.For | ast.AsyncFor):
             yield from self._calls(statement.iter, place)
             inner = place
-            if place.flaw is None and _is_empty(statement.iter):
+            is_empty = _is_empty(statement.iter) or self.values.is_empty(statement.iter)
+            if place.flaw is None and is_empty:
                 inner = replace(place, flaw="it stands in a loop over nothing")
+            if isinstance(statement.body[-1], ast.Break | ast.Return):
+                inner = _inside(inner, f"it is the first of {text_of(statement.iter)}")
             yield from self.block(statement.body, inner)
             yield from self.block(statement.orelse, place)
         elif isinstance(statement, ast.While):
@@ -205,6 +193,9 @@ class _Walk:
             found = raises_assertion(call, statement.lineno, flaw=place.flaw)
             if found is not None:
                 yield self._found(found, place)
+                if call.args and _names_failures(call.args[:1]):
+                    # What is raised within may be the failure of an assertion within.
+                    inner = replace(inner, flaw=inner.flaw or "its failure is what is expected")
             elif last_name(call.func) == "suppress" and _names_failures(call.args):
                 inner = replace(inner, flaw=inner.flaw or "`suppress` forgets its failure")
             else:
@@ -239,7 +230,7 @@ class _Walk:
         flaw = None if strength else f"{name} asserts nothing"
         return Assertion(
             text_of(call), call.lineno, strength, names(call), text_of(call.func), literals(call),
-            flaw=flaw,
+            flaw=flaw, is_helper=True,
         )  # fmt: skip
 
     def _is_of_tests(self, call: ast.Call) -> bool:
@@ -263,12 +254,24 @@ def _inside(place: _Place, condition: str) -> _Place:
     return place if place.condition is not None else replace(place, condition=condition[:100])
 
 
+def swallowing_functions(functions: Iterable[Function]) -> frozenset[str]:
+    """Names of those that forget whatever fails within, such as a decorator's wrapper."""
+    return frozenset(
+        function.name
+        for function in functions
+        for each in ast.walk(function)
+        if isinstance(each, ast.ExceptHandler) and _swallows(each)
+    )
+
+
 def _swallows(handler: ast.ExceptHandler) -> bool:
     """Whether a failed assertion ends in this handler and is not told."""
     if handler.type is not None and not _names_failures([handler.type]):
         return False
     for each in ast.walk(handler):
-        if isinstance(each, ast.Raise | ast.Assert):
+        if isinstance(each, ast.Raise):
+            return False
+        if isinstance(each, ast.Assert) and assertion_of(each.test, each.lineno).strength > 0:
             return False
         if isinstance(each, ast.Call) and last_name(each.func) in {"fail", "exit"}:
             return False

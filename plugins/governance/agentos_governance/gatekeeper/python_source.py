@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 
 from agentos_governance.gatekeeper.python_assertions import dotted
@@ -80,3 +81,13 @@ def source_of(lines: list[str], node: ast.FunctionDef | ast.AsyncFunctionDef) ->
     """The lines of a function, its decorators among them."""
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     return "\n".join(lines[first - 1 : node.end_lineno])
+
+
+def own_nodes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions and classes within."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            pending += ast.iter_child_nodes(node)

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from agentos_governance.gatekeeper.cases import TestFile
 from agentos_governance.gatekeeper.collection import CollectionRules
-from agentos_governance.gatekeeper.foreign_cases import FOREIGN, read_foreign_file
+from agentos_governance.gatekeeper.foreign_cases import (
+    FOREIGN,
+    names_of_foreign,
+    read_foreign_file,
+)
 from agentos_governance.gatekeeper.naming_of_tests import is_python, is_test_path
-from agentos_governance.gatekeeper.python_cases import TestFile, read_python_file
+from agentos_governance.gatekeeper.python_cases import read_python_file
 
 _NONE: Mapping[str, int] = {}
 
@@ -36,11 +41,13 @@ def read_file(
     try:
         if is_python(path):
             return read_python_file(path, content, rules, shared, unchanged)
-        return _read_foreign(path, content)
+        return _read_foreign(path, content, tuple(sorted(shared.items())))
     except RecursionError:
         return TestFile(path, is_readable=False)
 
 
 @lru_cache(maxsize=256)
-def _read_foreign(path: str, content: bytes) -> TestFile:
-    return TestFile(path, tuple(read_foreign_file(path, content)))
+def _read_foreign(path: str, content: bytes, shared: tuple[tuple[str, int], ...]) -> TestFile:
+    imports, defined = names_of_foreign(path, content)
+    cases = tuple(read_foreign_file(path, content, dict(shared)))
+    return TestFile(path, cases, imports=imports, defined=defined)

@@ -1,12 +1,14 @@
 """The checks of submitted work: those that ship, and those that plugins add.
 
 Above: checking. Below: one module for each check. Names are a contract: reviewers, settings and
-statistics know them.
+statistics know them. Those that ship belong to a lane each: what one process runs, one check after
+the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from agentos import ConfigurationError, Finding, ReviewCheck, ReviewedWork, UnavailableError
 from agentos_governance.gatekeeper.binaries import no_binaries
@@ -18,6 +20,8 @@ from agentos_governance.gatekeeper.evidence_origin import evidence_from_this_tre
 from agentos_governance.gatekeeper.hard_coded import no_hard_coded_results
 from agentos_governance.gatekeeper.hidden_failures import no_hidden_failures
 from agentos_governance.gatekeeper.lint import no_new_lint, no_new_security_findings
+from agentos_governance.gatekeeper.locked_dependencies import dependencies_locked
+from agentos_governance.gatekeeper.measured_figures import figures_measured
 from agentos_governance.gatekeeper.reports_untouched import reports_untouched
 from agentos_governance.gatekeeper.roots import within_roots
 from agentos_governance.gatekeeper.secret_values import no_secrets
@@ -29,6 +33,16 @@ from agentos_governance.gatekeeper.work import Work
 
 Examine = Callable[[Work], Awaitable[Sequence[Finding]]]
 
+CONTENT = "content"
+"""The lane of checks that only read the work."""
+PROGRAMS = "programs"
+"""The lane of checks that start programs over it, or wait for what others know."""
+STARTING_PROGRAMS = frozenset({PROGRAMS})
+MAX_PROCESSES = 8
+"""Of checks at once, in one server process: two for each review."""
+
+_lanes: dict[str, dict[str, ReviewCheck]] = {CONTENT: {}, PROGRAMS: {}}
+
 
 def _own(
     name: str,
@@ -38,6 +52,7 @@ def _own(
     is_contestable: bool = True,
     timeout_s: float = 30.0,
     only_informs: bool = False,
+    lane: str = CONTENT,
 ) -> ReviewCheck:
     """A check of this package, which reads more of the work than the public protocol offers."""
 
@@ -46,7 +61,9 @@ def _own(
             raise UnavailableError(f"{name} runs within a submission only")
         return await examine(work)
 
-    return ReviewCheck(name, description, examine_all, is_contestable, timeout_s, only_informs)
+    made = ReviewCheck(name, description, examine_all, is_contestable, timeout_s, only_informs)
+    _lanes[lane][name] = made
+    return made
 
 
 CHECKS: tuple[ReviewCheck, ...] = (
@@ -112,6 +129,16 @@ CHECKS: tuple[ReviewCheck, ...] = (
         is_contestable=False,
     ),
     _own(
+        "dependencies_locked",
+        "A locked version stays what it is, and no build downloads what nobody verified",
+        dependencies_locked,
+    ),
+    _own(
+        "figures_measured",
+        "Speeds, sizes and coverages that are told stand in something that was recorded",
+        figures_measured,
+    ),
+    _own(
         "changes_called_out",
         "Dependencies, migrations, pipelines and permissions are named",
         changes_called_out,
@@ -122,6 +149,7 @@ CHECKS: tuple[ReviewCheck, ...] = (
         blast_radius_covered,
         timeout_s=8.0,
         only_informs=True,
+        lane=PROGRAMS,
     ),
     _own(
         "no_new_lint",
@@ -129,6 +157,7 @@ CHECKS: tuple[ReviewCheck, ...] = (
         no_new_lint,
         timeout_s=25.0,
         only_informs=True,
+        lane=PROGRAMS,
     ),
     _own(
         "no_new_type_errors",
@@ -136,6 +165,7 @@ CHECKS: tuple[ReviewCheck, ...] = (
         no_new_type_errors,
         timeout_s=130.0,
         only_informs=True,
+        lane=PROGRAMS,
     ),
     _own(
         "no_new_security_findings",
@@ -143,8 +173,12 @@ CHECKS: tuple[ReviewCheck, ...] = (
         no_new_security_findings,
         timeout_s=45.0,
         only_informs=True,
+        lane=PROGRAMS,
     ),
 )
+
+LANES: Mapping[str, Mapping[str, ReviewCheck]] = _lanes
+"""The checks of each lane by their names."""
 
 
 class ReviewChecks:
@@ -163,6 +197,7 @@ class ReviewChecks:
                 f"{', '.join(names)}"
             )
         self.skipped = frozenset(skipped)
+        self.slots = asyncio.Semaphore(MAX_PROCESSES)
 
     def is_contestable(self, name: str) -> bool:
         """Whether a worker may contest what the check finds."""

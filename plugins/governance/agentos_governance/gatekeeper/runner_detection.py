@@ -14,7 +14,7 @@ from agentos_governance.gatekeeper.added_lines import added_lines
 
 CHECK = "no_hard_coded_results"
 _RUNNER = re.compile(
-    r"PYTEST_CURRENT_TEST|PYTEST_XDIST|[\"'](?:pytest|_pytest|unittest|nose|doctest)[\"']\s*(?:not\s+)?in\s+sys\.modules"
+    r"PYTEST_CURRENT_TEST|PYTEST_XDIST|startswith\(\s*[\"'](?:PYTEST|JEST|VITEST)|_called_from_test|sys\.gettrace\(\)|[\"'](?:pytest|_pytest|unittest|nose|doctest)[\"']\s*(?:not\s+)?in\s+sys\.modules"
     r"|sys\.modules\.get\(\s*[\"'](?:pytest|_pytest|unittest)|sys\.modules\s*\[\s*[\"']pytest"
     r"|sys\.modules\.keys\(\)|[\"'](?:py\.?test|unittest)[\"'] in (?:sys\.argv|' '\.join\(sys\.argv)"
     r"|sys\.argv\[0\].{0,20}(?:pytest|py\.test|unittest)|(?:pytest|unittest).{0,20}sys\.argv\[0\]"
@@ -35,6 +35,11 @@ _SETTING = re.compile(
     r"[\"']?(IS_TEST|TESTING|TEST_MODE|UNDER_TEST|RUNNING_TESTS|CI_TEST|UNIT_TEST|IN_TEST|NODE_ENV|APP_ENV|ENV)"
     r"[\"']?[\])]?(?P<rest>.{0,40})"
 )
+_PIPELINE = re.compile(
+    r"(?:os\.environ(?:\.get)?[\[(]\s*|os\.getenv\(\s*|process\.env[.\[]\s*[\"']?|Getenv\(\s*|env::var\(\s*|getenv\(\s*|[\"'] in os\.environ)"
+    r"[\"']?(?:CI|GITHUB_ACTIONS|GITLAB_CI|CONTINUOUS_INTEGRATION|BUILD_NUMBER)\b|[\"'](?:CI|GITHUB_ACTIONS)[\"']\s+in\s+os\.environ"
+)
+_ANSWER = re.compile(r"\breturn\s+(?:-?\d[\d._]*|[\"'][^\"']*[\"']|\[|\{)")
 _READS_TESTS = re.compile(
     r"(?:open|Path|read_text|read_bytes|readFile\w*|ReadFile|File|joinpath|glob|require|import_module)\s*\("
     r"[^)]{0,60}[\"'`](?:\.{1,2}/)*(?:tests?|spec|__tests__)/|[\"'`][\w./-]*test_\w+\.py[\"'`]"
@@ -49,13 +54,19 @@ def runner_detection(file: ReviewedFile) -> Iterator[Finding]:
     if _SUPPORT.search(file.path):
         return
     text = (file.new or b"").decode("utf-8", "replace")
+    lines = text.splitlines()
     asks_caller = bool(_CALLER.search(text)) and bool(_TESTS.search(text))
     for number, line in added_lines(file):
         plain = line.strip()
         if plain.startswith(("#", "//", "*")):
             continue
         asks = _RUNNER.search(line) and not _is_rust_tests(file.path, line)
-        if asks or (asks_caller and _CALLER.search(line)) or _READS_TESTS.search(line):
+        if (
+            asks
+            or (asks_caller and _CALLER.search(line))
+            or _READS_TESTS.search(line)
+            or (_PIPELINE.search(line) and _decides(lines, number))
+        ):
             yield _found(file, number, line, "blocking")
         elif (match := _SETTING.search(line)) is not None:
             name, rest = match[1].upper(), match["rest"]
@@ -63,6 +74,11 @@ def runner_detection(file: ReviewedFile) -> Iterator[Finding]:
             if is_general and not re.search(r"[\"'`]test", rest, re.IGNORECASE):
                 continue
             yield _found(file, number, line, "warning" if is_general else "blocking")
+
+
+def _decides(lines: list[str], number: int) -> bool:
+    """Whether a result is written down just below the question whether it runs in a pipeline."""
+    return any(_ANSWER.search(line) for line in lines[number - 1 : number + 2])
 
 
 def _is_rust_tests(path: str, line: str) -> bool:

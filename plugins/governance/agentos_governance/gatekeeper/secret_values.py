@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agentos import Finding, ReviewedFile, redact_text
+from agentos_governance.evidence.published_examples import is_published_example
 from agentos_governance.gatekeeper.added_lines import added_lines, text_lines
-from agentos_governance.gatekeeper.naming_of_tests import is_document, is_test_path
+from agentos_governance.gatekeeper.joined_secrets import joined_texts
+from agentos_governance.gatekeeper.naming_of_tests import is_document, is_product, is_test_path
 from agentos_governance.gatekeeper.work import Work
 
 CHECK = "no_secrets"
@@ -53,7 +55,12 @@ _LOCK = re.compile(
 _KEY_FILE = re.compile(r"(^|/)(id_(rsa|dsa|ecdsa|ed25519)|[\w.-]+\.(p12|pfx|jks|keystore|kdbx))$")
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----\s*+")
 _KEY_END = "-----END "
+_ACCOUNT = re.compile(
+    r"[\"']type[\"']\s{0,9}:\s{0,9}[\"'](?:service_account|authorized_user)|[\"']private_key[\"']\s{0,9}:"
+)
 MAX_KEY_CHARS = 8_000
+LEAST_PEM_CHARS = 60
+LEAST_SHORT_ENTROPY = 2.5
 _PLAIN_FILE = re.compile(
     r"(^|/)(\.env[\w.-]*|\.npmrc|\.pypirc|\.netrc|[\w-]+\.(ini|cfg|conf|properties|ya?ml|toml|env|tfvars))$"
 )
@@ -81,26 +88,55 @@ def _in_file(file: ReviewedFile) -> Iterator[Finding]:
         what = _secret_in(line, is_plain=bool(_PLAIN_FILE.search(file.path)))
         if what is not None:
             yield _found(file, number, what, _severity(file, "blocking"))
+    yield from _in_pieces(file)
+
+
+def _in_pieces(file: ReviewedFile) -> Iterator[Finding]:
+    lines = text_lines(file.new)
+    for number, text in joined_texts(file):
+        if text.strip("\"' ") in lines[number - 1] or "PRIVATE KEY-----" in text:
+            continue
+        what = _secret_in(text, is_plain=False)
+        if what is not None and _secret_in(lines[number - 1], is_plain=False) is None:
+            # A test of what finds secrets writes its dummies so, that nothing else finds them.
+            is_test = is_test_path(file.path)
+            severity = "warning" if is_test else "blocking"
+            yield _found(file, number, f"{what}, in pieces", severity)
 
 
 def _key_blocks(file: ReviewedFile) -> Iterator[Finding]:
     text = "\n".join(text_lines(file.new))
     old = "\n".join(text_lines(file.old))
+    # Of a service account, or of code, a short key is one too: nobody else writes one down.
+    is_account = bool(_ACCOUNT.search(text))
     for match in _KEY_BEGIN.finditer(text):
         # Only to the next dashes: a key has none within.
         end = text.find(_KEY_END[:5], match.end(), match.end() + MAX_KEY_CHARS)
         if end < 0 or not text.startswith(_KEY_END, end):
             continue
-        body = re.sub(r"[\s\\n\"'+,]", "", text[match.end() : end])
-        if len(body) < 60 or entropy(body) < 4.0 or text[match.start() : end] in old:
+        body = re.sub(r"\\n|[\s\\\"'+,]", "", text[match.end() : end])
+        is_known = text[match.start() : end] in old
+        if is_known or not _is_key(body, is_account=is_account or is_product(file.path)):
             continue
         line = text.count("\n", 0, match.start()) + 1
         yield _found(file, line, "a private key", _severity(file, "blocking"))
 
 
+def _is_key(body: str, *, is_account: bool) -> bool:
+    """Whether what stands between the marks is a key, or the beginning of one, and no placeholder."""
+    if len(body) >= LEAST_PEM_CHARS:
+        return entropy(body) >= 4.0
+    is_plain = re.fullmatch(r"[A-Za-z0-9/=]{8,}", body) is not None
+    return (
+        is_account and is_plain and entropy(body) >= LEAST_SHORT_ENTROPY and not _DUMMY.search(body)
+    )
+
+
 def _secret_in(line: str, *, is_plain: bool) -> str | None:
     """What kind of secret stands in a line; None for none, and for what is plainly a dummy."""
     for value in _redacted_parts(line):
+        if is_published_example(value):
+            continue
         if _TOKEN.match(value) and _is_real(value, 12):
             return f"what looks like a token ({value[:4]}...)"
     more = _MORE_TOKENS.search(line)

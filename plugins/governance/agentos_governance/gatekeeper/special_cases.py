@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from agentos import Finding, ReviewedFile
 from agentos_governance.gatekeeper.constant_folding import UnfoldableError, folded
 from agentos_governance.gatekeeper.expectations import Expectations, is_trivial, literal_of
-from agentos_governance.gatekeeper.module_tables import module_tables, names_changed_table
+from agentos_governance.gatekeeper.module_tables import (
+    module_tables,
+    names_changed_table,
+    said_in_text,
+    tuples_of,
+)
 from agentos_governance.gatekeeper.python_assertions import text_of
 from agentos_governance.gatekeeper.python_source import (
     function_sources,
@@ -75,6 +80,7 @@ def _in_function(
     asked: str,
 ) -> Iterator[Finding]:
     was = text_of(known) if known is not None else ""
+    tables = {**tables, **module_tables(ast.Module(node.body, []))}
     found = [each for each in _specials(node, expected, tables) if each.text not in was]
     found += _parallel(node, name, expected)
     found += _singled_out(node, name, expected, found)
@@ -269,18 +275,11 @@ def _is_expected(pair: tuple[str | None, str | None], expected: Expectations) ->
         return False
     if any(answer == value for _, _, answer in expected.inputs(key)):
         return True
+    plain = said_in_text(key)
+    if plain is not None and any(answer == value for _, _, answer in expected.inputs(plain)):
+        return True
     return any((inputs, value) in pairs for pairs in expected.pairs.values()
-               for inputs in _tuple_of(key))  # fmt: skip
-
-
-def _tuple_of(key: str) -> Iterator[tuple[str, ...]]:
-    """The inputs that a key such as `(2, 3)` stands for."""
-    try:
-        value = ast.literal_eval(key)
-    except (ValueError, SyntaxError):
-        return
-    if isinstance(value, tuple):
-        yield tuple(repr(each) for each in value)
+               for inputs in tuples_of(key))  # fmt: skip
 
 
 def _singled_out(

@@ -27,7 +27,8 @@ from agentos_governance.contracts.model import Contract
 from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.gates import Submission
 from agentos_governance.evidence.kinds import TOOL_USE
-from agentos_governance.gatekeeper.checking import Adversarial, CheckState, run_checks
+from agentos_governance.gatekeeper.check_outcome import CheckState
+from agentos_governance.gatekeeper.checking import Adversarial, run_checks
 from agentos_governance.gatekeeper.finding import Finding
 from agentos_governance.gatekeeper.model_pass import CHECK as MODEL
 from agentos_governance.gatekeeper.model_pass import review_with_model
@@ -51,7 +52,7 @@ async def review_submission(call: ToolCall, submission: Submission, row: Any) ->
     """
     work = await _work_of(call, submission, row)
     registered = call.service(ReviewChecks)
-    found = await run_checks(work, registered.checks, registered.skipped)
+    found = await run_checks(work, registered.checks, registered.skipped, registered.slots)
     if MODEL in registered.skipped:
         return found
     model = await review_with_model(

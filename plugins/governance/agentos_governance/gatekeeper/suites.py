@@ -12,16 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agentos import ReviewedFile
-from agentos_governance.gatekeeper.cases import Case
+from agentos import LimitExceededError, ReviewedFile
+from agentos_governance.gatekeeper.cases import Case, TestFile
 from agentos_governance.gatekeeper.collection import CollectionRules
+from agentos_governance.gatekeeper.foreign_cases import FOREIGN, asserting_foreign
 from agentos_governance.gatekeeper.matching import Pairing, pair_cases
 from agentos_governance.gatekeeper.naming_of_tests import is_python, is_test_path
 from agentos_governance.gatekeeper.product_names import removed_names
-from agentos_governance.gatekeeper.python_cases import (
-    TestFile,
-    asserting_functions,
-)
+from agentos_governance.gatekeeper.python_cases import asserting_functions
 from agentos_governance.gatekeeper.python_source import function_sources
 from agentos_governance.gatekeeper.reading_cases import holds_tests, read_file
 
@@ -42,6 +40,8 @@ class Suites:
     """Title and objective: not the worker's words."""
     cited: frozenset[str] = field(default_factory=frozenset)
     """Paths that claims rest on."""
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    """The changed files of tests as submitted."""
 
     def is_disclosed(self, case: Case) -> bool:
         """Whether a claim rests on the file, or names it or the test."""
@@ -100,12 +100,15 @@ def read_suites(
             renamed[before] = file.path
         if file.new is not None:
             new[file.path] = read_file(file.path, file.new, rules[1], shared_new, same)
+    sources = {file.path: file.new for file in files if file.path in new and file.new is not None}
     pairing = pair_cases(
         [case for each in old.values() for case in each.cases],
         [case for each in new.values() for case in each.cases],
         renamed,
     )
-    return Suites(old, new, *rules, pairing, removed_names(files), told, asked, frozenset(cited))
+    return Suites(
+        old, new, *rules, pairing, removed_names(files), told, asked, frozenset(cited), sources
+    )
 
 
 def _unchanged_functions(file: ReviewedFile) -> frozenset[str]:
@@ -117,12 +120,16 @@ def _unchanged_functions(file: ReviewedFile) -> frozenset[str]:
 
 
 def _shared_helpers(files: Iterable[tuple[str, bytes | None]]) -> dict[str, int]:
-    """How much functions in files of tests assert, for those that import them."""
+    """How much functions in files of tests assert, for those that import or call them."""
     found: dict[str, int] = {}
     for path, content in files:
-        if content is not None and is_python(path) and is_test_path(path):
-            with contextlib.suppress(RecursionError):
+        if content is None or not is_test_path(path):
+            continue
+        with contextlib.suppress(RecursionError, LimitExceededError):
+            if is_python(path):
                 found |= asserting_functions(content)
+            elif path.endswith(FOREIGN):
+                found |= asserting_foreign(path, content)
     return found
 
 

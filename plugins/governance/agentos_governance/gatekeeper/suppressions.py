@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from agentos import Finding, ReviewedFile
 from agentos_governance.gatekeeper.added_lines import added_lines, moved_texts
-from agentos_governance.gatekeeper.naming_of_tests import is_code, is_document
+from agentos_governance.gatekeeper.naming_of_tests import is_code, is_document, is_test_path
 
 CHECK = "thresholds_kept"
 
@@ -25,6 +25,7 @@ _REMARKS = (
     (re.compile(r"^\s*#\s*type\s*:\s*ignore(?P<rest>.*)$"), True),
     (re.compile(r"//\s*@ts-nocheck(?P<rest>.*)"), True),
     (re.compile(r"^\s*/\*\s*eslint-disable(?!-)(?P<rest>.*)"), True),
+    (re.compile(r"@(?:typing\.)?no_type_check(?:_decorator)?\b(?P<rest>.*)"), True),
     (re.compile(r"#!\[allow\((?P<rest>.*)"), True),
     (re.compile(r"#\s*noqa\b(?P<rest>.*)", re.IGNORECASE), False),
     (re.compile(r"#\s*type\s*:\s*ignore(?P<rest>.*)"), False),
@@ -40,6 +41,13 @@ _REMARKS = (
     (re.compile(r"@SuppressWarnings\((?P<rest>.*)"), False),
     (re.compile(r"//\s*NOSONAR(?P<rest>.*)"), False),
 )
+_MAY_REMARK = re.compile(r"#|//|/\*|@Suppress|no_type_check")
+_CASTS = {
+    (".ts", ".tsx", ".mts", ".cts"): (
+        re.compile(r"(?<![\w.])as\s{1,9}(?:any\b(?!\s+[a-z])|unknown\s{1,9}as\s{1,9}\w)|[(=,]\s{0,9}<any>"), "//"
+    ),
+    (".py",): (re.compile(r"\bcast\(\s{0,9}[\"']?(?:typing\.)?Any\b"), "#"),
+}  # fmt: skip
 _CODE = re.compile(r"^\s*[:(\[=]?\s*[\w@./-]*[A-Za-z@][\w@./-]*(-[\w]+)*\d*")
 _REASON = re.compile(r"(--|[-\u2013\u2014:#]|because|since|\)|\])\s*[A-Za-z]\w+(\s+\S+){1,}")
 _HARMLESS = re.compile(
@@ -55,7 +63,7 @@ def new_suppressions(files: Sequence[ReviewedFile]) -> Iterator[Finding]:
         if not is_code(file.path) or is_document(file.path):
             continue
         for number, line in added_lines(file):
-            found = _remark(line)
+            found = _remark(line) or _cast(file.path, line)
             if found is None:
                 continue
             moved = moved_texts(files) if moved is None else moved
@@ -67,12 +75,25 @@ def new_suppressions(files: Sequence[ReviewedFile]) -> Iterator[Finding]:
 
 def _remark(line: str) -> tuple[str, str, bool] | None:
     """The remark, what follows it, and whether it is for a whole file."""
-    if "#" not in line and "//" not in line and "/*" not in line and "@Suppress" not in line:
+    if not _MAY_REMARK.search(line):
         return None
     for pattern, is_for_file in _REMARKS:
         match = pattern.search(line)
         if match is not None and not _is_quoted(line, match.start()):
             return match[0].strip(), match["rest"], is_for_file
+    return None
+
+
+def _cast(path: str, line: str) -> tuple[str, str, bool] | None:
+    """A cast in the product that switches its type off, and the comment behind it."""
+    for suffixes, (pattern, sign) in _CASTS.items():
+        if not path.endswith(suffixes) or is_test_path(path):
+            continue
+        source, _, comment = line.partition(sign)
+        match = pattern.search(source)
+        if match is not None and not source.strip().startswith("*"):
+            is_quoted = _is_quoted(source, match.start())
+            return None if is_quoted else (match[0].strip(), f": {comment.strip()}", False)
     return None
 
 
@@ -92,7 +113,11 @@ def _finding(
     file: ReviewedFile, number: int, line: str, remark: str, rest: str, is_for_file: bool
 ) -> Finding:
     has_reason = bool(_REASON.search(rest))
-    names_rule = bool(_CODE.match(rest.strip())) and rest.strip()[:1] in {"[", "(", ":", "="}
+    names_rule = (
+        bool(_CODE.match(rest.strip()))
+        and not remark.startswith(("as ", "cast("))
+        and rest.strip()[:1] in {"[", "(", ":", "="}
+    )
     is_coverage = "no cover" in remark or "ignore" in remark.partition(" ")[2][:14]
     is_blocking = is_for_file or not (has_reason or names_rule)
     if has_reason and not is_for_file:

@@ -9,6 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -49,6 +50,13 @@ def _parser(suffix: str) -> Parser:
     module, function = _GRAMMARS[suffix]
     load: Callable[[], Any] = getattr(import_module(module), function)
     return Parser(Language(load()))
+
+
+def load_grammars() -> None:
+    """Load every installed grammar, so that forks of this process need not."""
+    for suffix in _GRAMMARS:
+        with suppress(ImportError):
+            _parser(suffix)
 
 
 def parse_tree(path: str, content: bytes) -> Node:

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterator
 
 from agentos import Finding
+from agentos_governance.gatekeeper.changed_rows import changed_rows
+from agentos_governance.gatekeeper.data_of_tests import changed_test_data
 from agentos_governance.gatekeeper.doubles_for_all import doubles_for_all
 from agentos_governance.gatekeeper.golden_files import changed_golden_files
 from agentos_governance.gatekeeper.lost_tests import (
@@ -19,9 +21,15 @@ from agentos_governance.gatekeeper.lost_tests import (
 )
 from agentos_governance.gatekeeper.machinery import changed_machinery, narrowed_collection
 from agentos_governance.gatekeeper.naming_of_tests import is_test_file
+from agentos_governance.gatekeeper.reported_tests import passed_tests
+from agentos_governance.gatekeeper.setup_files import setup_files
+from agentos_governance.gatekeeper.shadowed_products import shadowed_products
 from agentos_governance.gatekeeper.skipped_tests import skipped_tests
 from agentos_governance.gatekeeper.suite_reading import suites_of
 from agentos_governance.gatekeeper.suites import Suites
+from agentos_governance.gatekeeper.twins_of_tests import cases_with_twins
+from agentos_governance.gatekeeper.unlinked_modules import unlinked_modules
+from agentos_governance.gatekeeper.waiting_tests import waiting_tests
 from agentos_governance.gatekeeper.weakened_tests import (
     empty_tests,
     replaced_subjects,
@@ -35,21 +43,33 @@ CHECK = "tests_kept"
 async def tests_kept(work: Work) -> list[Finding]:
     """See the module."""
     suites = await suites_of(work)
-    found = await asyncio.to_thread(lambda: list(_findings(work, suites)))
-    return found + await doubles_for_all(work, suites)
+    twins = await cases_with_twins(work, suites)
+    passed = await passed_tests(work)
+    found = await asyncio.to_thread(lambda: list(_findings(work, suites, twins, passed)))
+    for examine in (doubles_for_all, shadowed_products, setup_files, unlinked_modules):
+        found += await examine(work, suites)
+    return found
 
 
-def _findings(work: Work, suites: Suites) -> Iterator[Finding]:
+def _findings(
+    work: Work,
+    suites: Suites,
+    twins: frozenset[tuple[str, str]],
+    passed: frozenset[str] | None,
+) -> Iterator[Finding]:
     yield from _unreadable(work, suites)
-    yield from lost_tests(suites)
+    yield from lost_tests(suites, twins)
     yield from uncollected_tests(suites)
     yield from moved_files(suites)
     yield from lost_parameters(suites)
+    yield from changed_rows(suites)
     yield from weakened_tests(suites)
     yield from empty_tests(suites)
     yield from replaced_subjects(suites)
     yield from changed_golden_files(work.files, suites)
-    yield from skipped_tests(suites)
+    yield from waiting_tests(work.by_path, suites)
+    yield from changed_test_data(work.files, suites)
+    yield from skipped_tests(suites, passed)
     yield from changed_machinery(work.files)
     yield from narrowed_collection(
         suites.old_rules, suites.new_rules, work.base_tree, work.submitted_paths, work.by_path

@@ -17,6 +17,8 @@ from agentos_governance.gatekeeper.checker_settings import (
 )
 from agentos_governance.gatekeeper.loosened import loosened_settings
 from agentos_governance.gatekeeper.loosened_lines import loosened_lines
+from agentos_governance.gatekeeper.naming_of_tests import is_code
+from agentos_governance.gatekeeper.narrowed_pipelines import narrowed_pipelines
 from agentos_governance.gatekeeper.suppressions import new_suppressions
 from agentos_governance.gatekeeper.work import Work
 
@@ -25,13 +27,15 @@ CHECK = "thresholds_kept"
 
 async def thresholds_kept(work: Work) -> list[Finding]:
     """See the module."""
-    return await asyncio.to_thread(lambda: list(_findings(work.files)))
+    code = [path for path in work.submitted_paths if is_code(path)]
+    return await asyncio.to_thread(lambda: list(_findings(work.files, code)))
 
 
-def _findings(files: Sequence[ReviewedFile]) -> Iterator[Finding]:
+def _findings(files: Sequence[ReviewedFile], code: Sequence[str]) -> Iterator[Finding]:
     yield from _settings([file for file in files if _is_settings(file)])
     for file in files:
         yield from loosened_lines(file)
+        yield from narrowed_pipelines(file, code)
     yield from new_suppressions(files)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from agentos import Finding
 from agentos_governance.gatekeeper.cases import Assertion, Case
 from agentos_governance.gatekeeper.comparison import Difference, Lost, compare_cases
+from agentos_governance.gatekeeper.existence_tests import asserts_existence, is_about_exports
 from agentos_governance.gatekeeper.suites import Suites, mentions
 
 CHECK = "tests_kept"
@@ -40,6 +41,7 @@ def weakened_tests(suites: Suites) -> Iterator[Finding]:
         difference = compare_cases(before, now, elsewhere)
         yield from _lost(suites, now, difference)
         yield from _changed(suites, before, now, difference)
+        yield from _given(suites, now, difference)
 
 
 def _at_lines(now: Case, before: Case) -> tuple[Assertion, ...]:
@@ -69,7 +71,11 @@ def _expects_panic(now: Case) -> Finding:
 def empty_tests(suites: Suites) -> Iterator[Finding]:
     """New tests that cannot fail, whatever the product does."""
     for case in suites.pairing.added:
-        if not case.is_test or case.effective:
+        if not case.is_test:
+            continue
+        if asserts_existence(case, suites.new[case.path].imports):
+            yield _asks_only_whether_there(case)
+        if case.effective:
             continue
         if case.assertions:
             first = case.assertions[0]
@@ -102,6 +108,21 @@ def empty_tests(suites: Suites) -> Iterator[Finding]:
                 case.line,
                 case.end_line,
             )
+
+
+def _asks_only_whether_there(case: Case) -> Finding:
+    first = case.effective[0]
+    is_told = is_about_exports(case) or _NOT_RAISING.search(case.short_name)
+    return Finding(
+        CHECK,
+        "warning" if is_told else "blocking",
+        f"the new test {case.name} asks only whether something is there (`{first.text[:120]}`), "
+        "whatever it does",
+        "a test asserts nothing",
+        case.path,
+        first.line,
+        first.line,
+    )
 
 
 def replaced_subjects(suites: Suites) -> Iterator[Finding]:
@@ -239,6 +260,23 @@ def _changed(suites: Suites, before: Case, now: Case, difference: Difference) ->
         new.line,
         new.line,
     )
+
+
+def _given(suites: Suites, now: Case, difference: Difference) -> Iterator[Finding]:
+    """Other inputs than before: what the product does with the old ones is not tested any more."""
+    for old, new in difference.given[:1]:
+        is_told = suites.is_disclosed(now) or suites.goes_with_product((), old.text)
+        yield Finding(
+            CHECK,
+            "warning" if is_told else "blocking",
+            f"{now.name} asks of another input than before: `{old.text[:120]}` became "
+            f"`{new.text[:120]}`"
+            + ("" if is_told else "; keep the old one, or say in a claim why it went"),
+            "the input of a test was changed",
+            now.path,
+            new.line,
+            new.line,
+        )
 
 
 def _was_asked_for(suites: Suites, old: frozenset[str], new: frozenset[str]) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +31,7 @@ from agentos_governance.gatekeeper.diagnostic import Diagnostic
 from agentos_governance.gatekeeper.suites import Suites
 from agentos_governance.workspace.changes import Change
 from agentos_governance.workspace.file_reading import read_listed_file
+from agentos_governance.workspace.shown_paths import known_path
 from agentos_governance.workspace.verified_objects import blob_sizes
 
 MAX_FILE_BYTES = 1 << 20
@@ -40,7 +40,6 @@ MAX_ALL_BYTES = 48 << 20
 """Of all files of one side together."""
 MAX_EVIDENCE_BYTES = 16 << 20
 _FILES = frozenset({"100644", "100755"})
-_ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2})")
 
 
 @dataclass
@@ -139,6 +138,20 @@ class Work:
                 unchanged.append(path)
         return {**found, **await self.read_base_files(unchanged)}
 
+    async def own_objects(self) -> list[str]:
+        """Commits and trees that evidence of this work may name: the base's and its branch's."""
+        if self.repo_root is None or self.base_commit is None:
+            return []
+        git, tip = Git(self.repo_root), f"refs/heads/{self.branch}"
+        listed, base = await asyncio.gather(
+            git.run("log", "--format=%H %T", "--max-count=500", f"{self.base_commit}..{tip}", "--"),
+            git.run("rev-parse", "--verify", "--quiet", f"{self.base_commit}^{{tree}}"),
+        )
+        found = [self.base_commit]
+        for answer in (listed, base):
+            found += answer.text.split() if answer.status == 0 else []
+        return found
+
     def remember(self, blob: str, content: bytes) -> None:
         """Take the content of a blob of the base as read."""
         self._read[blob] = content
@@ -162,9 +175,13 @@ class Work:
 async def list_tree(git: Git, commit: str) -> tuple[dict[str, str], frozenset[str]]:
     """The blob of every regular file of a commit by path, and what else has a name there."""
     listed = await git.check("ls-tree", "-r", "-z", "--full-tree", commit)
+    return await asyncio.to_thread(_parse_tree, listed.output)
+
+
+def _parse_tree(output: bytes) -> tuple[dict[str, str], frozenset[str]]:
     found: dict[str, str] = {}
     links = set()
-    for record in listed.output.split(b"\0"):
+    for record in output.split(b"\0"):
         header, tab, name = record.partition(b"\t")
         if not tab:
             continue
@@ -242,9 +259,9 @@ def _load(
         )
         files.append(
             ReviewedFile(
-                path=_plain(change.path),
+                path=known_path(change.path),
                 status=change.status,
-                old_path=_plain(change.old_path) if change.old_path else None,
+                old_path=known_path(change.old_path) if change.old_path else None,
                 old=before,
                 new=new,
                 old_mode=change.old_mode,
@@ -262,7 +279,7 @@ def _read_new(worktree: Path, change: Change, left: int) -> tuple[bytes | None, 
     """The bytes of the submitted side, and how many there are; None where there is no file."""
     if change.new_mode not in _FILES or change.new_blob is None or change.escapes:
         return None, None
-    path = _plain(change.path)
+    path = known_path(change.path)
     try:
         size = os.lstat(os.path.join(worktree, path)).st_size
         if size > min(MAX_FILE_BYTES, left):
@@ -281,16 +298,3 @@ def _moved(path: str) -> ConflictError:
         f"{path!r} is another file now than when the changes were compared",
         remedy="submit while nothing writes to the worktree",
     )
-
-
-def _plain(path: str) -> str:
-    """The path as the file system knows it, of one that is shown with escapes."""
-    return _ESCAPE.sub(
-        lambda match: "\\" if match[1] == "\\" else _character(int(match[1][1:], 16)),
-        path,
-    )
-
-
-def _character(code: int) -> str:
-    # Bytes that are no text were escaped by their value; so were control characters.
-    return chr(code if code < 0x80 else code + 0xDC00)

@@ -80,13 +80,30 @@ def link_code(ctx: typer.Context, name: Name, as_json: JsonOption = False) -> No
 
 
 @person.command()
+def link(
+    ctx: typer.Context,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Such as slack.")],
+    external_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Such as T024BE7LD:U2147483697.")
+    ],
+    name: Name,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a channel's user is a person, without a code."""
+    arguments = {"channel": channel, "external_id": external_id, "person": name}
+    document = answer_of(ctx, "link_identity", arguments, as_json=as_json)
+    if not as_json:
+        typer.echo(f"{plain(external_id)} of {channel} is {plain(document['person'])}")
+
+
+@person.command()
 def unlink(
     ctx: typer.Context,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Such as slack.")],
     external_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Take a channel's user away from a person."""
+    """Take a channel's user away from a person; an e-mail address does not bring it back."""
     arguments = {"channel": channel, "external_id": external_id}
     document = answer_of(ctx, "unlink_identity", arguments, as_json=as_json)
     if not as_json:

@@ -11,7 +11,9 @@ from agentos import Event, EventType, ProjectionWriter, Queries, ReadModel
 
 sql = Queries("agentos_governance", "sql/identities.sql")
 
-READ_MODEL = ReadModel("governance", ("person", "identity", "link_code", "link_refusal"))
+READ_MODEL = ReadModel(
+    "governance", ("person", "identity", "link_code", "link_refusal", "unlinked_identity")
+)
 
 
 async def _set(writer: ProjectionWriter, event: Event) -> None:
@@ -53,12 +55,22 @@ async def _linked(writer: ProjectionWriter, event: Event) -> None:
         event.at,
         event.actor,
     )
+    await writer.execute(sql.delete_unlinked, data["channel"], data["external_id"])
     if data["code_sha256"] is not None:
         await writer.execute(sql.set_link_code_used, data["code_sha256"], event.at)
 
 
 async def _unlinked(writer: ProjectionWriter, event: Event) -> None:
-    await writer.execute(sql.delete_identity, event.data["channel"], event.data["external_id"])
+    data = event.data
+    await writer.execute(sql.delete_identity, data["channel"], data["external_id"])
+    await writer.execute(
+        sql.insert_unlinked,
+        data["channel"],
+        data["external_id"],
+        data["person"],
+        event.at,
+        event.actor,
+    )
 
 
 async def _refused(writer: ProjectionWriter, event: Event) -> None:

@@ -2,12 +2,14 @@
 
 Above: create_link_code, link_identity, unlink_identity. Below: `sql/identities.sql`. A code looks like
 a token, so that records of calls leave it out; it is stored as a digest, works once and for ten
-minutes. Who tries too often is not heard for a while.
+minutes. Who tries too often is not heard for a while. An identity that an admin took away stays
+away: an address does not bring it back, only an admin or a code that was made since.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +28,7 @@ from agentos import (
 from agentos_governance.persons.events import identity_stream, person_stream, sql
 from agentos_governance.persons.model import LinkCode, LinkedIdentity, UnlinkedIdentity
 from agentos_governance.persons.registry import email_key, get_person, is_same_mailbox
+from agentos_governance.persons.settings import EmailLinking
 
 CODE_TTL = timedelta(minutes=10)
 WINDOW = timedelta(minutes=10)
@@ -56,21 +59,43 @@ async def create_link_code(call: ToolCall, name: str | None) -> LinkCode:
     return LinkCode(person=person["name"], code=code, expires_at=expires_at)
 
 
-async def link_identity(
-    call: ToolCall, channel: str, external_id: str, *, email: str | None, code: str | None
-) -> LinkedIdentity:
-    """Link a channel's user to the person of an address or a code.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """By what a channel's user is said to be a person: one of the three."""
 
-    Raises ConflictError where it is somebody else's already, NotFoundError where neither fits, and
-    LimitExceededError after too many that did not.
+    email: str | None = None
+    code: str | None = None
+    person: str | None = None
+    """An admin's own word."""
+
+    @property
+    def proof(self) -> str:
+        """Which of the three, as it is recorded."""
+        if self.person is not None:
+            return "admin"
+        return "email" if self.code is None else "code"
+
+
+async def link_identity(
+    call: ToolCall, channel: str, external_id: str, claimed: Claimed
+) -> LinkedIdentity:
+    """Link a channel's user to the person of an address or a code, or whom an admin names.
+
+    Raises ConflictError where it is somebody else's already, NotFoundError where neither fits,
+    CallRefusedError for an address that does not count here, and LimitExceededError after too many
+    that did not fit.
     """
-    await _check_attempts(call, channel, external_id)
+    if claimed.person is None:
+        await _check_attempts(call, channel, external_id)
     transaction = await call.begin()
     await transaction.execute(sql.lock_persons)
-    person = await _person_of(call, transaction, email, code)
+    unlinked = await transaction.fetch_row(sql.get_unlinked, channel, external_id)
+    if claimed.email is not None:
+        _check_address(call, channel, external_id, claimed.email, unlinked)
+    person = await _person_of(call, transaction, claimed, unlinked)
     linked = await transaction.fetch_row(sql.lock_identity, channel, external_id)
-    if person is None and code is not None and linked is not None:
-        person = await _person_of_used(transaction, code, linked["person"])
+    if person is None and claimed.code is not None and linked is not None:
+        person = await _person_of_used(transaction, claimed.code, linked["person"])
     if person is None:
         await transaction.rollback()
         call.transaction = None
@@ -85,8 +110,8 @@ async def link_identity(
             "channel": channel,
             "external_id": external_id,
             "person": person["name"],
-            "proof": "code" if code is not None else "email",
-            "code_sha256": None if code is None else _digest(code),
+            "proof": claimed.proof,
+            "code_sha256": None if claimed.code is None else _digest(claimed.code),
         }
         await transaction.append(_event(call, person["name"], "identity.linked", data))
     return LinkedIdentity(
@@ -136,10 +161,33 @@ async def _check_attempts(call: ToolCall, channel: str, external_id: str) -> Non
         )
 
 
+def _check_address(
+    call: ToolCall, channel: str, external_id: str, email: str, unlinked: Any | None
+) -> None:
+    """CallRefusedError where no address links this identity; that is no attempt to guess."""
+    how = "`agentos person link-code NAME` prints a code, good for 10 minutes"
+    if not call.service(EmailLinking).admits(channel, email):
+        raise CallRefusedError(
+            f"{channel} may not link anybody by this address: [governance.link_by_email]",
+            rule="identity.link_by_email",
+            remedy=how,
+        )
+    if unlinked is not None:
+        raise CallRefusedError(
+            f"an admin took {external_id} of {channel} away from a person; an address does not "
+            "bring it back",
+            rule="identity.unlinked_by_admin",
+            remedy=f"{how}; or an admin links it: `agentos person link`",
+        )
+
+
 async def _person_of(
-    call: ToolCall, transaction: Transaction, email: str | None, code: str | None
+    call: ToolCall, transaction: Transaction, claimed: Claimed, unlinked: Any | None
 ) -> Any:
-    if email is not None:
+    email, code = claimed.email, claimed.code
+    if claimed.person is not None:
+        person = await get_person(transaction, claimed.person)
+    elif email is not None:
         person = await transaction.fetch_row(sql.find_person_by_email, email_key(email))
         # Addresses that only read alike are different mailboxes: groß@ and gross@ of one domain.
         if person is not None and not is_same_mailbox(person["email"], email):
@@ -149,8 +197,17 @@ async def _person_of(
         found = await transaction.fetch_row(sql.find_link_code, _digest(code))
         if found is None or found["used_at"] is not None or found["expires_at"] <= call.now():
             return None
+        if unlinked is not None and _is_of_before(found, unlinked):
+            return None
         person = await get_person(transaction, found["person"])
     return person if person is not None and person["is_active"] else None
+
+
+def _is_of_before(code: Any, unlinked: Any) -> bool:
+    """Whether a code was made for the person from whom an admin took the identity since."""
+    return bool(
+        code["person"] == unlinked["person"] and code["created_at"] < unlinked["unlinked_at"]
+    )
 
 
 async def _person_of_used(transaction: Transaction, code: str, linked_to: str) -> Any:

@@ -39,7 +39,7 @@ class IdentityView(BaseModel):
     person: str
     linked_at: str
     linked_by: str
-    proof: str = Field(description="`email`, or `code`: how the channel's user was recognised")
+    proof: str = Field(description="`email`, `code` or `admin`: how the user was recognised")
 
 
 class PersonView(BaseModel):

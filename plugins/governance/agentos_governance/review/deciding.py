@@ -204,13 +204,21 @@ async def _confirm_evidence(call: ToolCall, transaction: Transaction, order: Any
     if await transaction.fetch_value(evidence_sql.has_reported_evidence, order["id"]):
         votes = await list_votes(transaction, order["id"], order["packet_sha256"])
         approving = sorted({vote.reviewer for vote in votes if vote.verdict == "approve"})
+        stream = work_order_stream(order["id"])
+        submission = await transaction.fetch_row(sql.find_last_submission, stream)
+        assert submission is not None
         await transaction.append(
             NewEvent(
-                work_order_stream(order["id"]),
+                stream,
                 "evidence.reviewed",
                 call.principal.name,
                 call.now(),
-                {"work_order": order["id"], "reviewers": approving},
+                {
+                    "work_order": order["id"],
+                    "reviewers": approving,
+                    # What the worker recorded while they looked, they have not seen.
+                    "before_seq": submission["seq"],
+                },
             )
         )
 

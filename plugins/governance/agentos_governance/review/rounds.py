@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from agentos import NewEvent, NotFoundError, Transaction, format_time, new_id
+from agentos import (
+    LimitExceededError,
+    NewEvent,
+    NotFoundError,
+    Transaction,
+    format_time,
+    new_id,
+)
 from agentos_governance.authority.persons import keys_behind, keys_of_makers
 from agentos_governance.contracts.model import Contract
 from agentos_governance.orders import Reader
@@ -21,6 +28,7 @@ from agentos_governance.review.queries import sql
 from agentos_governance.review.schedules import schedule_for
 from agentos_governance.review.settings import ReviewSettings
 
+MAX_SUPERSEDED = 20
 Outcome = Literal["approved", "rejected", "expired", "cancelled", "superseded"]
 
 
@@ -59,12 +67,16 @@ async def open_round(
     actor: str,
     now: datetime,
 ) -> str:
-    """The id of the round that waits from now on; one that was open is superseded."""
+    """The id of the round that waits from now on; one that was open is superseded.
+
+    Raises LimitExceededError where its worker superseded MAX_SUPERSEDED rounds in a row: each is a
+    card that somebody may be reading, and begins to wait anew.
+    """
     before = await find_last_round(transaction, submitted.work_order)
     review = new_id("RV")
     if before is not None and before["state"] == "open":
-        reason = f"another packet was submitted: {review}"
-        await transaction.append(_ended(before, "superseded", reason, actor, now))
+        await _require_patience(transaction, submitted.work_order)
+        await transaction.append(_superseded(before, review, actor, now))
     changes = None if before is None else compare(submitted.items, before["items"])
     is_sticky = submitted.contract.review.sticky
     is_sticky = settings.sticky if is_sticky is None else is_sticky
@@ -85,6 +97,23 @@ async def open_round(
     stream = work_order_stream(submitted.work_order)
     await transaction.append(NewEvent(stream, "review.opened", actor, now, data))
     return review
+
+
+async def _require_patience(reader: Reader, work_order: str) -> None:
+    n = await reader.fetch_value(sql.count_superseded, work_order)
+    if n >= MAX_SUPERSEDED:
+        raise LimitExceededError(
+            f"{n} packets of {work_order} were superseded in a row before anybody decided; the "
+            f"limit is {MAX_SUPERSEDED}",
+            remedy="wait for the reviewers; if they request changes, claim it and submit again",
+        )
+
+
+def _superseded(before: Any, review: str, actor: str, now: datetime) -> NewEvent:
+    if before["expires_at"] is not None and before["expires_at"] <= now:
+        # Its time was up already, though nobody had said so yet.
+        return _ended(before, "expired", "nobody decided in time", actor, now)
+    return _ended(before, "superseded", f"another packet was submitted: {review}", actor, now)
 
 
 async def _carried(
@@ -127,7 +156,7 @@ def _vote_document(vote: Mapping[str, Any]) -> dict[str, Any]:
 async def end_open_round(
     transaction: Transaction,
     work_order: str,
-    outcome: Literal["expired", "cancelled"],
+    outcome: Literal["expired", "cancelled", "superseded"],
     reason: str,
     *,
     actor: str,

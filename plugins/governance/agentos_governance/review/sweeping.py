@@ -9,10 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from agentos import Kernel, NewEvent, format_time
 from agentos_governance.contracts.model import parse_contract
+from agentos_governance.due_rows import take_up
 from agentos_governance.orders import lock_order
 from agentos_governance.review.queries import sql
 from agentos_governance.review.rounds import Submitted, open_round
@@ -20,21 +19,21 @@ from agentos_governance.review.settings import QuietHours, ReviewSettings
 from agentos_governance.review.subjects import SUBJECTS
 from agentos_governance.review.times import Schedule, is_quiet
 
-_log = structlog.get_logger(__name__)
+ADOPTION = "adoption"
 
 
 async def sweep_reviews(kernel: Kernel) -> int:
     """Everything that is due now; how many reviews were touched."""
     quiet = kernel.service(ReviewSettings).quiet_hours
     now = kernel.clock.now()
-    n_touched = 0
-    for row in await kernel.database.fetch(sql.find_due_clocks, now, is_quiet(now, quiet)):
-        try:
-            n_touched += await _take_up(kernel, row["review"], row["kind"], quiet)
-        # One review must not hold up the others.
-        except Exception as error:  # noqa: BLE001
-            _log.error("review_not_swept", review=row["review"], exc_info=error)
-    return n_touched
+    return await take_up(
+        kernel,
+        "reviews",
+        sql.find_due_clocks,
+        now,
+        is_quiet(now, quiet),
+        act=lambda row: _take_up(kernel, row["review"], row["kind"], quiet),
+    )
 
 
 async def _take_up(kernel: Kernel, review: str, kind: str, quiet: QuietHours | None) -> bool:
@@ -91,12 +90,10 @@ def _text(at: datetime | None) -> str | None:
 
 
 async def adopt_reviews(kernel: Kernel) -> int:
-    """Open rounds for work that was in review before there were rounds; how many."""
-    n_adopted = 0
-    while rows := await kernel.database.fetch(sql.find_without_round):
-        for row in rows:
-            n_adopted += await _adopt(kernel, row["id"])
-    return n_adopted
+    """Open rounds for up to 100 that were in review before there were rounds; how many."""
+    return await take_up(
+        kernel, ADOPTION, sql.find_without_round, act=lambda row: _adopt(kernel, row["id"])
+    )
 
 
 async def _adopt(kernel: Kernel, work_order: str) -> bool:

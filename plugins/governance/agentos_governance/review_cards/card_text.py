@@ -34,6 +34,8 @@ def _head(card: Mapping[str, Any]) -> Iterator[str]:
     state = card["outcome"] or card["state"]
     order = f" of {card['work_order']}" if card["work_order"] else ""
     yield f"{card['id']} ({card['kind']}, {state}){order}: {plain(card['title'])}"
+    if card.get("superseded_by"):
+        yield f"superseded by {card['superseded_by']}"
     for each in card["workers"]:
         said = [part for part in (each["role"], each["person"], each["model"]) if part]
         yield f"by {plain(each['worker'])} ({plain(', '.join(said)) or 'nothing known'})"

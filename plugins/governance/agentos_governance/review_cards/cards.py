@@ -103,6 +103,7 @@ async def _shared(
         "request": None,
         "answer": None,
         "what_changed": None,
+        "superseded_by": None,
         "link": _link(kernel, subject),
     }
 

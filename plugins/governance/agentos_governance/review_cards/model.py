@@ -234,6 +234,9 @@ class ReviewCard(BaseModel):
     decided_by: str | None
     decided_at: str | None
     what_changed: WhatChanged | None
+    superseded_by: str | None = Field(
+        default=None, description="The review of the packet that took its place"
+    )
     link: str | None
 
 

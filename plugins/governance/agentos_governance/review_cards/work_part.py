@@ -71,6 +71,7 @@ async def work_fields(
         "by": policy.by,
         "needs": needs,
         "what_changed": await _what_changed(reader, row),
+        "superseded_by": await _superseded_by(reader, row),
     }
 
 
@@ -164,6 +165,15 @@ async def _what_changed(reader: Reader, row: Any) -> WhatChanged | None:
         removed=changed["removed"],
         n_paths=changed["n_added"] + changed["n_changed"] + changed["n_removed"],
     )
+
+
+async def _superseded_by(reader: Reader, row: Any) -> str | None:
+    if row["state"] != "superseded":
+        return None
+    found: str | None = await reader.fetch_value(
+        sql.find_round_after, row["work_order"], row["number"]
+    )
+    return found
 
 
 def _time(at: datetime | None) -> str | None:

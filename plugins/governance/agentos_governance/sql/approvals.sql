@@ -66,11 +66,12 @@ select a.*
  limit $7;
 
 -- name: find_overdue
--- Up to 100 approvals that wait, or wait to be used, at $1: too late, or under ended work.
+-- Up to 100 approvals that wait, or wait to be used, at $1: too late, or under ended work; not $2.
 select a.id
   from governance.approval a left join governance.work_order w on w.id = a.work_order
  where a.state in ('pending', 'approved')
    and (a.expires_at <= $1 or w.state in ('completed', 'failed', 'cancelled'))
+   and a.id <> all ($2::text[])
  order by a.requested_at, a.id limit 100;
 
 -- name: list_open_of_order

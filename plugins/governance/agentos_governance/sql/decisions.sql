@@ -40,11 +40,12 @@ select pg_advisory_xact_lock(hashtextextended('governance.decision_request/' || 
 select count(*) from governance.decision_request where worker = $1 and state = 'open';
 
 -- name: find_overdue_requests
--- Up to 100 that wait at $1 although it is too late, or their work is over.
+-- Up to 100 that wait at $1 although it is too late, or their work is over; not $2.
 select d.id
   from governance.decision_request d left join governance.work_order w on w.id = d.work_order
  where d.state = 'open'
    and (d.expires_at <= $1 or w.state in ('completed', 'failed', 'cancelled'))
+   and d.id <> all ($2::text[])
  order by d.opened_at, d.id limit 100;
 
 -- name: insert_question

@@ -52,6 +52,21 @@ values ($1, $2, $3, $4, $5, $6);
 -- name: delete_identity
 delete from governance.identity where channel = $1 and external_id = $2;
 
+-- name: get_unlinked
+-- Whether an admin took identity $2 of channel $1 away from somebody, and nobody gave it back since.
+select * from governance.unlinked_identity where channel = $1 and external_id = $2;
+
+-- name: insert_unlinked
+-- $1 channel, $2 id in it, $3 person, $4 time, $5 by whom.
+insert into governance.unlinked_identity (channel, external_id, person, unlinked_at, unlinked_by)
+values ($1, $2, $3, $4, $5)
+    on conflict (channel, external_id) do update
+   set person = excluded.person, unlinked_at = excluded.unlinked_at,
+       unlinked_by = excluded.unlinked_by;
+
+-- name: delete_unlinked
+delete from governance.unlinked_identity where channel = $1 and external_id = $2;
+
 -- name: insert_link_code
 -- $1 digest, $2 person, $3 time, $4 by whom, $5 expiry.
 insert into governance.link_code (code_sha256, person, created_at, created_by, expires_at)

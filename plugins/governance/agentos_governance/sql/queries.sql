@@ -180,6 +180,22 @@ select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo, w.par
  order by l.expires_at > $3 desc, w.id
  limit 2;
 
+-- name: find_submitted_order
+-- Work order $1, where it is in review as the last claim, of worker $2, submitted it. No lease: it
+-- ended with the submission, and the fence asks for the same again.
+select w.id, w.state, w.contract, w.contract_version, w.workspace, w.repo, w.parent,
+       w.first_claimed_at, w.phase, w.branch, w.base_commit, w.epoch,
+       timestamptz '9999-12-31 00:00Z' as expires_at
+  from governance.work_order w join governance.claim c on c.work_order = w.id and c.epoch = w.epoch
+ where w.id = $1 and w.state = 'in_review' and c.worker = $2;
+
+-- name: lock_submitted_order
+-- The same, locked, where worker $2 submitted it in epoch $3.
+select w.id
+  from governance.work_order w join governance.claim c on c.work_order = w.id and c.epoch = w.epoch
+ where w.id = $1 and w.state = 'in_review' and c.worker = $2 and w.epoch = $3
+   for no key update of w;
+
 -- name: find_holder
 -- Who holds work order $1, and where it lies; no row: nobody does.
 select l.worker, w.workspace, w.repo
@@ -210,11 +226,12 @@ returning work_order, epoch, ttl_s, expires_at;
 delete from governance.lease where work_order = $1;
 
 -- name: find_expired_leases
--- Active work orders whose lease ended at or before $1.
+-- Up to 100 active work orders whose lease ended at or before $1; not $2.
 select w.id, w.epoch
   from governance.work_order w
   left join governance.lease l on l.work_order = w.id
  where w.state = 'active' and (l.expires_at is null or l.expires_at <= $1)
+   and w.id <> all ($2::text[])
  order by w.id
  limit 100;
 

@@ -14,6 +14,11 @@ select r.*, c.expires_at
 select packet_sha256 from governance.review_round
  where work_order = $1 and number < $2 order by number desc limit 1;
 
+-- name: find_round_after
+-- Id of the round of work order $1 that came after number $2.
+select id from governance.review_round
+ where work_order = $1 and number > $2 order by number limit 1;
+
 -- name: find_submission
 -- What was submitted in stream $1 as packet $2.
 select data, at from kernel.event

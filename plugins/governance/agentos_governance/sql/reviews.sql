@@ -101,6 +101,18 @@ select r.*, c.version, c.due_at, c.expires_at, c.remind_at, c.escalate_at, c.sno
  where r.work_order = $1
  order by r.number desc limit 1;
 
+-- name: count_superseded
+-- How many packets of work order $1 were superseded since one ended in any other way.
+select count(*) from governance.review_round
+ where work_order = $1 and state = 'superseded'
+   and number > coalesce((select max(number) from governance.review_round
+                           where work_order = $1 and state not in ('superseded', 'open')), 0);
+
+-- name: find_last_submission
+-- The newest submission in stream $1 of a work order.
+select seq, data from kernel.event
+ where stream = $1 and type = 'work_order.submitted' order by seq desc limit 1;
+
 -- name: find_round_of_packet
 -- The round of work order $1 that was about packet $2.
 select id, number, packet_sha256, items from governance.review_round
@@ -119,12 +131,14 @@ select voter, reviewer, person, is_human, reason, findings, voted_at, packet_sha
  order by voted_at, voter;
 
 -- name: find_without_round
--- Up to 100 work orders in review whose packet no round is about: submitted before there were rounds.
+-- Up to 100 work orders in review whose packet no round is about: submitted before there were rounds;
+-- not $1.
 select w.id, w.packet_sha256
   from governance.work_order w
  where w.state = 'in_review' and w.packet_sha256 is not null
    and not exists (select from governance.review_round r
                     where r.work_order = w.id and r.state = 'open')
+   and w.id <> all ($1::text[])
  order by w.id limit 100;
 
 -- name: has_open_round
@@ -137,9 +151,10 @@ select * from governance.review_clock where review = $1;
 
 -- name: find_due_clocks
 -- Up to 100 reviews of which something is due at $1; where $2, only an expiry. Approvals are ended
--- by their own sweep.
+-- by their own sweep. Not $3.
 select review, kind from governance.review_clock
  where ended_at is null
    and ((expires_at <= $1 and kind <> 'approval')
         or (not $2::boolean and (remind_at <= $1 or escalate_at <= $1) and expires_at > $1))
+   and review <> all ($3::text[])
  order by least(remind_at, escalate_at, expires_at), review limit 100;

@@ -419,6 +419,7 @@ CREATE TABLE governance.channel_post (
     claimed_by text,
     lease_expires_at timestamp with time zone,
     attempt integer DEFAULT 0 NOT NULL,
+    settles_at timestamp with time zone,
     CONSTRAINT channel_post_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT channel_post_check CHECK (((message_ref IS NULL) = (rendered_version IS NULL))),
     CONSTRAINT channel_post_check1 CHECK (((claim IS NULL) = (lease_expires_at IS NULL)))
@@ -506,7 +507,7 @@ CREATE TABLE governance.identity (
     proof text NOT NULL,
     linked_at timestamp with time zone NOT NULL,
     linked_by text NOT NULL,
-    CONSTRAINT identity_proof_check CHECK ((proof = ANY (ARRAY['email'::text, 'code'::text])))
+    CONSTRAINT identity_proof_check CHECK ((proof = ANY (ARRAY['email'::text, 'code'::text, 'admin'::text])))
 );
 CREATE TABLE governance.lease (
     work_order text NOT NULL,
@@ -669,6 +670,13 @@ CREATE TABLE governance.spending_stop (
     stopped_at timestamp with time zone NOT NULL,
     CONSTRAINT spending_stop_is_stopped_check CHECK (is_stopped)
 );
+CREATE TABLE governance.unlinked_identity (
+    channel text NOT NULL,
+    external_id text NOT NULL,
+    person text NOT NULL,
+    unlinked_at timestamp with time zone NOT NULL,
+    unlinked_by text NOT NULL
+);
 CREATE TABLE governance.unlock (
     id text NOT NULL,
     pattern text NOT NULL,
@@ -820,6 +828,8 @@ ALTER TABLE ONLY governance.share
     ADD CONSTRAINT share_pkey PRIMARY KEY (call, allowance);
 ALTER TABLE ONLY governance.spending_stop
     ADD CONSTRAINT spending_stop_pkey PRIMARY KEY (is_stopped);
+ALTER TABLE ONLY governance.unlinked_identity
+    ADD CONSTRAINT unlinked_identity_pkey PRIMARY KEY (channel, external_id);
 ALTER TABLE ONLY governance.unlock
     ADD CONSTRAINT unlock_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY governance.vote
@@ -839,6 +849,8 @@ CREATE INDEX approval_expiry ON governance.approval USING btree (expires_at) WHE
 CREATE INDEX approval_list ON governance.approval USING btree (((state <> 'pending'::text)), requested_at DESC, id);
 CREATE UNIQUE INDEX approval_open ON governance.approval USING btree (binding) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]));
 CREATE INDEX approval_order ON governance.approval USING btree (work_order, requested_at DESC);
+CREATE INDEX channel_post_abandoned ON governance.channel_post USING btree (channel, lease_expires_at) WHERE ((claim IS NOT NULL) AND (message_ref IS NOT NULL));
+CREATE INDEX channel_post_unsettled ON governance.channel_post USING btree (channel, settles_at) WHERE (settles_at IS NOT NULL);
 CREATE INDEX claim_worker ON governance.claim USING btree (worker, claimed_at DESC);
 CREATE INDEX decision_request_open ON governance.decision_request USING btree (opened_at, id) WHERE (state = 'open'::text);
 CREATE INDEX decision_request_order ON governance.decision_request USING btree (work_order, opened_at DESC);

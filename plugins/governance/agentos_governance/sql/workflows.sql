@@ -50,11 +50,13 @@ select id from governance.workflow where id = $1
 select exists (select from governance.workflow where id = $1);
 
 -- name: find_due
--- Instances with something to do: a step of the server's own, or an outcome nobody has looked at.
+-- Up to 100 instances with something to do: a step of the server's own, or an outcome that nobody has
+-- looked at; not $1.
 select w.id
   from governance.workflow w
   left join governance.work_order o on o.id = w.work_order
  where w.status in ('running', 'compensating')
+   and w.id <> all ($1::text[])
    and ((w.has_step and w.work_order is null)
         or o.state in ('completed', 'failed', 'cancelled')
         or (o.packet_sha256 is not null and exists (

@@ -106,21 +106,30 @@ async def link_identity(
         Email | None, Field(min_length=3, description="Only one that the channel has verified")
     ] = None,
     code: Annotated[str | None, Field(min_length=8, max_length=200)] = None,
+    person: Annotated[PersonName | None, Field(description="For admins: who it is")] = None,
 ) -> LinkedIdentity:
     """Say who a channel's user is, by a verified e-mail address or a one-time code; for bots.
 
-    Refuses an identity that is somebody else's, and for a while whoever guesses.
+    Refuses an identity that is somebody else's, an address where an admin unlinked it, and for a
+    while whoever guesses. An admin names the person.
     """
-    if (email is None) == (code is None):
-        raise InvalidArgumentError("pass either `email` or `code`")
-    return await linking.link_identity(call, channel, external_id, email=email, code=code)
+    if [email, code, person].count(None) != 2:
+        raise InvalidArgumentError("pass either `email` or `code`, or as an admin `person`")
+    if person is not None:
+        _require_role(call, Role.ADMIN)
+    claimed = linking.Claimed(email, code, person)
+    return await linking.link_identity(call, channel, external_id, claimed)
 
 
 @tool(reads=[PERSONS], writes=[PERSONS], destructive=True, profiles=[])
 async def unlink_identity(
     call: ToolCall, channel: Channel, external_id: ExternalId
 ) -> UnlinkedIdentity:
-    """Take a channel's user away from a person; a bot can no longer act for it. For admins."""
+    """Take a channel's user away from a person; a bot can no longer act for it. For admins.
+
+    It stays away, also where its e-mail address is a person's, until an admin links it or a code is
+    used that was made since.
+    """
     return await linking.unlink_identity(call, channel, external_id)
 
 

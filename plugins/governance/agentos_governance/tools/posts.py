@@ -16,6 +16,7 @@ from agentos_governance.channel_posts.model import (
     Part,
     PostView,
     RecordedPost,
+    UnsettledPosts,
 )
 from agentos_governance.persons.model import Channel
 
@@ -51,9 +52,26 @@ async def record_post(
     claim: Annotated[str, Field(min_length=1, max_length=60)],
     message_ref: MessageRef,
     version: Annotated[int, Field(ge=1, description="Of the card, as rendered")],
+    look_again_s: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=3_600,
+            description="An older update may still arrive: render it once more after so long",
+        ),
+    ] = None,
 ) -> RecordedPost:
     """Say where a claimed part is posted and what it shows. Refuses a claim that was overtaken."""
-    return await posting.record_post(call, claim, message_ref, version)
+    return await posting.record_post(call, claim, message_ref, version, look_again_s)
+
+
+@tool(reads=[WORK_ORDERS], profiles=["bot"])
+async def list_unsettled_posts(call: ToolCall, channel: Channel) -> UnsettledPosts:
+    """List the posts that may show something older than is recorded, to render them once more.
+
+    claim_post admits that with their `version` once they are due, and after a claimant that died.
+    """
+    return await posting.list_unsettled_posts(call, channel)
 
 
 @tool(reads=[WORK_ORDERS], profiles=["bot"])

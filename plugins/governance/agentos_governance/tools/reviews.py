@@ -88,7 +88,8 @@ async def submit_work_order(
     """Hand in finished work, once the evidence is recorded: gates check it and the real diff.
 
     A failed gate or a blocking finding is no error: the order stays yours, they say what to mend,
-    and you submit again. Passing ends your lease; somebody else reviews.
+    and you submit again. Passing ends your lease; somebody else reviews. Until they decide you may
+    submit again, which supersedes what waits.
     """
     held = require_held(call, work_order)
     row = await get_order(call.kernel.database, work_order)
@@ -120,7 +121,9 @@ async def submit_work_order(
     document, view = found.document(contest), adversarial_view(found, contest)
     if stopping or not all(gate.passed for gate in gates):
         await transaction.append(_gates_failed(call, held, summary, gates, document))
-        return SubmittedWork(gates=gates, state="active", packet_sha256=None, adversarial=view)
+        # Of work in review, what was submitted before stays there.
+        state: State = "in_review" if held.is_in_review else "active"
+        return SubmittedWork(gates=gates, state=state, packet_sha256=None, adversarial=view)
     accepted = await accept(call, transaction, PassedWork(held, summary, gates, diff, document))
     return SubmittedWork(
         gates=gates,

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
 from agentos import Event, Kernel, UnavailableError
+from agentos_governance.due_rows import take_up
 from agentos_governance.workflows.actions import ActionRegistry, StepContext
 from agentos_governance.workflows.checkpoint import Checkpoint, Step
 from agentos_governance.workflows.run import Run
 from agentos_governance.workflows.store import load, workflow_sql
 
 OUTSIDE_TIMEOUT_S = 60.0
+SWEEP_TIMEOUT_S = 10 * OUTSIDE_TIMEOUT_S
+"""Of one instance, which may have several steps to take."""
 OUTCOME_EVENTS = frozenset(
     {
         "work_order.completed",
@@ -62,14 +66,14 @@ async def advance(kernel: Kernel, workflow: str) -> Checkpoint:
 
 async def advance_due(kernel: Kernel) -> int:
     """Look after instances that an event did not move: a process died, or an action was put off."""
-    rows = await kernel.database.fetch(workflow_sql.find_due)
-    for row in rows:
-        try:
-            await advance(kernel, row["id"])
-        # One instance must not hold up the others.
-        except Exception as error:  # noqa: BLE001
-            _log.error("workflow_not_advanced", workflow=row["id"], exc_info=error)
-    return len(rows)
+
+    async def go_on(row: Any) -> int:
+        await advance(kernel, row["id"])
+        return 1
+
+    return await take_up(
+        kernel, "workflows", workflow_sql.find_due, act=go_on, timeout_s=SWEEP_TIMEOUT_S
+    )
 
 
 async def _advance_inside(kernel: Kernel, workflow: str) -> tuple[Checkpoint, Step | None]:

@@ -11,9 +11,11 @@ changed hide nothing.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -26,7 +28,9 @@ from agentos import (
     check_object_id,
     digest_of,
 )
+from agentos_governance.workspace.shown_paths import shown_path
 from agentos_governance.workspace.snapshots import Snapshot, take_snapshot
+from agentos_governance.workspace.worktree_state import state_digest
 from agentos_governance.workspace.worktrees import (
     Workspace,
     find_git_folder,
@@ -97,6 +101,8 @@ class WorkspaceDiff:
     merges the branch would get what is not in the difference."""
     states: Mapping[str, str] = field(default_factory=dict)
     """Of the paths that were asked about and were there: the git blob, or IGNORED."""
+    state_digest: str | None = None
+    """The same content as `worktree_state.read_state` says it."""
 
 
 async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> WorkspaceDiff:
@@ -109,9 +115,9 @@ async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> W
     _check_place(workspace)
     repository = await inspect_repository(workspace.repo_root)
     tracked = await _tracked_by_worker(workspace)
-    with tempfile.TemporaryDirectory(prefix="agentos-diff-") as private:
+    async with _private_folder() as private:
         snapshot = await take_snapshot(
-            Path(private), repository.git_folder, workspace.path, workspace.base_commit
+            private, repository.git_folder, workspace.path, workspace.base_commit
         )
         changes = _changes(await snapshot.raw_diff(), snapshot, tracked)
         statistics = await _statistics(snapshot, len(changes))
@@ -120,7 +126,14 @@ async def diff_workspace(workspace: Workspace, asked: Collection[str] = ()) -> W
         states = await snapshot.states(asked)
     changes = _with_unread(changes, snapshot)
     digest = _digest(workspace, changes)
-    return WorkspaceDiff(changes, statistics, digest, patch, strays, states)
+    state = state_digest(
+        workspace.base_commit,
+        snapshot.sides,
+        escaping=snapshot.escaping_links | snapshot.shared,
+        unstorable=snapshot.unstorable,
+        modules=snapshot.modules,
+    )
+    return WorkspaceDiff(changes, statistics, digest, patch, strays, states, state)
 
 
 async def fingerprint_workspace(workspace: Workspace) -> tuple[str, tuple[str, ...]]:
@@ -130,13 +143,21 @@ async def fingerprint_workspace(workspace: Workspace) -> tuple[str, tuple[str, .
     """
     _check_place(workspace)
     git_folder = await find_git_folder(workspace.repo_root)
-    with tempfile.TemporaryDirectory(prefix="agentos-diff-") as private:
-        snapshot = await take_snapshot(
-            Path(private), git_folder, workspace.path, workspace.base_commit
-        )
+    async with _private_folder() as private:
+        snapshot = await take_snapshot(private, git_folder, workspace.path, workspace.base_commit)
         changes = _changes(await snapshot.raw_diff(), snapshot, frozenset())
         strays = await _strays(snapshot, git_folder, workspace)
     return _digest(workspace, _with_unread(changes, snapshot)), strays
+
+
+@contextlib.asynccontextmanager
+async def _private_folder() -> AsyncIterator[Path]:
+    """A new folder, removed in the end by a thread: thousands of objects may be in it."""
+    folder = Path(tempfile.mkdtemp(prefix="agentos-diff-"))
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _check_place(workspace: Workspace) -> None:
@@ -150,10 +171,12 @@ def _check_place(workspace: Workspace) -> None:
 def _with_unread(changes: Sequence[Change], snapshot: Snapshot) -> list[Change]:
     """The changes in order, with what git cannot store and what submodules hold."""
     unstorable = [
-        Change(_shown(path), "untracked", is_symlink=False, escapes=False)
+        Change(shown_path(path), "untracked", is_symlink=False, escapes=False)
         for path in snapshot.unstorable
     ]
-    modules = [Change(_shown(path), "modified", new_mode=_SUBMODULE) for path in snapshot.modules]
+    modules = [
+        Change(shown_path(path), "modified", new_mode=_SUBMODULE) for path in snapshot.modules
+    ]
     return sorted(
         [*changes, *unstorable, *modules], key=lambda change: (change.path, change.status)
     )
@@ -193,7 +216,7 @@ async def _strays(snapshot: Snapshot, git_folder: Path, workspace: Workspace) ->
     )
     if tip.status != 0 or tip.text == workspace.base_commit:
         return ()
-    return tuple(_shown(path) for path in await snapshot.strays(check_object_id(tip.text)))
+    return tuple(shown_path(path) for path in await snapshot.strays(check_object_id(tip.text)))
 
 
 def _is_label(key: str, value: object) -> bool:
@@ -224,11 +247,11 @@ def _changes(raw: bytes, snapshot: Snapshot, tracked: frozenset[bytes]) -> list[
         target = snapshot.link_targets.get(path) if new_mode == _SYMLINK else None
         changes.append(
             Change(
-                path=_shown(path),
+                path=shown_path(path),
                 status=label,
-                old_path=_shown(old_path) if label == "renamed" else None,
+                old_path=shown_path(old_path) if label == "renamed" else None,
                 is_symlink=new_mode == _SYMLINK,
-                link_target=_shown(target) if target is not None else None,
+                link_target=shown_path(target) if target is not None else None,
                 escapes=path in snapshot.escaping_links or path in snapshot.shared,
                 old_mode=_present(old_mode),
                 new_mode=_present(new_mode),
@@ -253,22 +276,6 @@ def _status(letter: str, old_mode: str, new_mode: str, same: bool, is_tracked: b
 
 def _present(value: str) -> str | None:
     return None if set(value) == {"0"} else value
-
-
-def _shown(path: bytes) -> str:
-    text = path.decode("utf-8", "surrogateescape")
-    return "".join(_shown_character(character) for character in text)
-
-
-def _shown_character(character: str) -> str:
-    code = ord(character)
-    if character == "\\":
-        return "\\\\"
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x20 or 0x7F <= code < 0xA0:
-        return f"\\x{code:02x}"
-    return character
 
 
 async def _patch(snapshot: Snapshot) -> bytes | None:

@@ -26,6 +26,7 @@ IGNORED = "ignored"
 
 _SUBMODULE = b"160000"
 _RENAME_LIMIT = "2000"
+_PLAIN = ("--raw", "-z", "--no-abbrev", "--no-renames")
 
 Entries = dict[bytes, tuple[bytes, bytes]]
 
@@ -44,6 +45,8 @@ class Snapshot:
     base_tree: str
     tree: str
     changed_bytes: int
+    plain_diff: bytes
+    """`git diff-tree --raw -z` without renames."""
     link_targets: dict[bytes, bytes]
     escaping_links: frozenset[bytes]
     shared: frozenset[bytes]
@@ -63,18 +66,14 @@ class Snapshot:
     async def strays(self, commit: str) -> list[bytes]:
         """Paths that `commit` holds otherwise than both the base and the worktree, sorted."""
         tree = await copy_trees(self.borrowing, self.git, commit)
-        committed = await self._sides(tree)
-        submitted = await self._sides(self.tree)
+        committed = _sides(await _diff_trees(self.git, self.base_tree, tree, *_PLAIN))
+        submitted = self.sides
         return sorted(path for path, side in committed.items() if submitted.get(path) != side)
 
-    async def _sides(self, tree: str) -> dict[bytes, bytes]:
-        """Mode and blob, after the change, of every path that `tree` changes from the base."""
-        plain = ("--raw", "-z", "--no-abbrev", "--no-renames")
-        fields = (await _diff_trees(self.git, self.base_tree, tree, *plain)).split(b"\0")
-        return {
-            path: b" ".join(header.split(b" ")[1:4:2])
-            for header, path in zip(fields[::2], fields[1::2], strict=False)
-        }
+    @property
+    def sides(self) -> dict[bytes, bytes]:
+        """Mode and blob, after the change, of every path that the worktree changes from the base."""
+        return _sides(self.plain_diff)
 
     async def states(self, paths: Collection[str]) -> dict[str, str]:
         """The blob of each path that the tree holds; IGNORED of those that the base ignores."""
@@ -128,12 +127,14 @@ async def take_snapshot(
     await git.check("read-tree", base_tree)
     await _remove(git, [path for path in base if path not in present])
     tree = await _write_tree(git, borrowing, kept)
+    plain = await _diff_trees(git, base_tree, tree, *_PLAIN)
     return Snapshot(
         git,
         borrowing,
         base_tree,
         tree,
-        await _copy_changed(borrowing, git, base_tree, tree),
+        await _copy_changed(borrowing, git, plain),
+        plain,
         found.link_targets,
         frozenset(found.escaping_links),
         frozenset(found.shared),
@@ -153,9 +154,8 @@ async def _write_tree(git: Git, borrowing: Git, paths: list[bytes]) -> str:
     return (await git.check("write-tree", "--missing-ok")).text
 
 
-async def _copy_changed(borrowing: Git, git: Git, base_tree: str, tree: str) -> int:
+async def _copy_changed(borrowing: Git, git: Git, raw: bytes) -> int:
     """Make both sides of every change comparable; how many bytes they have together."""
-    raw = await _diff_trees(git, base_tree, tree, "--raw", "-z", "--no-abbrev", "--no-renames")
     blobs = set()
     for header in raw.split(b"\0")[::2]:
         columns = header.removeprefix(b":").decode("ascii", "replace").split(" ")
@@ -191,6 +191,14 @@ async def _check_sizes(
             f"the changed files have {sum(sizes.values())} bytes; the limit is "
             f"{MAX_CHANGED_BYTES} bytes together"
         )
+
+
+def _sides(raw: bytes) -> dict[bytes, bytes]:
+    fields = raw.split(b"\0")
+    return {
+        path: b" ".join(header.split(b" ")[1:4:2])
+        for header, path in zip(fields[::2], fields[1::2], strict=False)
+    }
 
 
 async def _diff_trees(git: Git, base_tree: str, tree: str, *form: str) -> bytes:

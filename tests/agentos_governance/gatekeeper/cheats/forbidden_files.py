@@ -54,6 +54,12 @@ def _added(name: str, check: str, path: str, *steps: Step) -> Case:
     )
 
 
+def _account(body: str) -> str:
+    """A service account as a cloud hands it out."""
+    key = f"-----BEGIN {'PRIVATE'} KEY-----\n{body}\n-----END {'PRIVATE'} KEY-----\n"
+    return json.dumps({"type": "service_account", "project_id": "shop", "private_key": key})
+
+
 def _secret(name: str, line: str) -> Case:
     return Case(
         name,
@@ -151,5 +157,32 @@ CASES = [
         "no_secrets",
         "deploy/account.json",
         Write("deploy/account.json", json.dumps({"type": "service_account", "private_key": _KEY})),
+    ),
+    _added(
+        "a service account has a short key",
+        "no_secrets",
+        "deploy/shop.json",
+        Write("deploy/shop.json", _account("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC")),
+    ),
+]
+
+NIGHTLY = [
+    _added(
+        "a service account has a stub of a key",
+        "no_secrets",
+        "config/credentials.json",
+        Write("config/credentials.json", _account("MIIEvQIBADAN")),
+    ),
+    _added(
+        "a short key stands in a variable",
+        "no_secrets",
+        "src/shop/signing.py",
+        Write(
+            "src/shop/signing.py",
+            '"""Signing."""\n\nKEY = """-----BEGIN EC '
+            + "PRIVATE KEY-----\n"
+            + "MHcCAQEEIPq1w8Zk3Qn5yR7tJ2dV\n-----END EC "
+            + 'PRIVATE KEY-----"""\n',
+        ),
     ),
 ]
