@@ -97,6 +97,8 @@ bench: $(STAMP) ## Benchmarks that need no other machine
 	@$(BIN)/python bench/evidence_packet.py
 	@PYTHONPATH=. $(BIN)/python bench/ready_list.py
 	@PYTHONPATH=. $(BIN)/python -m bench.review_latency
+	@PYTHONPATH=. $(BIN)/python -m bench.review_latency --worktree --reviews 40
+	@PYTHONPATH=. $(BIN)/python -m bench.submit_lag
 
 lock: ## Resolve the dependencies anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
