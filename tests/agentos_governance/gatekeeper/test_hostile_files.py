@@ -31,6 +31,7 @@ from agentos_governance.gatekeeper import syntax_trees
 from agentos_governance.gatekeeper.checker_settings import checker_settings
 from agentos_governance.gatekeeper.checking import Adversarial, run_checks
 from agentos_governance.gatekeeper.finding import numbered
+from agentos_governance.gatekeeper.joined_secrets import MAX_CHARS, joined_texts
 from agentos_governance.gatekeeper.product_names import defined_names
 from agentos_governance.gatekeeper.registry import CHECKS
 from agentos_governance.gatekeeper.work import Work
@@ -233,3 +234,10 @@ async def test_work_with_such_files_is_answered_with_findings_and_recorded(
         paths = {each["path"] for each in found["adversarial"]["findings"]}
         assert "src/\\xff.txt" in paths
         await office.assert_consistent()
+
+
+def test_names_that_double_one_anothers_texts_are_not_put_together() -> None:
+    lines = ['a0 = "0123456789abcdef"', *(f"a{n + 1} = a{n} + a{n}" for n in range(60))]
+    texts = joined_texts(changed("src/doubled.py", "\n".join(lines).encode()))
+    longest = max(len(text) for _, text in texts)
+    assert 16 < longest < 2 * MAX_CHARS

@@ -18,6 +18,8 @@ from agentos_governance.gatekeeper.python_source import parse_python
 
 _SEAM = re.compile(r"([\"'`])\s*(?:\+|\.\.|\.)\s*\1")
 MAX_DEPTH = 40
+MAX_CHARS = 8_192
+"""Longer texts are no secrets, and a few lines that double one another's would fill the memory."""
 MAX_LINES = 6
 """Over so many lines a text goes on."""
 
@@ -86,4 +88,6 @@ def _folded(node: ast.expr, known: dict[str, str], depth: int) -> str | None:
     else:
         return None
     plain = [each for each in parts if each is not None]
-    return "".join(plain) if len(plain) == len(parts) else None
+    if len(plain) < len(parts) or sum(map(len, plain)) > MAX_CHARS:
+        return None
+    return "".join(plain)
