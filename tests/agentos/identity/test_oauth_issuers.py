@@ -129,6 +129,7 @@ async def test_an_issuer_that_hangs_from_the_start_costs_one_short_wait(
         assert {each.status_code for each in answers} == {503}
         assert issuer.requests == ["metadata"], "asked once, for all of them"
         assert issuer.goes_on is not None
+        monkeypatch.setattr(issuer_module, "FETCH_TIMEOUT_S", 10.0)
         issuer.goes_on.set()
         clock.advance(11)
         answers = await asyncio.gather(*(whoami(http, token) for token in tokens))

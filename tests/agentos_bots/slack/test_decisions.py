@@ -116,7 +116,7 @@ async def test_a_click_while_the_server_is_away_is_told_as_not_recorded_and_a_la
 ) -> None:
     async with (
         relayed(gatehouse) as relay,
-        gatehouse.bot(slack, mode, server=relay.url, call_timeout_s=0.5),
+        gatehouse.bot(slack, mode, server=relay.url, call_timeout_s=2.0),
     ):
         work = await gatehouse.submit()
         card = await posted(slack, work.review)
@@ -168,7 +168,7 @@ async def test_a_form_sent_while_the_server_is_away_stays_open_with_its_text(
 ) -> None:
     async with (
         relayed(gatehouse) as relay,
-        gatehouse.bot(slack, mode, server=relay.url, call_timeout_s=0.5),
+        gatehouse.bot(slack, mode, server=relay.url, call_timeout_s=2.0),
     ):
         work = await gatehouse.submit()
         card = await posted(slack, work.review)
