@@ -12,17 +12,15 @@ import structlog
 from agentos import CallRequest, ConfigurationError, Credentials, Settings, open_kernel
 from agentos.logging import configure_logging
 from tests.agentos.mcp import edge_plugin
+from tests.loggers import logging_restored
 
 TOKEN = "aos_" + "k" * 43
 
 
 @pytest.fixture
 def plain_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    with logging_restored():
+        yield
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from agentos.testing import HttpDouble
 from agentos_fabric.endpoint import Endpoint
 from agentos_fabric.settings import CompleterSettings
 from tests.agentos_fabric.chat import CHAT, KEY, completer_settings, completion, failure
-from tests.everything_logged import everything_logged
+from tests.loggers import everything_logged
 
 pytestmark = pytest.mark.anyio
 

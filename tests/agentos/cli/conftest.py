@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from agentos.cli import main
+from tests.loggers import logging_restored
 
 PLUGIN = '''
 from typing import Any
@@ -182,12 +181,8 @@ def agentos(
         written = capsys.readouterr()
         return Answer(code, written.out, written.err)
 
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_restored():
+        yield run
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from agentos.testing.slack import SlackEmulator
 from agentos_bots.slack.settings import Transport
 from tests.agentos_bots.slack.gatehouse import Gatehouse, posted, told
-from tests.everything_logged import everything_logged
+from tests.loggers import everything_logged
 
 pytestmark = pytest.mark.anyio
 

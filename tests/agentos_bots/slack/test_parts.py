@@ -16,6 +16,7 @@ from agentos_bots.slack.logs import configure_logs
 from agentos_bots.slack.settings import Secrets, SlackSettings
 from agentos_bots.slack.watermark import Watermark
 from tests.agentos_bots.slack.gatehouse import Gatehouse
+from tests.loggers import logging_restored
 
 MEMBER: dict[str, Any] = {
     "team_id": "T1",
@@ -96,9 +97,7 @@ def test_a_repository_s_channel_wins_over_the_kind_s_and_that_over_the_default()
 def test_no_secret_of_the_bot_is_logged_in_any_form(
     capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level
-    try:
+    with logging_restored():
         configure_logs("info", as_json=as_json, secrets=("s3cret-signing-key",))
         log = structlog.get_logger("agentos_bots.test")
         log.info("posted", where="s3cret-signing-key here", token="xoxb-1-abc")
@@ -107,9 +106,6 @@ def test_no_secret_of_the_bot_is_logged_in_any_form(
             raise ValueError("s3cret-signing-key")
         except ValueError as error:
             log.error("defect", exc_info=error)
-    finally:
-        root.handlers[:], root.level = kept
-        structlog.reset_defaults()
     said = capsys.readouterr().err
     assert said.count("[redacted]") >= 4
     assert "s3cret" not in said
