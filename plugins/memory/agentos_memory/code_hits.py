@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from agentos import sha256_hex
 from agentos_memory.chunks import source_lines
@@ -112,9 +111,9 @@ def _shown(
     start, end = span
     assert file.text is not None
     is_there = end <= file.text.n_lines
-    opening, shown, n_more = list[str](), list[str](), 0
+    decorators, shown, n_more = list[str](), list[str](), 0
     if is_there:
-        opening = _lines(file, start, min(end, start + SNIPPET_LINES - 1))
+        decorators = _decorators(file, start, min(end, start + SNIPPET_LINES - 1))
         first = start if found.line is None else max(start, found.line - _LINES_BEFORE_MATCH)
         spans = uncovered(first, end, gaps if found.line is None else ())
         shown, n_more = _first_lines(file, spans)
@@ -133,7 +132,7 @@ def _shown(
         repository.commit if file.is_committed else None,
         not file.is_indexed,
         is_redacted,
-        _is_test(chunk, opening),
+        _is_test(chunk, decorators),
     )
 
 
@@ -167,10 +166,19 @@ def _lines(file: ShownFile, first: int, last: int) -> list[str]:
     return list(without_keys(lines, first, file.keys))
 
 
-def _is_test(chunk: CodeChunk, lines: Sequence[str]) -> bool:
-    """Whether the symbol is a test; its decorators open the lines."""
-    above = takewhile(lambda line: line.startswith("@"), map(str.strip, lines))
-    decorators = [line.removeprefix("@") for line in above]
+def _decorators(file: ShownFile, first: int, last: int) -> list[str]:
+    """What the lines at the top say that begin with `@`."""
+    assert file.text is not None
+    n = first
+    while n <= last and file.text.cut(n, n).lstrip().startswith(b"@"):
+        n += 1
+    # Most hits have none, and are not decoded for it.
+    above = _lines(file, first, n - 1) if n > first else []
+    return [line.strip().removeprefix("@") for line in above]
+
+
+def _is_test(chunk: CodeChunk, decorators: Sequence[str]) -> bool:
+    """Whether the symbol, so decorated, is a test."""
     return is_test_symbol(chunk.path, chunk.symbol, chunk.kind, chunk.signature, decorators)
 
 

@@ -28,18 +28,18 @@ class Freshness:
     """Reads the HEAD of working trees, remembering what did not change since."""
 
     def __init__(self) -> None:
-        self._git_folders: dict[Path, Path] = {}
+        self._git_folders: dict[Path, str] = {}
         self._heads: dict[Path, _Head] = {}
 
     async def head(self, root: Path) -> str | None:
         """The commit checked out at `root`; None where there is none."""
         folder = self._git_folders.get(root)
         if folder is None:
-            folder = await find_git_folder(root)
-            if folder is None:
+            found = await find_git_folder(root)
+            if found is None:
                 return None
-            self._git_folders[root] = folder
-        signature = (_signature(folder / "HEAD"), _signature(folder / "logs" / "HEAD"))
+            folder = self._git_folders[root] = str(found)
+        signature = (_signature(f"{folder}/HEAD"), _signature(f"{folder}/logs/HEAD"))
         known = self._heads.get(root)
         now = time.monotonic()
         if known and known.signature == signature and now - known.read_at < HEAD_TRUSTED_FOR_S:
@@ -49,7 +49,7 @@ class Freshness:
         return commit
 
 
-def _signature(path: Path) -> _Signature:
+def _signature(path: str) -> _Signature:
     try:
         status = os.lstat(path)
     except OSError:

@@ -167,35 +167,34 @@ def _best(lifted: _Lifted, limit: int, behind: float) -> Iterator[Found]:
     # Parts of one definition are one hit; more candidates than hits make up for them.
     n_candidates = 8 * limit
     while True:
-        seen: set[int] = set()
-        best: list[Found] = []
+        of_group: dict[int, int] = {}
         top = _top(scores, lifted.chosen, n_candidates)
-        for position, group, score in zip(
-            top, shard.groups(top), scores[top].tolist(), strict=True
-        ):
-            if group not in seen:
-                seen.add(group)
-                best.append(Found(position, round(score, 4), lines.get(position)))
-        if len(best) >= limit or n_candidates >= n_chosen:
-            yield from islice(_spread(shard, best, behind), limit)
-            return
+        for position, group in zip(top, shard.groups(top), strict=True):
+            of_group.setdefault(group, position)
+        if len(of_group) >= limit or n_candidates >= n_chosen:
+            break
         n_candidates *= 8
+    best = list(of_group.values())
+    for position, score in islice(_spread(shard, best, scores[best].tolist(), behind), limit):
+        yield Found(position, round(score, 4), lines.get(position))
 
 
-def _spread(shard: Shard, ordered: Sequence[Found], behind: float) -> Iterator[Found]:
+def _spread(
+    shard: Shard, positions: Sequence[int], scores: Sequence[float], behind: float
+) -> Iterator[tuple[int, float]]:
     """All of them, each so much behind for every one that stands before it from the same file."""
     taken: Counter[int] = Counter()
-    waiting = [(-each.score, rank, 0) for rank, each in enumerate(ordered)]
+    waiting = [(-score, rank, 0) for rank, score in enumerate(scores)]
     while waiting:
         below, rank, counted = heappop(waiting)
-        file = shard.file_of(ordered[rank].position)
+        position = positions[rank]
+        file = shard.file_of(position)
         if counted < taken[file]:
             lowered = below + behind * (taken[file] - counted)
             heappush(waiting, (lowered, rank, taken[file]))
             continue
         taken[file] += 1
-        found = ordered[rank]
-        yield Found(found.position, round(-below, 4), found.line)
+        yield position, -below
 
 
 def _top(scores: Scores, chosen: NDArray[np.bool_], n: int) -> list[int]:

@@ -28,18 +28,19 @@ def read_file(root: Path, path: str, *, max_bytes: int) -> bytes | int | None:
         )
     except OSError:
         return None
-    with open(handle, "rb", buffering=0):
+    try:
         status = os.fstat(handle)
         # Its folder may have become a link since it was looked at.
         if not stat.S_ISREG(status.st_mode) or not _stands_at(handle, f"{root}/{path}"):
             return None
         if status.st_size > max_bytes:
             return status.st_size
-        try:
-            # One byte more than there should be, and no buffer for the largest file there may be.
-            return _read_at_most(handle, status.st_size + 1)
-        except OSError:
-            return None
+        # One byte more than there should be, and no buffer for the largest file there may be.
+        return _read_at_most(handle, status.st_size + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
 
 
 def forget_folders() -> None:
