@@ -76,7 +76,21 @@ def _report(name: str, kind: str, judged: Mapping[str, Sequence[Judged]]) -> Non
             "gain_interval": [round(bound, 3) for bound in interval(gains)],
             "ratio": round(figure.mrr / max(sum(base) / len(base), 1e-9), 2),
         }
+        if system == "hybrid":
+            row |= _beside_better_arm(judged)
         print(json.dumps(row), flush=True)
+
+
+def _beside_better_arm(judged: Mapping[str, Sequence[Judged]]) -> dict[str, Any]:
+    """How much `hybrid` gains over whichever of its arms alone is better on these queries."""
+    better = max(("keyword", "semantic"), key=lambda arm: figures(judged[arm]).mrr)
+    pairs = zip(judged["hybrid"], judged[better], strict=True)
+    gains = [both.reciprocal - alone.reciprocal for both, alone in pairs]
+    return {
+        "better_arm": better,
+        "gain_over_it": round(sum(gains) / len(gains), 3),
+        "gain_over_it_interval": [round(bound, 3) for bound in interval(gains)],
+    }
 
 
 def _named(pairs: Sequence[str]) -> Iterator[tuple[str, Path]]:

@@ -147,6 +147,18 @@ def test_fusion_puts_arms_of_different_scale_on_one_footing() -> None:
     np.testing.assert_allclose(fused, scaled, atol=1e-6)
 
 
+def test_fusion_is_the_weighted_sum_of_z_scores() -> None:
+    rng = np.random.default_rng(3)
+    arms = {name: rng.gamma(1, size=999).astype(np.float32) for name in ARM_WEIGHTS}
+    arms["body"][::7] = np.nan
+    expected = np.zeros(999)
+    for name, scores in arms.items():
+        known = ~np.isnan(scores)
+        own = scores[known].astype(np.float64)
+        expected[known] += ARM_WEIGHTS[name] * (own - own.mean()) / own.std()
+    np.testing.assert_allclose(fuse(arms, ARM_WEIGHTS), expected, atol=1e-5)
+
+
 def test_an_absent_or_flat_arm_does_not_change_the_order() -> None:
     lexical = np.array([3.0, 2.0, 1.0], np.float32)
     flat = np.full(3, 0.7, np.float32)

@@ -335,9 +335,7 @@ class Shard:
         for name, said in measured.of_files.items():
             # As if each chunk were given what is said of its file.
             scale = scales.of_files[name] if scales else scale_of_groups([(said, measured.sizes)])
-            weighted = standardised(said, scale)
-            weighted *= np.float32(weights[name])
-            fused += weighted
+            fused += standardised(said, scale, weights[name])
         return fused
 
     def _best_of_files(self, scores: Scores) -> Scores:
