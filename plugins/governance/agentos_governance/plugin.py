@@ -61,7 +61,7 @@ from agentos_governance.evidence.kinds import EvidenceKind, EvidenceKinds
 from agentos_governance.evidence.packets import ENDED, ensure_final_packet
 from agentos_governance.evidence.shipped_kinds import SHIPPED_KINDS
 from agentos_governance.figures import Figures
-from agentos_governance.gatekeeper.check_template import warm_up
+from agentos_governance.gatekeeper.processes.template import warm_up
 from agentos_governance.gatekeeper.registry import ReviewChecks
 from agentos_governance.gatekeeper.settings import GatekeeperSettings, parse_gatekeeper_settings
 from agentos_governance.grounding import Grounding

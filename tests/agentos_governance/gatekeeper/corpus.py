@@ -10,6 +10,8 @@ from tests.agentos_governance.gatekeeper.cheats import (
     forbidden_files,
     loosened_pipelines,
     loosened_settings,
+    played_blind,
+    played_blind_again,
     replaced_products,
     said_and_done,
     tests_not_run,
@@ -27,6 +29,8 @@ from tests.agentos_governance.gatekeeper.honest import (
     rewritten_tests,
 )
 from tests.agentos_governance.gatekeeper.honest import other_languages as honest_elsewhere
+from tests.agentos_governance.gatekeeper.honest import played_blind as played_blind_honestly
+from tests.agentos_governance.gatekeeper.honest import played_blind_again as honestly_again
 from tests.agentos_governance.gatekeeper.honest import said_and_done as as_it_is_said
 
 CHEATS = (
@@ -58,6 +62,14 @@ MORE_CHEATS = (
     *emptied_assertions.NIGHTLY,
     *loosened_pipelines.NIGHTLY,
     *said_and_done.NIGHTLY,
+    *played_blind.NIGHTLY,
+    *played_blind_again.NIGHTLY,
 )
 """Further ones, which the nightly run plays."""
-MORE_HONEST = (*rearranged_tests.CASES, *odd_looking.CASES, *as_it_is_said.CASES)
+MORE_HONEST = (
+    *rearranged_tests.CASES,
+    *odd_looking.CASES,
+    *as_it_is_said.CASES,
+    *played_blind_honestly.CASES,
+    *honestly_again.CASES,
+)

@@ -27,12 +27,12 @@ from agentos import (
     UnavailableError,
 )
 from agentos_governance.contracts.model import Contract
-from agentos_governance.gatekeeper import syntax_trees
-from agentos_governance.gatekeeper.checker_settings import checker_settings
 from agentos_governance.gatekeeper.checking import Adversarial, run_checks
+from agentos_governance.gatekeeper.checks.contents.joined_secrets import MAX_CHARS, joined_texts
+from agentos_governance.gatekeeper.files.checker_settings import checker_settings
+from agentos_governance.gatekeeper.files.product_names import defined_names
 from agentos_governance.gatekeeper.finding import numbered
-from agentos_governance.gatekeeper.joined_secrets import MAX_CHARS, joined_texts
-from agentos_governance.gatekeeper.product_names import defined_names
+from agentos_governance.gatekeeper.foreign import syntax_trees
 from agentos_governance.gatekeeper.registry import CHECKS
 from agentos_governance.gatekeeper.work import Work
 from tests.agentos_governance.lifecycle import open_office, sample_repository

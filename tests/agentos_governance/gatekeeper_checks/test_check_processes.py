@@ -22,16 +22,15 @@ import anyio
 import pytest
 
 from agentos import ReviewCheck, UnavailableError
-from agentos_governance.gatekeeper import check_template
-from agentos_governance.gatekeeper.check_frames import (
+from agentos_governance.gatekeeper.checking import Adversarial, run_checks
+from agentos_governance.gatekeeper.processes.frames import (
     UnreadableAnswerError,
     findings_of,
     reach_of,
     texts_of,
 )
-from agentos_governance.gatekeeper.check_session import _refuse_effects
-from agentos_governance.gatekeeper.check_template import TEMPLATE
-from agentos_governance.gatekeeper.checking import Adversarial, run_checks
+from agentos_governance.gatekeeper.processes.session import _refuse_effects
+from agentos_governance.gatekeeper.processes.template import TEMPLATE
 from agentos_governance.gatekeeper.programs import run_program
 from agentos_governance.gatekeeper.registry import CHECKS
 from agentos_governance.gatekeeper.work import Work
@@ -152,7 +151,7 @@ async def test_a_process_of_checks_is_limited_and_knows_no_variable_of_the_serve
 
 PROGRAM = """
 import asyncio
-from agentos_governance.gatekeeper.check_template import TEMPLATE
+from agentos_governance.gatekeeper.processes.template import TEMPLATE
 from agentos_governance.gatekeeper.checking import run_checks
 from tests.agentos_governance.gatekeeper_checks import test_check_processes as own
 
@@ -183,7 +182,7 @@ async def test_no_process_outlives_a_server_however_it_ends(number: int) -> None
 
 FORKING = """
 import os
-from agentos_governance.gatekeeper.check_template import TEMPLATE
+from agentos_governance.gatekeeper.processes.template import TEMPLATE
 
 TEMPLATE.warm()
 before = TEMPLATE.pid
@@ -204,7 +203,10 @@ async def test_work_is_not_taken_where_no_process_can_be_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     TEMPLATE.close()
-    monkeypatch.setattr(check_template, "_MODULE", "agentos_governance.gatekeeper.not_there")
+    monkeypatch.setattr(
+        "agentos_governance.gatekeeper.processes.template._MODULE",
+        "agentos_governance.gatekeeper.not_there",
+    )
     with pytest.raises(UnavailableError):
         await run_checks(busy_work(), [named("no_secrets")])
 

@@ -9,12 +9,16 @@ import pytest
 
 from agentos import InvalidArgumentError
 from agentos_governance.evidence.taking import read_evidence_file
-from agentos_governance.gatekeeper.claims import claims_resolve
-from agentos_governance.gatekeeper.diff_claims import diff_matches_claims
-from agentos_governance.gatekeeper.evidence_origin import evidence_from_this_tree
-from agentos_governance.gatekeeper.hidden_failures import no_hidden_failures
-from agentos_governance.gatekeeper.reports_untouched import reports_untouched
-from agentos_governance.gatekeeper.tests_ran import tests_ran as ran_tests
+from agentos_governance.gatekeeper.checks.claims.claims_resolve import claims_resolve
+from agentos_governance.gatekeeper.checks.claims.diff_matches_claims import diff_matches_claims
+from agentos_governance.gatekeeper.checks.evidence.evidence_from_this_tree import (
+    evidence_from_this_tree,
+)
+from agentos_governance.gatekeeper.checks.evidence.reports_untouched import reports_untouched
+from agentos_governance.gatekeeper.checks.evidence.tests_ran import tests_ran as ran_tests
+from agentos_governance.gatekeeper.checks.hidden_failures.no_hidden_failures import (
+    no_hidden_failures,
+)
 from tests.agentos_governance.gatekeeper_checks.reviewed import (
     recorded,
     tool_use,

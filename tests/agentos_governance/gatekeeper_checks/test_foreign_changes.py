@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agentos import Finding
-from agentos_governance.gatekeeper.hard_coded import no_hard_coded_results
-from agentos_governance.gatekeeper.hidden_failures import no_hidden_failures
-from agentos_governance.gatekeeper.tests_kept import tests_kept as kept_tests
-from agentos_governance.gatekeeper.thresholds import thresholds_kept
+from agentos_governance.gatekeeper.checks.hard_coded.no_hard_coded_results import (
+    no_hard_coded_results,
+)
+from agentos_governance.gatekeeper.checks.hidden_failures.no_hidden_failures import (
+    no_hidden_failures,
+)
+from agentos_governance.gatekeeper.checks.tests_kept.tests_kept import tests_kept as kept_tests
+from agentos_governance.gatekeeper.checks.thresholds.thresholds_kept import thresholds_kept
 from tests.agentos_governance.gatekeeper_checks.foreign_changes import CHEATS, HONEST, Change
 from tests.agentos_governance.gatekeeper_checks.reviewed import Check, work_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentos_governance.gatekeeper.tests_kept import tests_kept as kept_tests
-from agentos_governance.gatekeeper.thresholds import thresholds_kept
+from agentos_governance.gatekeeper.checks.tests_kept.tests_kept import tests_kept as kept_tests
+from agentos_governance.gatekeeper.checks.thresholds.thresholds_kept import thresholds_kept
 from tests.agentos_governance.gatekeeper_checks.python_changes import BASE, CHEATS, HONEST
 from tests.agentos_governance.gatekeeper_checks.reviewed import work_of, worst
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentos_governance.gatekeeper.reports import ReportedCase
+from agentos_governance.gatekeeper.records.reports import ReportedCase
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos import ReviewedEvidence, ReviewedFile
+from agentos import Finding, ReviewedEvidence, ReviewedFile
 from agentos_governance.contracts.model import Contract, parse_contract
+from agentos_governance.gatekeeper.model_pass.prompt import Question, ask_about
+from agentos_governance.gatekeeper.model_pass.review import Ask
 from agentos_governance.review.settings import ReviewSettings
 
 CODE = b"def add(a, b):\n    return a + b\n"
@@ -78,6 +80,15 @@ def contract(**changes: Any) -> Contract:
     return parse_contract(
         {"allowed_roots": ["src/"], "allowed_tools": ["*"], "cost_budget_usd": "1", **changes}
     )
+
+
+def asking(work: Work) -> Ask:
+    """What puts together the question about the work, here and now."""
+
+    async def ask(suspicions: Sequence[Finding], max_chars: int) -> Question:
+        return ask_about(work, contract(), suspicions, max_chars)
+
+    return ask
 
 
 def review_settings(**changes: Any) -> ReviewSettings:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from agentos import BudgetExceededError, Completer, Finding, UnavailableError
-from agentos_governance.gatekeeper.model_pass import ModelReview, review_with_model
+from agentos_governance.gatekeeper.model_pass.review import ModelReview, review_with_model
 from tests.agentos_governance.model_pass.submitted import (
     Model,
     Work,
     answering,
-    contract,
+    asking,
     finding,
     review_settings,
     token_of,
@@ -30,10 +30,11 @@ async def review(
     suspicions: Sequence[Finding] = (),
     **settings: Any,
 ) -> ModelReview:
+    work = Work() if work is None else work
     return await review_with_model(
         completer,
-        Work() if work is None else work,
-        contract=contract(),
+        work,
+        asking(work),
         suspicions=suspicions,
         settings=review_settings(**settings),
     )
@@ -190,7 +191,7 @@ async def test_cancelling_the_call_cancels_the_model() -> None:
             raise AssertionError("never")
 
     task = asyncio.create_task(review(Silent(lambda prompt, system: "")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,6 +1,6 @@
 """Takes evidence from the workspace: one file, or thousands in threads with bounded memory.
 
-Above: record_evidence, record_evidence_files. Below: file_reading, blobs, kinds, published_examples.
+Above: record_evidence, record_evidence_files. Below: file_reading, blobs, kinds, made_up_secrets.
 A file is read once: what is hashed is what is examined and stored.
 """
 
@@ -26,7 +26,7 @@ from agentos import (
 from agentos_governance.contracts.globs import compile_glob
 from agentos_governance.evidence.blobs import MAX_BLOB_BYTES, BlobStore
 from agentos_governance.evidence.kinds import EvidenceKinds, Fact
-from agentos_governance.evidence.published_examples import without_published_examples
+from agentos_governance.evidence.made_up_secrets import without_made_up
 from agentos_governance.evidence.threads import map_in_threads
 from agentos_governance.workspace.file_reading import read_workspace_file
 from agentos_governance.workspace.paths import refuse_git_internals, resolve_path
@@ -132,7 +132,7 @@ def read_evidence_file(
     refuse_git_internals(relative)
     check_read(relative)
     # Redacting it would store something else than the file that the claim is about.
-    text = without_published_examples(content.decode("utf-8", "replace"))
+    text = without_made_up(content.decode("utf-8", "replace"))
     if b"\0" not in content and redact_text(text) != text:
         raise InvalidArgumentError(
             f"{path!r} contains what looks like a secret; evidence is kept and signed as it is",

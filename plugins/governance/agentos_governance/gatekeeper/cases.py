@@ -37,6 +37,8 @@ class Assertion:
     """The subject with names replaced by what they were assigned from."""
     is_helper: bool = False
     """It calls a function that asserts; the constants are what that function is given."""
+    is_awaited: bool | None = None
+    """Of a call: whether somebody waits for it; None where that makes no difference, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Case:
     body: str = ""
     """Its text without its name, in one form."""
     doubts: tuple[tuple[int, str], ...] = ()
-    """Line and what is odd there, whatever the base held."""
+    """Line and what is odd there, of what decides for other tests."""
 
     @property
     def short_name(self) -> str:

@@ -17,16 +17,16 @@ from typing import Any
 import structlog
 
 from agentos import Finding, ReviewCheck, ToolError, UnavailableError
-from agentos_governance.gatekeeper.asked_work import pack_work
-from agentos_governance.gatekeeper.check_outcome import (
+from agentos_governance.gatekeeper.finding import as_document, is_blocking, merged, numbered
+from agentos_governance.gatekeeper.processes.asked_work import pack_work
+from agentos_governance.gatekeeper.processes.lanes import Lane
+from agentos_governance.gatekeeper.processes.outcome import (
     CheckOutcome,
     CheckState,
     ended,
     given_up,
     not_run,
 )
-from agentos_governance.gatekeeper.finding import as_document, is_blocking, merged, numbered
-from agentos_governance.gatekeeper.lanes import Lane
 from agentos_governance.gatekeeper.registry import LANES, STARTING_PROGRAMS
 from agentos_governance.gatekeeper.work import Work
 

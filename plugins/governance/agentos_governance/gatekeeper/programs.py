@@ -1,6 +1,6 @@
 """Runs a checker as a program of its own: bounded in time, fed a copy, with nobody's configuration.
 
-Above: lint, types. Below: subprocesses. What is checked is a copy of the changed files in
+Above: the linters. Below: subprocesses. What is checked is a copy of the changed files in
 an empty folder, so that no configuration, plugin or link of the repository takes part.
 """
 
@@ -12,11 +12,22 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from agentos import UnavailableError
 
 MAX_OUTPUT_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One remark: its place, the rule's code, and the text."""
+
+    path: str
+    line: int
+    code: str
+    message: str
 
 
 def find_program(name: str) -> str:

@@ -11,24 +11,33 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from agentos import ConfigurationError, Finding, ReviewCheck, ReviewedWork, UnavailableError
-from agentos_governance.gatekeeper.binaries import no_binaries
-from agentos_governance.gatekeeper.blast_radius import blast_radius_covered
-from agentos_governance.gatekeeper.called_out import changes_called_out
-from agentos_governance.gatekeeper.claims import claims_resolve
-from agentos_governance.gatekeeper.diff_claims import diff_matches_claims
-from agentos_governance.gatekeeper.evidence_origin import evidence_from_this_tree
-from agentos_governance.gatekeeper.hard_coded import no_hard_coded_results
-from agentos_governance.gatekeeper.hidden_failures import no_hidden_failures
-from agentos_governance.gatekeeper.lint import no_new_lint, no_new_security_findings
-from agentos_governance.gatekeeper.locked_dependencies import dependencies_locked
-from agentos_governance.gatekeeper.measured_figures import figures_measured
-from agentos_governance.gatekeeper.reports_untouched import reports_untouched
-from agentos_governance.gatekeeper.roots import within_roots
-from agentos_governance.gatekeeper.secret_values import no_secrets
-from agentos_governance.gatekeeper.tests_kept import tests_kept
-from agentos_governance.gatekeeper.tests_ran import tests_ran
-from agentos_governance.gatekeeper.thresholds import thresholds_kept
-from agentos_governance.gatekeeper.type_errors import no_new_type_errors
+from agentos_governance.gatekeeper.checks.blast_radius_covered import blast_radius_covered
+from agentos_governance.gatekeeper.checks.claims.claims_resolve import claims_resolve
+from agentos_governance.gatekeeper.checks.claims.diff_matches_claims import diff_matches_claims
+from agentos_governance.gatekeeper.checks.claims.figures_measured import figures_measured
+from agentos_governance.gatekeeper.checks.contents.changes_called_out import changes_called_out
+from agentos_governance.gatekeeper.checks.contents.dependencies_locked import dependencies_locked
+from agentos_governance.gatekeeper.checks.contents.no_binaries import no_binaries
+from agentos_governance.gatekeeper.checks.contents.no_secrets import no_secrets
+from agentos_governance.gatekeeper.checks.contents.within_roots import within_roots
+from agentos_governance.gatekeeper.checks.evidence.evidence_from_this_tree import (
+    evidence_from_this_tree,
+)
+from agentos_governance.gatekeeper.checks.evidence.reports_untouched import reports_untouched
+from agentos_governance.gatekeeper.checks.evidence.tests_ran import tests_ran
+from agentos_governance.gatekeeper.checks.hard_coded.no_hard_coded_results import (
+    no_hard_coded_results,
+)
+from agentos_governance.gatekeeper.checks.hidden_failures.no_hidden_failures import (
+    no_hidden_failures,
+)
+from agentos_governance.gatekeeper.checks.linters.no_new_lint import (
+    no_new_lint,
+    no_new_security_findings,
+)
+from agentos_governance.gatekeeper.checks.linters.no_new_type_errors import no_new_type_errors
+from agentos_governance.gatekeeper.checks.tests_kept.tests_kept import tests_kept
+from agentos_governance.gatekeeper.checks.thresholds.thresholds_kept import thresholds_kept
 from agentos_governance.gatekeeper.work import Work
 
 Examine = Callable[[Work], Awaitable[Sequence[Finding]]]

@@ -27,11 +27,12 @@ from agentos_governance.contracts.model import Contract
 from agentos_governance.evidence.blobs import open_blob_store
 from agentos_governance.evidence.gates import Submission
 from agentos_governance.evidence.kinds import TOOL_USE
-from agentos_governance.gatekeeper.check_outcome import CheckState
 from agentos_governance.gatekeeper.checking import Adversarial, run_checks
 from agentos_governance.gatekeeper.finding import Finding
-from agentos_governance.gatekeeper.model_pass import CHECK as MODEL
-from agentos_governance.gatekeeper.model_pass import review_with_model
+from agentos_governance.gatekeeper.model_pass.review import CHECK as MODEL
+from agentos_governance.gatekeeper.model_pass.review import review_with_model
+from agentos_governance.gatekeeper.processes.outcome import CheckState
+from agentos_governance.gatekeeper.processes.questions import question_about
 from agentos_governance.gatekeeper.registry import ReviewChecks
 from agentos_governance.gatekeeper.settings import GatekeeperSettings
 from agentos_governance.gatekeeper.work import Work, list_tree, load_files
@@ -59,7 +60,7 @@ async def review_submission(call: ToolCall, submission: Submission, row: Any) ->
         # mypy wants a concrete class; services are asked for by their protocol.
         call.kernel.find_service(Completer),  # type: ignore[type-abstract]
         work,
-        contract=submission.contract,
+        lambda suspicions, max_chars: question_about(work, suspicions, max_chars, registered.slots),
         suspicions=found.findings,
         settings=call.service(ReviewSettings),
     )

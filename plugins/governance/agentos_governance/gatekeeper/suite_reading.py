@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 
 from agentos_governance.evidence.kinds import TOOL_USE
-from agentos_governance.gatekeeper.collection import CONFIGURATION, read_rules
-from agentos_governance.gatekeeper.suites import Suites, read_suites
+from agentos_governance.gatekeeper.python.collection import CONFIGURATION, read_rules
+from agentos_governance.gatekeeper.suites.suites import Suites, read_suites
 from agentos_governance.gatekeeper.work import Work
 
 

@@ -27,8 +27,8 @@ from agentos import (
 )
 from agentos_governance.contracts.model import Contract
 from agentos_governance.evidence.blobs import BlobStore
-from agentos_governance.gatekeeper.diagnostic import Diagnostic
-from agentos_governance.gatekeeper.suites import Suites
+from agentos_governance.gatekeeper.programs import Diagnostic
+from agentos_governance.gatekeeper.suites.suites import Suites
 from agentos_governance.workspace.changes import Change
 from agentos_governance.workspace.file_reading import read_listed_file
 from agentos_governance.workspace.shown_paths import known_path

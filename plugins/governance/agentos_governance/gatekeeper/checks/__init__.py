@@ -1,0 +1,1 @@
+"""The checks that ship; the module that is a check has its name."""

@@ -1,0 +1,1 @@
+"""What the worker says, against the difference and what was recorded."""

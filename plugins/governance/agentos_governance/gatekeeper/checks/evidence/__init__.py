@@ -1,0 +1,1 @@
+"""What was recorded, against the tree, the clock, and itself."""

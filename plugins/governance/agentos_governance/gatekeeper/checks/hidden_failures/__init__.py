@@ -1,0 +1,1 @@
+"""`no_hidden_failures`: one module for each place where a failure is swallowed."""

@@ -1,0 +1,1 @@
+"""`thresholds_kept`: settings, pipelines and remarks that ask less of the work."""

@@ -1,0 +1,1 @@
+"""Tests and sources of Python, read and never run."""

@@ -1,0 +1,1 @@
+"""What was recorded as evidence: reports of runs, uses of tools."""

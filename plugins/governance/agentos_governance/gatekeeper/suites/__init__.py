@@ -1,0 +1,1 @@
+"""The tests of a submission before and after, of every language, paired."""
