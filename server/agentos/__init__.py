@@ -116,6 +116,7 @@ from agentos.review_channels import (
 from agentos.reviews import Reviews, ReviewState
 from agentos.risk import RiskFactor, RiskQuestion
 from agentos.settings import Settings, load_settings
+from agentos.settling import Settling
 from agentos.spending import ModelLedger, ModelRequest, ModelUsage
 from agentos.surface import Surface
 from agentos.tools import Tool, tool
@@ -234,6 +235,7 @@ __all__ = [
     "Selection",
     "Service",
     "Settings",
+    "Settling",
     "SetupCheck",
     "StructuredContent",
     "Surface",

@@ -17,7 +17,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock; servers go by the database's, see `agentos.database.clock`."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

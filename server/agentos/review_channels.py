@@ -101,8 +101,12 @@ class ReviewChannel(Protocol):
         """Show a card; the reference by which `update` finds it, at most 500 characters."""
         ...
 
-    async def update(self, card: Card, message_ref: str) -> None:
-        """Show what the card says now, in the same message."""
+    async def update(self, card: Card, message_ref: str) -> bool | None:
+        """Show what the card says now, in the same message.
+
+        Whether something else was shown before; None where the channel cannot tell. One that can is
+        asked again for a while after an update without an answer, which may be carried out late.
+        """
         ...
 
     async def receive(self, request: InboundRequest) -> Received:

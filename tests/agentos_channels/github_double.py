@@ -20,11 +20,13 @@ import httpx2
 
 from agentos.testing import HttpDouble, ReceivedRequest
 from agentos.testing.http_double import _Answer
+from tests.agentos_channels.github_checks_double import INSTALLATION, App, CheckRunsDouble
 
 REPOSITORY = "acme/shop"
 REPOSITORY_ID = 4_711
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 SECRET = "a-webhook-secret-of-the-repository"
+GIVES_TOKENS = f"/app/installations/{INSTALLATION}/access_tokens"
 BOT = {"login": "agentos-bot", "id": 1, "type": "User"}
 ADA = {"login": "ada", "id": 1_001, "type": "User"}
 BEN = {"login": "ben", "id": 1_002, "type": "User"}
@@ -73,6 +75,10 @@ class GithubDouble(HttpDouble):
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.faults: list[tuple[str, str, int, Mapping[str, str], bool]] = []
         """Method, pattern of the path, status, headers, and whether the effect happens first."""
+        self.checks = CheckRunsDouble()
+        self.app: App | None = None
+        self._held: list[tuple[str, str]] = []
+        self._late: list[ReceivedRequest] = []
         self._ids = 9_000
         self._changed = asyncio.Event()
 
@@ -124,7 +130,24 @@ class GithubDouble(HttpDouble):
         """The next such request is answered like this; 0 hangs up."""
         self.faults.append((method, path, status, headers or {}, after_effect))
 
-    async def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
+    def hold(self, method: str, path: str) -> None:
+        """Give no answer to the next such request, which takes effect only with `carry_out_late`."""
+        self._held.append((method, path))
+
+    @property
+    def n_late(self) -> int:
+        """How many requests were held."""
+        return len(self._late)
+
+    def carry_out_late(self) -> None:
+        """Do now what was asked of old, whoever has given up on it."""
+        for request in self._late:
+            status, _ = self._serve_request(request)
+            assert status < 300
+        self._late.clear()
+        self._changed.set()
+
+    async def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
         """Until the condition holds; looked at after each request."""
         async with asyncio.timeout(timeout_s):
             while not condition():
@@ -133,6 +156,11 @@ class GithubDouble(HttpDouble):
 
     def _next(self, request: ReceivedRequest) -> _Answer:
         asyncio.get_running_loop().call_soon(self._changed.set)
+        for held in self._held:
+            if held[0] == request.method and re.search(held[1], request.path):
+                self._held.remove(held)
+                self._late.append(request)
+                return _Answer(200, b"", {}, 0.0, True)
         fault = next(
             (f for f in self.faults if f[0] == request.method and re.search(f[1], request.path)),
             None,
@@ -147,14 +175,19 @@ class GithubDouble(HttpDouble):
         return _Answer(status, json.dumps(document).encode(), headers, 0.0, False)
 
     def _serve_request(self, request: ReceivedRequest) -> tuple[int, Any]:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        body = request.json() if request.body else {}
+        if self.app is not None and request.path == GIVES_TOKENS:
+            return self.app.give_token(token, body)
+        if token != TOKEN and (self.app is None or not self.app.takes(token)):
             return 401, {"message": "Bad credentials"}
         if "user-agent" not in request.headers:
             return 403, {"message": "Request forbidden by administrative rules."}
+        if "check-runs" in request.path and token == TOKEN:
+            return 403, {"message": "You must authenticate via a GitHub App."}
         prefix = f"/repos/{REPOSITORY}"
         if not request.path.startswith(prefix + "/"):
             return 404, {"message": "Not Found"}
-        body = request.json() if request.body else {}
         query = {name: values[0] for name, values in parse_qs(request.query).items()}
         path = request.path.removeprefix(prefix)
         for method, pattern, handler in self._handlers():
@@ -175,6 +208,10 @@ class GithubDouble(HttpDouble):
             ("PATCH", r"/issues/comments/(\d+)", self._edit_comment),
             ("POST", r"/issues/comments/(\d+)/reactions", self._react),
             ("POST", r"/statuses/([0-9a-f]{40})", self._set_status),
+            ("GET", r"/commits/([0-9a-f]{40})/status", self._get_status),
+            ("GET", r"/commits/([0-9a-f]{40})/check-runs", self.checks.list),
+            ("POST", r"/check-runs", self.checks.create),
+            ("PATCH", r"/check-runs/(\d+)", self.checks.update),
         ]
 
     def _list_pulls(self, *, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
@@ -254,10 +291,15 @@ class GithubDouble(HttpDouble):
 
     def _set_status(self, commit: str, *, query: Any, body: Any) -> tuple[int, Any]:
         good = body.get("state") in ("error", "failure", "pending", "success")
-        if not good or len(body.get("description", "")) > 140:
+        said = body.get("description", "")
+        if not good or len(said) > 140 or any(ord(sign) > 0xFFFF for sign in said):
             return 422, {"message": "Validation Failed"}
         self.statuses.setdefault(commit, []).append(body)
         return 201, body
+
+    def _get_status(self, commit: str, *, query: Any, body: Any) -> tuple[int, Any]:
+        newest = {each["context"]: each for each in self.statuses.get(commit, [])}
+        return 200, {"sha": commit, "statuses": list(newest.values())}
 
 
 @dataclass
@@ -355,7 +397,7 @@ class Deliveries:
             "x-hub-signature-256": "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex(),
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             return await client.post(f"{self.url}/channels/github", content=body, headers=sent)
 
 

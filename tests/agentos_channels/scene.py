@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from agentos import Settings, format_time
+from agentos import Kernel, Settings, format_time
 from agentos.testing import serve_http
+from agentos_channels.following import Follower
+from agentos_channels.registry import Channels
+from tests.agentos_channels.github_checks_double import APP, INSTALLATION, App
 from tests.agentos_channels.github_double import (
     REPOSITORY,
     SECRET,
@@ -20,7 +23,7 @@ from tests.agentos_channels.github_double import (
     Deliveries,
     GithubDouble,
 )
-from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
+from tests.agentos_governance.lifecycle import FakeClock, Office, open_office, sample_repository
 
 CHANGED = b"print('two')\n"
 SLOW_CHECKS = ["no_new_lint", "no_new_type_errors", "no_new_security_findings"]
@@ -69,7 +72,7 @@ class Scene:
 
     async def shown(self, work: Submitted) -> None:
         """Until the card is posted and recorded in its newest version."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 card = await self.card(work)
                 found = await self.office.dispatch(
@@ -80,6 +83,16 @@ class Scene:
                 if not found.is_error and found.structured["version"] == card["version"]:
                     return
                 await asyncio.sleep(0.02)
+
+    async def post(self, work: Submitted) -> dict[str, Any]:
+        """What is recorded of the card's comment."""
+        named = {"channel": "github", "review": work.review, "part": "card"}
+        return await self.office.call("admin", "get_post", **named)
+
+    async def settle(self, pause_s: float) -> None:
+        """Let so much time pass, and have the channel look at what is due then."""
+        self.office.clock.advance(pause_s)
+        await follower_of(self.office.kernel).settling.settle()
 
     async def card(self, work: Submitted) -> dict[str, Any]:
         """What the server says of the review."""
@@ -94,18 +107,37 @@ class Scene:
         assert comment.reactions == ["+1"]
 
 
+def follower_of(kernel: Kernel) -> Follower:
+    """Who follows the events for the GitHub channel."""
+    running = kernel.service(Channels).find("github")
+    assert running is not None
+    return running.follower
+
+
 @asynccontextmanager
 async def open_scene(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    as_app: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[Scene]:
-    """The scene with the GitHub channel."""
+    """The scene with the GitHub channel; `as_app` in place of an account with a token."""
     monkeypatch.setenv("AGENTOS_GITHUB_TOKEN", TOKEN)
     monkeypatch.setenv("AGENTOS_GITHUB_WEBHOOK_SECRET", SECRET)
+    clock = FakeClock()
     async with GithubDouble() as github:
-        channel = {"repository": REPOSITORY, "api_url": github.url, **changes}
+        channel: dict[str, Any] = {"repository": REPOSITORY, "api_url": github.url, **changes}
+        if as_app:
+            github.app, key = App(clock), tmp_path / "app.pem"
+            key.touch(0o600)
+            key.write_text(github.app.key_text())
+            channel |= {"app_id": APP, "installation_id": INSTALLATION, "private_key_file": key}
         async with (
             open_office(
                 settings,
+                clock=clock,
                 plugins=("governance", "channels"),
                 plugin_settings={"channels": {"github": channel}},
                 gatekeeper={"skip": SLOW_CHECKS},

@@ -49,7 +49,7 @@ class Board:
         self._changed.set()
 
     async def wait_until(self, condition: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -135,7 +135,7 @@ async def test_another_plugin_s_channel_shows_and_decides(settings: Settings) ->
         await board.wait_until(lambda: board.notes)
         await office.call("admin", "set_person", name="Ada", roles=["reviewer"])
         code = (await office.call("admin", "create_link_code", person="Ada"))["code"]
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
 
             async def say(body: bytes, word: str = "sesame") -> httpx2.Response:
                 headers = {"x-word": word}
@@ -232,7 +232,7 @@ async def test_without_governance_a_channel_waits_and_the_server_goes_on(
         async with open_test_kernel(
             settings.home, extra_plugins=extra, database_url=settings.database_url
         ) as kernel:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(line["event"] == "channel_paused" for line in logs):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             assert await kernel.is_ready() == []

@@ -42,7 +42,7 @@ class Scene:
         """The card of a work order that was sent and fits."""
         n = 0
         while True:
-            await self.receiver.wait_for_requests(n + 1, timeout_s=20)
+            await self.receiver.wait_for_requests(n + 1, timeout_s=60)
             request = self.receiver.requests[n]
             n += 1
             document = verify_webhook(
@@ -67,7 +67,7 @@ class Scene:
         headers = sign_webhook(secret, id, at or self.office.clock.now(), body)
         if tamper:
             body = body.replace(b"reject", b"approve")
-        async with httpx2.AsyncClient(timeout=30) as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             return await client.post(f"{self.url}/channels/webhook", content=body, headers=headers)
 
     async def link(self, identity: str, person: str) -> None:
@@ -179,7 +179,7 @@ async def test_a_receiver_that_is_away_gets_the_card_later_and_only_what_it_want
         arguments = {"kind": "approve_plan", "title": "May I?", "text": "First this, then that"}
         await scene.office.claim("w2", await scene.office.create("B"))
         await scene.office.call("w2", "request_decision", **arguments)
-        await scene.receiver.wait_for_requests(1, timeout_s=20)
+        await scene.receiver.wait_for_requests(1, timeout_s=60)
         kinds = {json.loads(each.body)["card"]["kind"] for each in scene.receiver.requests}
         assert kinds == {"approve_plan"}
 

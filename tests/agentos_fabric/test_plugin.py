@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from agentos.testing import HttpDouble, caller_as
 from agentos_fabric.plugin import check_setup
 from agentos_fabric.settings import parse_completer_settings
 from tests.agentos_fabric.chat import CHAT, KEY, completion, open_fabric
+from tests.commands import run_command
 
 URL = "https://models.example/v1"
 GOOD = {"url": URL, "model": "tiny-1"}
@@ -102,13 +104,7 @@ def test_the_doctor_command_shows_it(tmp_path: Path) -> None:
         f'home = "{tmp_path / "home"}"\ndatabase_url = "postgresql://127.0.0.1:1/none"\n'
         'plugins = ["fabric"]\n[fabric.completer]\nurl = "ftp://x"\nmodel = "tiny-1"\n'
     )
-    outcome = subprocess.run(
-        [sys.executable, "-m", "agentos", "--config", str(config), "doctor"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    outcome = run_command("--config", str(config), "doctor", environment=os.environ)
     assert "fabric.completer" in outcome.stdout and "https://HOST/v1" in outcome.stdout
 
 

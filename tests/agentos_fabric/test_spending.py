@@ -70,6 +70,17 @@ async def test_an_answer_is_booked_on_the_work_order_by_the_price_table(
         await office.assert_consistent()
 
 
+async def test_a_free_model_is_asked_and_its_tokens_are_booked(settings: Settings) -> None:
+    async with scene(settings, prices={"input": "0", "output": "0"}) as (double, office, order):
+        await office.call("w1", "ask_model", prompt="Right?")
+        assert len(double.requests) == 1
+        assert await money(office, order) == (Decimal(0), Decimal(0))
+        (event,) = await office.events(f"work_order/{order}", "usage.recorded")
+        booked = event["data"]
+        assert (booked["usd"], booked["input_tokens"], booked["output_tokens"]) == ("0", 20, 5)
+        await office.assert_consistent()
+
+
 async def test_a_budget_that_does_not_cover_the_request_keeps_it_from_being_sent(
     settings: Settings,
 ) -> None:

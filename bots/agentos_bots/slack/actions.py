@@ -207,12 +207,15 @@ def check_ref(review: object, sha256: object) -> ReviewRef:
     return ReviewRef(review, sha256)
 
 
-def message_metadata(review: str, part: str) -> dict[str, Any]:
-    """The `metadata` of a message that shows `part` of a review; by it a bot finds its own post."""
-    return {
-        "event_type": METADATA_EVENT_TYPE,
-        "event_payload": {"review": review, "part": part},
-    }
+def message_metadata(review: str, part: str, digest: str | None = None) -> dict[str, Any]:
+    """The `metadata` of a message that shows `part` of a review; by it a bot finds its own post.
+
+    `digest` is that of what is shown, where it may change.
+    """
+    payload = {"review": review, "part": part}
+    if digest is not None:
+        payload["digest"] = digest
+    return {"event_type": METADATA_EVENT_TYPE, "event_payload": payload}
 
 
 def _ref_of(found: Mapping[str, Any]) -> ReviewRef:

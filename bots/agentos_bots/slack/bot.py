@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 
-from agentos import ConfigurationError, RequestError, ToolError, UnavailableError
+from agentos import ConfigurationError, RequestError, Settling, ToolError, UnavailableError
 from agentos_bots.slack.app import create_bolt_app, create_http_app
 from agentos_bots.slack.backoff import Backoff
 from agentos_bots.slack.digests import Digests
@@ -29,10 +29,9 @@ from agentos_bots.slack.identity import Identities
 from agentos_bots.slack.kernel_client import KernelClient, UnlinkedError, open_kernel_client
 from agentos_bots.slack.listeners.desk import Desk, StillOpen
 from agentos_bots.slack.listeners.registering import register_listeners
-from agentos_bots.slack.people import SlackUser
+from agentos_bots.slack.people import CHANNEL, SlackUser
 from agentos_bots.slack.posting import Posting
 from agentos_bots.slack.settings import Secrets, SlackSettings
-from agentos_bots.slack.settling import Settling
 from agentos_bots.slack.showing import Showing
 from agentos_bots.slack.socket import open_socket
 from agentos_bots.slack.web import SlackRefusedError, SlackWeb, open_web
@@ -94,7 +93,13 @@ async def open_bot(settings: SlackSettings, secrets: Secrets) -> AsyncIterator[B
         bolt = create_bolt_app(web.client, secrets.signing_secret, workspace)
         register_listeners(bolt, desk)
         happenings = Happenings(showing, Digests(kernel, web, posting, team))
-        settling = Settling(kernel, showing, settings, posting.unsettled)
+        settling = Settling(
+            _unsettled_posts(kernel),
+            showing.show,
+            posting.unsettled,
+            poll_s=settings.resync_every_s,
+            retry_s=settings.retry_max_s,
+        )
         feed = EventFeed(
             kernel,
             settings,
@@ -140,6 +145,15 @@ async def _transport(
         app = create_http_app(None, None, figures, lambda: is_ready() and socket.is_connected)
         async with serve(app, settings.host, settings.port) as url:
             yield url
+
+
+def _unsettled_posts(kernel: KernelClient) -> Callable[[], Awaitable[list[dict[str, Any]]]]:
+    async def list_posts() -> list[dict[str, Any]]:
+        found = await kernel.call("list_unsettled_posts", {"channel": CHANNEL})
+        posts: list[dict[str, Any]] = found["posts"]
+        return posts
+
+    return list_posts
 
 
 async def _admitted(kernel: KernelClient, settings: SlackSettings) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentos import canonical_json, sha256_hex
 from agentos_bots.slack.block_kit import Block
 
 
@@ -24,6 +25,11 @@ class Message:
     def plain_text(self) -> str:
         """`text` without Slack's escapes, for an error under a field, which shows them."""
         return html.unescape(self.text)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same words and blocks: by it a bot sees whether Slack shows them."""
+        return sha256_hex(canonical_json({"text": self.text, "blocks": list(self.blocks)}))
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of `chat.postMessage` and `chat.postEphemeral`: links stay unopened."""

@@ -4,7 +4,7 @@ Above: showing. Below: `claim_post` and `record_post` of the server, and Slack. 
 with a fencing token: who holds it may post or update the message. A bot that dies between the
 message and its record leaves a message that names what it shows in its metadata; the next one finds
 it there. The same holds for an answer of Slack that was lost. An update without an answer
-may arrive later, over a newer one: the record then says that the card must be rendered once more.
+may arrive later, over a newer one: the record then says that the card must be looked at again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,6 +22,7 @@ from agentos import (
     InvalidStateError,
     LeaseLostError,
     NotFoundError,
+    ToolError,
     UnavailableError,
 )
 from agentos_bots.slack.actions import METADATA_EVENT_TYPE, message_metadata
@@ -80,6 +81,16 @@ class Part:
     """No message of it is older than this Unix time."""
 
 
+class Written(NamedTuple):
+    """What was done under a claim."""
+
+    ref: MessageRef | None
+    """Where the message is; None where nothing is shown."""
+    version: int
+    found_older: bool = False
+    """Whether a look found something older, and this was put over it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to post or update one part, for a while."""
@@ -89,14 +100,16 @@ class Claim:
     attempt: int
     until_s: float
     """Time of the loop from which on it must not be relied on any more."""
-    written: tuple[MessageRef | None, int] | None = None
+    written: Written | None = None
     """What was done under it, where only the record is missing."""
     is_unsure: bool = False
     """Whether an update that was sent before, by this or another bot, may still arrive."""
+    is_look: bool = False
+    """Whether such an update may have arrived since, and the message may be right all the same."""
 
 
-Write = Callable[[Claim], Awaitable[tuple[MessageRef | None, int]]]
-"""Makes the message show the newest version; where it is then, and which version it shows."""
+Write = Callable[[Claim], Awaitable[Written]]
+"""Makes the message show the newest version."""
 
 
 class Posting:
@@ -117,13 +130,13 @@ class Posting:
         self._bot_id = bot_id
         self._unfinished: dict[tuple[str, str], Claim] = {}
         self.unsettled = asyncio.Event()
-        """Set with each message that is to be rendered once more."""
+        """Set with each message that is to be looked at again."""
 
     async def once(self, part: Part, message: Message) -> MessageRef | None:
         """The message of a part that never changes, posted by whoever came first."""
 
-        async def write(claim: Claim) -> tuple[MessageRef | None, int]:
-            return claim.posted or await self.post(part, message, claim), 1
+        async def write(claim: Claim) -> Written:
+            return Written(claim.posted or await self.post(part, message, claim), 1)
 
         return await self.written(part, None, write)
 
@@ -162,6 +175,7 @@ class Posting:
             # Never until its end: what is sent later could undo what another bot has shown.
             began_s + self._settings.post_lease_s * 0.8,
             is_unsure=bool(said.get("is_unsure")),
+            is_look=bool(said.get("is_look")),
         )
 
     def _resumed(self, part: Part) -> Claim | None:
@@ -199,7 +213,7 @@ class Posting:
             self._keep(part, replace(claim, attempt=attempt, is_unsure=is_unsure))
             raise
 
-    async def _write(self, part: Part, claim: Claim, write: Write) -> tuple[MessageRef | None, int]:
+    async def _write(self, part: Part, claim: Claim, write: Write) -> Written:
         try:
             async with asyncio.timeout_at(claim.until_s):
                 return await write(claim)
@@ -210,12 +224,13 @@ class Posting:
 
     async def _record(self, part: Part, claim: Claim) -> tuple[MessageRef | None, bool]:
         assert claim.written is not None
-        ref, version = claim.written
+        ref, version, found_older = claim.written
         is_unsettled = claim.is_unsure and part.name == CARD
         recorded = {
             "claim": claim.token,
             "message_ref": NOT_SHOWN if ref is None else str(ref),
             "version": version,
+            "found_older": found_older,
         }
         if is_unsettled:
             recorded["look_again_s"] = self._settings.settle_after_s
@@ -250,7 +265,7 @@ class Posting:
             "chat.postMessage",
             channel=part.channel,
             thread_ts=part.thread_ts,
-            metadata=message_metadata(part.review, part.name),
+            metadata=_metadata(part, message),
             **message.arguments(),
         )
         self._figures.count_post(part.name, "posted")
@@ -264,7 +279,7 @@ class Posting:
                 "chat.update",
                 channel=ref.channel,
                 ts=ref.ts,
-                metadata=message_metadata(part.review, part.name),
+                metadata=_metadata(part, message),
                 **message.update_arguments(),
             )
         except SlackRefusedError as error:
@@ -273,6 +288,26 @@ class Posting:
             _log.warning("message_gone", review=part.review, part=part.name, reason=error.error)
             return
         self._figures.count_post(part.name, "updated")
+
+    async def shows(self, part: Part, ref: MessageRef, message: Message) -> bool | None:
+        """Whether Slack shows `message` there; None where it does not say."""
+        try:
+            page = await self._web.call(
+                "conversations.history",
+                channel=ref.channel,
+                oldest=ref.ts,
+                latest=ref.ts,
+                inclusive=True,
+                include_all_metadata=True,
+                limit=1,
+            )
+        except ToolError as error:
+            _log.info("post_not_read", review=part.review, part=part.name, reason=error.message)
+            return None
+        for each in page.get("messages", ()):
+            if each.get("ts") == ref.ts:
+                return bool(_payload(each).get("digest") == message.digest)
+        return None
 
     async def find(self, part: Part) -> MessageRef | None:
         """The message of a part that is in the channel, though nobody recorded it."""
@@ -306,13 +341,20 @@ def _is_current(post: Mapping[str, Any], version: int | None) -> bool:
 
 
 def _shows(message: Mapping[str, Any], part: Part) -> bool:
+    payload = _payload(message)
+    return bool(payload.get("review") == part.review and payload.get("part") == part.name)
+
+
+def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a bot of ours wrote into the metadata of a message."""
     metadata = message.get("metadata") or {}
-    payload = metadata.get("event_payload") or {}
-    return (
-        metadata.get("event_type") == METADATA_EVENT_TYPE
-        and payload.get("review") == part.review
-        and payload.get("part") == part.name
-    )
+    is_ours = metadata.get("event_type") == METADATA_EVENT_TYPE
+    return (metadata.get("event_payload") or {}) if is_ours else {}
+
+
+def _metadata(part: Part, message: Message) -> dict[str, Any]:
+    digest = message.digest if part.name == CARD else None
+    return message_metadata(part.review, part.name, digest)
 
 
 def _now_s() -> float:

@@ -30,7 +30,7 @@ from agentos_bots.slack.documents import Card, parse_card
 from agentos_bots.slack.kernel_client import KernelClient
 from agentos_bots.slack.messages import Message
 from agentos_bots.slack.people import CHANNEL
-from agentos_bots.slack.posting import CARD, Claim, MessageRef, Part, Posting
+from agentos_bots.slack.posting import CARD, Claim, MessageRef, Part, Posting, Written
 from agentos_bots.slack.settings import SlackSettings
 from agentos_bots.slack.web import RateLimitedError
 
@@ -154,20 +154,25 @@ class Showing:
             return None
         part = Part(card.id, CARD, channel, since_s=_since_s(card))
 
-        async def write(claim: Claim) -> tuple[MessageRef | None, int]:
+        async def write(claim: Claim) -> Written:
             fresh = await self.read(card.id)
             ref = claim.posted
             if ref is None and not fresh.is_open:
                 # Nobody needs to see what is over; but what was posted must not keep its buttons.
                 ref = await self._posting.find(part) if claim.attempt > 1 else None
                 if ref is None:
-                    return None, fresh.version
+                    return Written(None, fresh.version)
             if ref is None:
-                return await self._posting.post(part, render_card(fresh), claim), fresh.version
+                posted = await self._posting.post(part, render_card(fresh), claim)
+                return Written(posted, fresh.version)
             if fresh.superseded_by is not None:
                 await self._show_newer(fresh.superseded_by)
-            await self._posting.update(part, ref, await self.rendered(fresh))
-            return ref, fresh.version
+            message, is_shown = await self.rendered(fresh), None
+            if claim.is_look and not claim.is_unsure:
+                is_shown = await self._posting.shows(part, ref, message)
+            if not is_shown:
+                await self._posting.update(part, ref, message)
+            return Written(ref, fresh.version, found_older=is_shown is False)
 
         return await self._posting.written(part, card.version, write)
 

@@ -2,7 +2,8 @@
 
 Above: posting, listeners, the app. Below: slack_sdk, without its own repetitions: it would repeat a
 `chat.postMessage` whose answer was lost, and so post twice. Retry-After is obeyed here, for every
-caller of a method at once.
+caller of a method at once; for a while after it they go one after the other, since a burst that waited
+together would be refused together.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from agentos import InvalidStateError, LimitExceededError, UnavailableError
 from agentos_bots.slack.figures import Figures
 
 DEFAULT_RETRY_AFTER_S = 30.0
+ONE_BY_ONE_S = 30.0
+"""So long after the end of a limit."""
 _READS = frozenset({"users.info", "conversations.history", "conversations.replies"})
 """Methods that take no JSON."""
 _TROUBLE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
@@ -41,6 +44,10 @@ class RateLimitedError(LimitExceededError):
         self.retry_after_s = retry_after_s
 
 
+class _LimitedNowError(RateLimitedError):
+    """Slack answered so just now."""
+
+
 class SlackWeb:
     """One workspace's Web API, as the bot."""
 
@@ -48,6 +55,7 @@ class SlackWeb:
         self.client = client
         self._figures = figures
         self._free_at_s: dict[str, float] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def call(
         self, method: str, *, patience_s: float = 60.0, **arguments: Any
@@ -60,15 +68,33 @@ class SlackWeb:
         """
         waiting_until_s = _now_s() + patience_s
         while True:
-            await self._wait_for_turn(method, waiting_until_s)
             try:
-                return await self._once(method, arguments)
-            except RateLimitedError as error:
+                async with self._turn(method, waiting_until_s):
+                    return await self._once(method, arguments)
+            except _LimitedNowError as error:
                 self._figures.count_rate_limit(method)
                 free_at_s = _now_s() + error.retry_after_s
                 self._free_at_s[method] = max(free_at_s, self._free_at_s.get(method, 0.0))
 
-    async def _wait_for_turn(self, method: str, waiting_until_s: float) -> None:
+    @asynccontextmanager
+    async def _turn(self, method: str, waiting_until_s: float) -> AsyncIterator[None]:
+        if _now_s() > self._free_at_s.get(method, -ONE_BY_ONE_S) + ONE_BY_ONE_S:
+            yield
+            return
+        turn = self._turns.setdefault(method, asyncio.Lock())
+        try:
+            async with asyncio.timeout_at(waiting_until_s):
+                await turn.acquire()
+        except TimeoutError:
+            pause_s = max(self._free_at_s[method] - _now_s(), 1.0)
+            raise RateLimitedError(method, pause_s) from None
+        try:
+            await self._wait_for_end_of_limit(method, waiting_until_s)
+            yield
+        finally:
+            turn.release()
+
+    async def _wait_for_end_of_limit(self, method: str, waiting_until_s: float) -> None:
         while (pause_s := self._free_at_s.get(method, 0.0) - _now_s()) > 0:
             if _now_s() + pause_s > waiting_until_s:
                 raise RateLimitedError(method, pause_s)
@@ -98,7 +124,7 @@ def _translated(method: str, error: SlackApiError) -> Exception:
     headers = getattr(response, "headers", None) or {}
     said = response.get("error") if hasattr(response, "get") else None
     if status == 429 or said in ("ratelimited", "rate_limited"):
-        return RateLimitedError(method, _retry_after_s(headers))
+        return _LimitedNowError(method, _retry_after_s(headers))
     if said is None or status >= 500 or said in _TROUBLE:
         return UnavailableError(
             f"Slack did not answer {method}: {said or f'HTTP status {status}'}", remedy="try again"

@@ -2,20 +2,22 @@
 
 Above: the plugin starts one for each channel, in every server process. Below: showing. What is posted
 is kept on the server, so any process may be the one that shows a review, and each may stop at any
-moment. The cursor moves on only behind what was shown.
+moment. The cursor moves on only behind what was shown. Beside that it looks again at what something
+older may have come over.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
-from agentos import Event, ReviewChannel, UnavailableError
+from agentos import Event, ReviewChannel, Settling, UnavailableError
 from agentos_channels.bot import ChannelBot
-from agentos_channels.showing import Claims, PostInHandError, show
+from agentos_channels.showing import InHand, PostInHandError, is_posted, show
 
 PAGE = 200
 FIRST_PAUSE_S = 0.5
@@ -23,6 +25,10 @@ MAX_PAUSE_S = 60.0
 IN_HAND_PAUSE_S = 1.0
 MAX_IN_HAND_PAUSES = 90
 """Longer than a lease lasts."""
+MAX_REFRESH_PAUSES = 6
+"""Whoever sent what changed waits, GitHub for ten seconds."""
+POLL_S = 300.0
+"""How often is asked what other processes left to be looked at again."""
 MAX_ATTEMPTS = 12
 """About ten minutes; then the review is shown at its next event."""
 OPEN_PAGE = 200
@@ -38,7 +44,15 @@ class Follower:
         self._channel = channel
         self._bot = bot
         self._kernel = bot.kernel
-        self._claims: Claims = {}
+        self._in_hand = InHand()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.settling = Settling(
+            self._unsettled,
+            self._settle,
+            self._in_hand.unsettled,
+            poll_s=POLL_S,
+            retry_s=FIRST_PAUSE_S,
+        )
 
     async def run(self) -> None:
         """Follow for ever, over trouble with the database."""
@@ -57,7 +71,7 @@ class Follower:
         pause_s, n_attempts, n_in_hand = FIRST_PAUSE_S, 0, 0
         while n_attempts < MAX_ATTEMPTS and n_in_hand < MAX_IN_HAND_PAUSES:
             try:
-                await show(self._channel, self._bot, review, self._claims)
+                await self._show(review)
                 return True
             except PostInHandError:
                 n_in_hand += 1
@@ -71,6 +85,41 @@ class Follower:
                 _log.error("review_not_shown", **self._names(review), exc_info=error)
                 return False
         _log.error("review_not_shown", **self._names(review), attempts=n_attempts)
+        return False
+
+    async def refresh(self, review: str) -> bool:
+        """Render what is posted again, where the channel's own things have changed.
+
+        False if nothing is. UnavailableError where it could not be done now.
+        """
+        if not await is_posted(self._channel, self._bot, review):
+            return False
+        for _ in range(MAX_REFRESH_PAUSES):
+            try:
+                return await self._show(review, again=True)
+            except PostInHandError:
+                await asyncio.sleep(IN_HAND_PAUSE_S)
+        return await self._show(review, again=True)
+
+    async def _show(self, review: str, *, again: bool = False) -> bool:
+        # One after the other: they would take each other's claim for their own.
+        turn = self._turns.setdefault(review, asyncio.Lock())
+        async with turn:
+            return await show(self._channel, self._bot, review, self._in_hand, again=again)
+
+    async def _unsettled(self) -> Sequence[Mapping[str, Any]]:
+        found = await self._bot.call("list_unsettled_posts", channel=self._channel.name)
+        posts: Sequence[Mapping[str, Any]] = found["posts"]
+        return posts
+
+    async def _settle(self, review: str) -> bool:
+        """Look at one again; False where that could not be done now."""
+        try:
+            return await self._show(review)
+        except UnavailableError as error:
+            _log.warning("review_not_settled", **self._names(review), error=error.message)
+        except Exception as error:  # noqa: BLE001 - one review must not stop a channel
+            _log.error("review_not_settled", **self._names(review), exc_info=error)
         return False
 
     async def _follow(self) -> None:

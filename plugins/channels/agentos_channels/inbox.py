@@ -29,8 +29,7 @@ from agentos import (
     sha256_hex,
 )
 from agentos_channels.bot import ChannelBot
-from agentos_channels.registry import Channels
-from agentos_channels.showing import refresh
+from agentos_channels.registry import Channels, RunningChannel
 
 ANSWERED = "answered"
 UNLINKED = "identity.unlinked"
@@ -47,7 +46,7 @@ async def take_in(request: InboundRequest) -> HttpResponse:
         raise NotFoundError("there is no such channel")
     try:
         received = await running.channel.receive(request)
-        return await _act(running.channel, running.bot, received)
+        return await _act(running, received)
     except PluginError as error:
         # What it asked elsewhere was refused: its operator mends that, and the sender sends it again.
         _log.error("channel_broken", channel=running.channel.name, exc_info=error)
@@ -56,7 +55,8 @@ async def take_in(request: InboundRequest) -> HttpResponse:
         ) from error
 
 
-async def _act(channel: ReviewChannel, bot: ChannelBot, received: Received) -> HttpResponse:
+async def _act(running: RunningChannel, received: Received) -> HttpResponse:
+    channel, bot = running.channel, running.bot
     if isinstance(received, ReceivedDecision):
         result = await bot.decide(
             received.external_id, received.review, received.arguments, received.key
@@ -77,7 +77,7 @@ async def _act(channel: ReviewChannel, bot: ChannelBot, received: Received) -> H
         await _tell(channel, received, result)
         return _response(result)
     if isinstance(received, ReceivedChange):
-        is_shown = await refresh(channel, bot, received.review)
+        is_shown = await running.follower.refresh(received.review)
         return _json({"review": received.review, "shown": is_shown}, 200)
     return _json({"ignored": received.why}, 202)
 

@@ -72,5 +72,6 @@ def startup(kernel: Kernel) -> Callable[[], Awaitable[None]] | None:
     async def follow() -> None:
         for running in kernel.service(Channels).running.values():
             kernel.start_task(running.follower.run())
+            kernel.start_task(running.follower.settling.run())
 
     return follow if kernel.publishes else None

@@ -48,11 +48,17 @@ class GithubSettings(BaseModel):
     """Names the variable with a token that may read pull requests and write issues and statuses."""
     token_file: Path | None = None
     """Holds the token, before the variable; its owner alone may read it."""
+    app_id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = None
+    """Id, or client id, of a GitHub App, in place of a token; it needs the next two."""
+    installation_id: Annotated[int | None, Field(ge=1)] = None
+    """Of the app in the repository."""
+    private_key_file: Path | None = None
+    """Holds the app's private key; its owner alone may read it."""
     secret_env: Variable = "AGENTOS_GITHUB_WEBHOOK_SECRET"
     """Names the variable with the secret of the repository's webhook."""
     secret_file: Path | None = None
     status_context: Annotated[str, Field(min_length=1, max_length=100)] = "agentos/review"
-    """Name of the commit status that a branch protection may require."""
+    """Name of the commit status, or check run, that a branch protection may require."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
 
 

@@ -54,7 +54,7 @@ class Receiver:
 
     async def until(self, count: int, path: str = "/hook") -> list[Received]:
         """The requests to a path, once there are so many."""
-        async with asyncio.timeout(20), self._arrived:
+        async with asyncio.timeout(60), self._arrived:
             await self._arrived.wait_for(lambda: len(self._to(path)) >= count)
         return self._to(path)
 

@@ -6,20 +6,17 @@ nothing waiting.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 
 from agentos import Settings
-from agentos.database.embedded import EmbeddedPostgres
+from agentos.database.migrations import MigrationSet
+from agentos.testing.databases import TestDatabases
 from agentos.testing.slack import SlackEmulator
 from agentos_bots.slack.settings import Transport
 from tests.agentos_bots.slack.gatehouse import USERS, Gatehouse, open_gatehouse
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +27,15 @@ def changes() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 async def server(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
+    databases: TestDatabases, tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
 ) -> AsyncIterator[Gatehouse]:
     """A server with persons and a bot's token."""
-    name = f"slack_{next(_numbers)}"
-    await _execute(postgres.dsn, f'create database "{name}"')
-    settings = Settings(
-        home=changes.get("home") or tmp_path_factory.mktemp(name) / "home",
-        database_url=postgres.dsn.replace("/agentos?", f"/{name}?"),
-        plugins=(),
-        worker="local",
-    )
+    url = await databases.create((MigrationSet("governance", "agentos_governance"),))
+    home = changes.get("home") or tmp_path_factory.mktemp("slack") / "home"
+    settings = Settings(home=home, database_url=url, plugins=(), worker="local")
     async with open_gatehouse(settings, **changes) as gatehouse:
         yield gatehouse
-    await _execute(postgres.dsn, f'drop database "{name}" with (force)')
+    await databases.drop(url)
 
 
 @pytest.fixture
@@ -72,11 +64,3 @@ def either_mode(request: pytest.FixtureRequest) -> Transport:
     """Each transport in turn, of which one is enough by day."""
     chosen: Transport = request.param
     return chosen
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

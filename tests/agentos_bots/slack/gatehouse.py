@@ -140,7 +140,7 @@ async def open_gatehouse(settings: Settings, **changes: Any) -> AsyncIterator[Ga
 async def posted(slack: SlackEmulator, review: str, part: str = "card") -> Message:
     """The message of a part of a review, once it is there."""
     wanted = {"review": review, "part": part}
-    await slack.wait_until(lambda: _messages(slack, wanted), 10)
+    await slack.wait_until(lambda: _messages(slack, wanted), 60)
     (message,) = _messages(slack, wanted)
     return message
 

@@ -71,7 +71,7 @@ async def test_a_review_survives_the_death_of_bot_and_server_at_every_step(
 
         # The next one finds the message; it dies while somebody fills in a form.
         async with killed_at_the_end(await bot()):
-            await slack.wait_until(lambda: slack.n_calls("conversations.history"), 10)
+            await slack.wait_until(lambda: slack.n_calls("conversations.history"), 60)
             await slack.click(card, "request_changes", user="UADA")
             await slack.wait_until(lambda: _form(slack))
 
@@ -95,7 +95,7 @@ async def test_a_review_survives_the_death_of_bot_and_server_at_every_step(
             # The last one is told to stop, while it has something to finish.
             third = await gatehouse.submit("Another one")
             async with killed_at_the_end(await bot()) as last:
-                await slack.wait_until(lambda: "approve" not in shown.buttons, 10)
+                await slack.wait_until(lambda: "approve" not in shown.buttons, 60)
                 another = await posted(slack, third.review)
                 async with slack.hold("chat.update") as held:
                     await slack.click(another, "approve", user="UADA")

@@ -21,7 +21,7 @@ async def test_no_logger_is_handed_a_token_at_debug(
             card = await posted(slack, work.review)
             slack.fail("chat.update", "fatal_error")
             await slack.click(card, "approve", user="UADA")
-            await slack.wait_until(lambda: "approve" not in card.buttons, 10)
+            await slack.wait_until(lambda: "approve" not in card.buttons, 60)
             code = (await gatehouse.office.call("admin", "create_link_code", person="grace"))[
                 "code"
             ]

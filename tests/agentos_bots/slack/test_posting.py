@@ -169,7 +169,7 @@ async def test_saving_the_cursor_gives_no_reason_to_save_it_again(
         work = await gatehouse.submit()
         await posted(slack, work.review)
         # What the posting itself left is saved first; then nothing is, whatever is read meanwhile.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             before = -1
             while (now := await _saves(gatehouse)) != before:
                 before = now

@@ -67,7 +67,7 @@ async def test_a_bot_an_hour_ahead_or_behind_waits_for_the_lease_of_the_other(
             cards = [await posted(slack, work.review) for work in works]
             for card in cards:
                 await slack.click(card, "approve", user="UADA")
-            await slack.wait_until(lambda: not any("approve" in card.buttons for card in cards), 10)
+            await slack.wait_until(lambda: not any("approve" in card.buttons for card in cards), 60)
             assert "claim_lost" not in "\n".join([*holder.lines, *other.lines])
     assert slack.n_calls("chat.postMessage") == len(works)
 
@@ -75,7 +75,7 @@ async def test_a_bot_an_hour_ahead_or_behind_waits_for_the_lease_of_the_other(
 async def _until_asked_twice(gatehouse: Gatehouse, review: str) -> None:
     """Until the other bot, too, wanted to post what the first one is posting."""
     wanted = {"review": review, "part": "card"}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             admitted = await gatehouse.office.events(type="call.allowed")
             claims = [e["data"] for e in admitted if e["data"].get("tool") == "claim_post"]

@@ -67,7 +67,7 @@ async def test_a_socket_that_is_told_to_go_or_is_cut_comes_back_and_works(
         await slack.wait_until(lambda: slack.n_connections == 0)
         # Slack is unwell when the bot comes back, too.
         slack.fail("apps.connections.open", "internal_error", times=2)
-        await slack.wait_for_connections(timeout_s=15)
+        await slack.wait_for_connections(timeout_s=60)
         assert (await slack.click(card, "approve", user="UBEN")).acknowledged
         await slack.wait_until(lambda: "approve" not in card.buttons)
     assert await gatehouse.votes(work.review) == ["ada", "ben"]

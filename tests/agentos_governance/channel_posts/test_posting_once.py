@@ -102,29 +102,85 @@ async def test_a_posted_part_is_rendered_again_for_a_newer_version_by_one(
         assert done["post"]["version"] == 2
 
 
-async def test_what_may_have_been_overwritten_is_rendered_once_more_and_then_never_again(
+async def test_what_may_have_been_overwritten_is_looked_at_until_it_agreed_for_half_an_hour(
     settings: Settings,
 ) -> None:
     async with open_office(settings) as office:
-        named = {"review": await open_posts(office), **CARD}
-        first = await office.call("bot", "claim_post", **named)
-        unsure = {"claim": first["claim"], "message_ref": REF, "version": 3, "look_again_s": 60}
-        await office.call("bot", "record_post", **unsure)
+        named = await _unsure(office)
         assert await _unsettled(office) == [(named["review"], 60.0)]
         assert not (await office.call("bot 2", "claim_post", version=3, **named))["claimed"]
         # Something newer in between does not make it sure that nothing older comes after it.
         office.clock.advance(59)
         newer = await office.call("bot 2", "claim_post", version=4, **named)
+        assert newer["is_look"] is False
         await office.call("bot 2", "record_post", claim=newer["claim"], message_ref=REF, version=4)
         assert not (await office.call("bot 2", "claim_post", version=4, **named))["claimed"]
         office.clock.advance(1)
-        assert await _unsettled(office) == [(named["review"], 0.0)]
-        again = await office.call("bot 2", "claim_post", version=4, **named)
-        assert (again["claimed"], again["is_unsure"]) == (True, False)
-        await office.call("bot 2", "record_post", claim=again["claim"], message_ref=REF, version=4)
-        office.clock.advance(3_600)
+        pauses = [await _look(office, named) for _ in range(5)]
+        assert pauses == [120.0, 240.0, 480.0, 960.0, None]
+        office.clock.advance(7 * 86_400)
         assert await _unsettled(office) == []
         assert not (await office.call("bot", "claim_post", version=4, **named))["claimed"]
+
+
+async def test_a_channel_that_shows_something_older_again_and_again_is_given_up_in_the_end(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        named = await _unsure(office)
+        office.clock.advance(60)
+        pauses = [await _look(office, named, found_older=True) for _ in range(10)]
+        assert pauses == [120.0, 240.0, 480.0, *([960.0] * 6), None]
+        assert await _unsettled(office) == []
+
+
+async def test_two_bots_look_once_between_them_and_a_dead_one_begins_anew(
+    settings: Settings,
+) -> None:
+    async with open_office(settings) as office:
+        named = await _unsure(office)
+        office.clock.advance(60)
+        claims = await asyncio.gather(
+            *(office.call(f"bot{' 2' * (n % 2)}", "claim_post", version=4, **named)
+              for n in range(6))
+        )  # fmt: skip
+        (dead,) = [each for each in claims if each["claimed"]]
+        assert (dead["is_look"], dead["is_unsure"]) == (True, False)
+        assert await _unsettled(office) == []
+        office.clock.advance(30)
+        # What the dead one sent, if anything, may arrive late as well.
+        assert await _unsettled(office) == [(named["review"], 0.0)]
+        heir = await office.call("bot 2", "claim_post", version=4, **named)
+        assert (heir["is_look"], heir["is_unsure"]) == (False, True)
+        again = {"claim": heir["claim"], "message_ref": REF, "version": 4, "look_again_s": 60}
+        await office.call("bot 2", "record_post", **again)
+        office.clock.advance(60)
+        assert [await _look(office, named) for _ in range(5)][-1] is None
+
+
+async def _unsure(office: Office) -> dict[str, Any]:
+    """A card that was recorded while an older update might still arrive; what names it."""
+    named = {"review": await open_posts(office), **CARD}
+    first = await office.call("bot", "claim_post", **named)
+    unsure = {"claim": first["claim"], "message_ref": REF, "version": 3, "look_again_s": 60}
+    await office.call("bot", "record_post", **unsure)
+    return named
+
+
+async def _look(
+    office: Office, named: dict[str, Any], *, found_older: bool = False
+) -> float | None:
+    """Look at what is due and let time pass until the next look; how long that is."""
+    assert await _unsettled(office) == [(named["review"], 0.0)]
+    again = await office.call("bot 2", "claim_post", version=4, **named)
+    assert (again["claimed"], again["is_look"], again["is_unsure"]) == (True, True, False)
+    looked = {"claim": again["claim"], "message_ref": REF, "version": 4}
+    await office.call("bot 2", "record_post", found_older=found_older, **looked)
+    if not (unsettled := await _unsettled(office)):
+        return None
+    ((_, due_in_s),) = unsettled
+    office.clock.advance(due_in_s)
+    return due_in_s
 
 
 async def test_who_follows_a_bot_that_died_over_an_update_is_told_that_it_may_still_arrive(

@@ -253,6 +253,6 @@ async def _both_at_once(
 
 
 async def _until_waiting(office: Office, n: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await office.kernel.database.fetch_value(WAITING) < n:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

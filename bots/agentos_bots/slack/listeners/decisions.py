@@ -39,6 +39,7 @@ from agentos_bots.slack.listeners.desk import (
     only_action,
 )
 from agentos_bots.slack.modals import FieldErrors, card_view, parse_submission
+from agentos_bots.slack.posting import CARD
 from agentos_bots.slack.telling import respond
 
 _NOT_RECORDED = "Not recorded: "
@@ -103,10 +104,15 @@ async def _mended(desk: Desk, done: Interaction, ref: ReviewRef) -> None:
     try:
         card = await desk.showing.read(ref.review)
         if not card.is_open:
-            shown = {"metadata": message_metadata(card.id, "card")}
-            shown |= (await desk.showing.rendered(card)).update_arguments()
-            where = {"channel": done.channel, "ts": done.message_ts}
-            await desk.web.call("chat.update", patience_s=5.0, **where, **shown)
+            message = await desk.showing.rendered(card)
+            await desk.web.call(
+                "chat.update",
+                patience_s=5.0,
+                channel=done.channel,
+                ts=done.message_ts,
+                metadata=message_metadata(card.id, CARD, message.digest),
+                **message.update_arguments(),
+            )
     except AgentOSError as error:
         _log.info("card_not_mended", review=ref.review, reason=error.message)
 
@@ -122,7 +128,7 @@ async def _show_in_place(desk: Desk, done: Interaction, ref: ReviewRef) -> None:
         view = card_view(card, about)
         await desk.web.call("views.update", patience_s=5.0, view_id=modal, view=view)
     elif done.response_url is not None:
-        await respond(done.response_url, render_card(card), replaces=True)
+        await respond(desk.web, done.response_url, render_card(card), replaces=True)
 
 
 def _modal_of_card(done: Interaction) -> str | None:

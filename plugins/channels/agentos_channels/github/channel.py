@@ -1,4 +1,4 @@
-"""GitHub as a review channel: a comment and a commit status say, a pull-request review decides.
+"""GitHub as a review channel: a comment and a status or check run say, a pull-request review decides.
 
 Above: whoever runs channels. Below: GitHub's API, the marker. A review on GitHub is one of a commit.
 It counts for the packet only where the server found that commit to be exactly the submitted work, and
@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from agentos import (
     Card,
+    Clock,
     ConfigurationError,
     InboundRequest,
     Kernel,
@@ -24,13 +27,16 @@ from agentos import (
     ReceivedLink,
     RefusedDecision,
     SetupCheck,
+    SystemClock,
     ToolResult,
     UnavailableError,
     VerificationError,
 )
 from agentos_channels.bot import ChannelBot
-from agentos_channels.github.api import GithubApi
+from agentos_channels.github.api import GithubApi, GithubRefusedError, status_text
+from agentos_channels.github.checks import CheckRuns
 from agentos_channels.github.comment import headline, plain, render
+from agentos_channels.github.credentials import Credentials, credentials_of
 from agentos_channels.github.deliveries import (
     MAX_AGE,
     MAX_AHEAD,
@@ -51,7 +57,10 @@ HOW_TO_LINK = (
     "The server does not know whose account this is. Run `agentos person link-code` with your name, "
     "comment `/agentos link CODE` here within ten minutes, and review again."
 )
+_GONE = frozenset({404, 410})
 _STATES = {"approved": "success", "rejected": "failure"}
+
+_log = structlog.get_logger(__name__)
 
 
 class GithubChannel:
@@ -60,9 +69,10 @@ class GithubChannel:
     name = NAME
 
     def __init__(self, kernel: Kernel, settings: GithubSettings) -> None:
-        token, self._secret = _secrets(settings)
+        self._credentials, self._secret = _secrets(settings, kernel.clock)
         self._settings = settings
-        self._api = GithubApi(settings, token)
+        self._api = GithubApi(settings, self._credentials)
+        self._checks = CheckRuns(self._api, settings.status_context)
         self._bot = ChannelBot(kernel, NAME)
         self._clock = kernel.clock
 
@@ -70,10 +80,11 @@ class GithubChannel:
     def check(settings: GithubSettings) -> SetupCheck:
         """For `agentos doctor`: whether its secrets are there."""
         try:
-            _secrets(settings)
+            credentials, _ = _secrets(settings, SystemClock())
         except ConfigurationError as error:
             return SetupCheck("channel github", False, error.message, "set both secrets")
-        return SetupCheck("channel github", True, f"pull requests of {settings.repository}")
+        said = "check runs" if credentials.is_app else "commit statuses"
+        return SetupCheck("channel github", True, f"pull requests of {settings.repository}, {said}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -98,24 +109,35 @@ class GithubChannel:
         return None
 
     async def post(self, card: Card, place: str) -> str:
-        """Comment on the pull request, and set the status of its newest commit."""
+        """Comment on the pull request, and say of its newest commit where the review stands."""
         number = int(place)
         commit, why_not = await self._commit_of(card, number)
         made = await self._api.add_comment(number, self._body(card, number, commit, why_not))
-        await self._set_status(card, commit)
+        await self._show_on_commit(card, number, commit)
         return f"{number}/{made}"
 
-    async def update(self, card: Card, message_ref: str) -> None:
-        """Edit the comment, and set the status."""
+    async def update(self, card: Card, message_ref: str) -> bool | None:
+        """Edit the comment and what is said of the commit, where they say something else."""
         number, comment = (int(part) for part in message_ref.split("/"))
+        try:
+            body = str((await self._api.comment(comment)).get("body") or "")
+        except GithubRefusedError as error:
+            if error.status not in _GONE:
+                raise
+            # Somebody took it away, which decides nothing.
+            _log.warning("comment_gone", review=card["id"], comment=comment)
+            return None
         why_not = None
         if card["state"] == "open":
             commit, why_not = await self._commit_of(card, number)
         else:
             # The worktree may be gone by now; what was decided about is what stood there.
-            commit = await self._commit_shown(number, comment)
-        await self._api.edit_comment(comment, self._body(card, number, commit, why_not))
-        await self._set_status(card, commit)
+            marker = read_marker(body, self._secret, self._settings.repository, number)
+            commit = None if marker is None else marker.commit
+        wanted = self._body(card, number, commit, why_not)
+        if is_edited := body.splitlines() != wanted.splitlines():
+            await self._api.edit_comment(comment, wanted)
+        return await self._show_on_commit(card, number, commit) or is_edited
 
     async def receive(self, request: InboundRequest) -> Received:
         """A delivery of the repository's webhook."""
@@ -205,11 +227,6 @@ class GithubChannel:
             if marker is not None:
                 yield int(comment["id"]), marker
 
-    async def _commit_shown(self, number: int, comment: int) -> str | None:
-        body = str((await self._api.comment(comment)).get("body") or "")
-        marker = read_marker(body, self._secret, self._settings.repository, number)
-        return None if marker is None else marker.commit
-
     async def _commit_of(self, card: Card, number: int) -> tuple[str | None, str | None]:
         """The newest commit where it is exactly the submitted work; else None, and why it is not."""
         workspace = (await self._order(card))["workspace"]
@@ -223,12 +240,27 @@ class GithubChannel:
         )
         return (head, None) if why_not is None else (None, why_not)
 
-    async def _set_status(self, card: Card, commit: str | None) -> None:
+    async def _show_on_commit(self, card: Card, number: int, commit: str | None) -> bool:
+        """As a check run of an app, else as a status; whether something else was said."""
         if commit is None:
-            return
+            return False
+        if self._credentials.is_app:
+            return await self._checks.show(card, commit)
         state = "pending" if card["state"] == "open" else _STATES.get(card["outcome"], "error")
+        said = await self._api.find_status(commit) or {}
+        text = status_text(headline(card))
+        if (said.get("state"), said.get("description")) == (state, text):
+            return False
+        if card["state"] != "open" and not await self._is_newest(card, number, commit):
+            return False
         link = card["link"] if is_https(card["link"]) else None
-        await self._api.set_status(commit, state, headline(card), link)
+        await self._api.set_status(commit, state, text, link)
+        return True
+
+    async def _is_newest(self, card: Card, number: int, commit: str) -> bool:
+        """Whether no later review is about the same commit, whose status is the later one's then."""
+        about = [each.review for each in await self._markers(number) if each.commit == commit]
+        return about[-1:] in ([], [card["id"]])
 
     def _body(self, card: Card, number: int, commit: str | None, why_not: str | None) -> str:
         marker = Marker(self._settings.repository, number, card["id"], card["sha256"], commit)
@@ -238,6 +270,6 @@ class GithubChannel:
         return await self._bot.call("get_work_order", work_order=card["work_order"])
 
 
-def _secrets(settings: GithubSettings) -> tuple[str, str]:
-    token = read_secret("github.token_env", settings.token_env, settings.token_file)
-    return token, read_secret("github.secret_env", settings.secret_env, settings.secret_file)
+def _secrets(settings: GithubSettings, clock: Clock) -> tuple[Credentials, str]:
+    credentials = credentials_of(settings, clock)
+    return credentials, read_secret("github.secret_env", settings.secret_env, settings.secret_file)

@@ -41,6 +41,11 @@ def render(card: Mapping[str, Any], commit: str | None, why_not: str | None) -> 
     return text if len(text) <= MAX_CHARS else f"{text[:MAX_CHARS]}\n\n… (cut)"
 
 
+def findings_text(card: Mapping[str, Any]) -> str:
+    """The findings alone, as the comment lists them."""
+    return "\n".join(_findings(card)).strip()
+
+
 def headline(card: Mapping[str, Any]) -> str:
     """Where the review stands, in one line of plain text."""
     if card["state"] == "open":

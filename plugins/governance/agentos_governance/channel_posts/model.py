@@ -36,8 +36,8 @@ class PostView(BaseModel):
     recorded_at: str | None
     settles_at: str | None = Field(
         default=None,
-        description="When it may be rendered again although it is current: something older may have "
-        "arrived after it",
+        description="When it may be claimed although it is current: something older may have arrived "
+        "after it",
     )
 
 
@@ -53,6 +53,11 @@ class ClaimedPost(BaseModel):
         description="Who claimed before recorded nothing: what they sent may still arrive, so "
         "record_post says look_again_s",
     )
+    is_look: bool = Field(
+        default=False,
+        description="It was recorded with look_again_s: look at what the channel shows, render again "
+        "where that is older, and say so in record_post with found_older",
+    )
     post: PostView
 
 
@@ -63,7 +68,7 @@ class RecordedPost(BaseModel):
 
 
 class UnsettledPost(BaseModel):
-    """A part that must be rendered once more, and in how many seconds by the server's clock."""
+    """A part that must be looked at again, and in how many seconds by the server's clock."""
 
     review: str
     part: str

@@ -5,14 +5,14 @@ token: whoever comes after a dead claimant has a higher attempt, and looks in th
 the message before it posts another one. The lease also keeps two from rendering at once.
 
 A channel may carry out an update after its bot gave up on it, over a newer one. Whoever records a
-post while such an update may be under way says so; the post is rendered once more after a while,
-though it is current, by whichever bot is there then. Leases and whiles are measured by the server's
-clock alone.
+post while such an update may be under way says so; then what the channel shows is looked at again, though
+it is current, by whichever bot is there, until it has agreed for long enough (`looks`). Leases and pauses
+are measured by the server's clock alone.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from agentos import (
@@ -24,6 +24,7 @@ from agentos import (
     format_time,
     new_id,
 )
+from agentos_governance.channel_posts.looks import Looks, looks_of
 from agentos_governance.channel_posts.model import (
     ClaimedPost,
     CursorView,
@@ -43,12 +44,19 @@ sql = Queries("agentos_governance", "sql/channel_posts.sql")
 
 
 async def claim_post(
-    call: ToolCall, channel: str, review: str, part: str, lease_s: int, version: int | None
+    call: ToolCall,
+    channel: str,
+    review: str,
+    part: str,
+    lease_s: int,
+    version: int | None,
+    *,
+    again: bool = False,
 ) -> ClaimedPost:
     """Whether the caller posts the part, or renders it again, until its lease ends.
 
     Not where somebody else's lease lives, nor where it is posted and `version` is not newer than what
-    was rendered.
+    was rendered, unless it is to be rendered `again` in any case.
     """
     is_digest = part.startswith(f"{DIGEST}:")
     if is_digest != (review == DIGEST):
@@ -59,7 +67,7 @@ async def claim_post(
     await transaction.execute(sql.ensure_post, *key)
     row = await transaction.fetch_row(sql.lock_post, *key)
     assert row is not None
-    if _is_free(row, call.now(), version):
+    if _is_free(row, call.now(), version, again=again):
         ends = call.now() + timedelta(seconds=lease_s)
         claim = new_id("CP", _CLAIM_CHARS)
         is_unsure = row["claim"] is not None
@@ -72,13 +80,20 @@ async def claim_post(
 
 
 async def record_post(
-    call: ToolCall, claim: str, message_ref: str, version: int, look_again_s: int | None
+    call: ToolCall,
+    claim: str,
+    message_ref: str,
+    version: int,
+    look_again_s: int | None,
+    *,
+    found_older: bool = False,
 ) -> RecordedPost:
     """Say where the part is posted, and which version; ConflictError for a claim that is over.
 
-    With `look_again_s` it may be claimed after so long though nothing is newer. A claim that was
-    overtaken is refused: whoever came after it has posted, or will. One whose lease ended, but that
-    nobody overtook, is still good.
+    With `look_again_s` it may be claimed after so long though nothing is newer, and then again, as
+    `looks` says. `found_older` is what a look found, and has mended. A claim that was overtaken is
+    refused: whoever came after it has posted, or will. One whose lease ended, but that nobody overtook,
+    is still good.
     """
     transaction = await call.begin()
     row = await transaction.fetch_row(sql.lock_claim, claim)
@@ -97,18 +112,17 @@ async def record_post(
         )
     key = (row["channel"], row["subject"], row["part"])
     newest = max(version, row["rendered_version"] or 0)
-    settles_at = None
-    if look_again_s is not None:
-        settles_at = call.now() + timedelta(seconds=look_again_s)
+    looks = _looks_after(row, call.now(), look_again_s, found_older=found_older)
     await transaction.execute(
-        sql.set_recorded, *key, message_ref, newest, call.now(), claim, settles_at
-    )
+        sql.set_recorded, *key, message_ref, newest, call.now(), claim,
+        looks.at, looks.n_done, looks.pause_s,
+    )  # fmt: skip
     stored = await transaction.fetch_row(sql.lock_post, *key)
     return RecordedPost(post=_view(stored))
 
 
 async def list_unsettled_posts(call: ToolCall, channel: str) -> UnsettledPosts:
-    """The posts to render once more: those recorded so, and those whose claimant was not heard of."""
+    """The posts to look at again: those recorded so, and those whose claimant was not heard of."""
     now = call.now()
     rows = await call.kernel.database.fetch(sql.list_unsettled, channel, now, MAX_UNSETTLED + 1)
     posts = [
@@ -152,10 +166,10 @@ async def find_post(call: ToolCall, channel: str, review: str, part: str) -> Pos
     return _view(row)
 
 
-def _is_free(row: Any, now: Any, version: int | None) -> bool:
+def _is_free(row: Any, now: datetime, version: int | None, *, again: bool) -> bool:
     if row["claim"] is not None and row["lease_expires_at"] > now:
         return False
-    if row["message_ref"] is None:
+    if row["message_ref"] is None or again:
         return True
     if version is None:
         return False
@@ -163,6 +177,13 @@ def _is_free(row: Any, now: Any, version: int | None) -> bool:
         row["settles_at"] is not None and row["settles_at"] <= now
     )
     return bool(version > row["rendered_version"] or is_unsettled)
+
+
+def _looks_after(row: Any, now: datetime, look_again_s: int | None, *, found_older: bool) -> Looks:
+    looks = looks_of(row)
+    if look_again_s is not None:
+        return looks.begun(now, look_again_s)
+    return looks.done(now, found_older=found_older) if row["is_look"] else looks
 
 
 def _claimed(row: Any, claim: str | None, *, is_unsure: bool = False) -> ClaimedPost:
@@ -173,6 +194,7 @@ def _claimed(row: Any, claim: str | None, *, is_unsure: bool = False) -> Claimed
         attempt=row["attempt"],
         lease_expires_at=None if ends is None else format_time(ends),
         is_unsure=is_unsure,
+        is_look=claim is not None and row["is_look"],
         post=_view(row),
     )
 

@@ -39,6 +39,9 @@ class ModelSpending:
         usd = prices.price_of(request.model, request.max_input_tokens, request.max_output_tokens)
         if held is not None:
             await self._check_tokens(held, request.max_input_tokens + request.max_output_tokens)
+        if not usd:
+            # A free model; its tokens are booked with the settlement.
+            return
         expires_at = self._kernel.clock.now() + timedelta(seconds=2 * request.max_s)
         budgets = self._kernel.service(Budgets)
         money = self._money(request, held, usd)

@@ -11,10 +11,11 @@ select * from governance.channel_post where channel = $1 and subject = $2 and pa
 select * from governance.channel_post where channel = $1 and subject = $2 and part = $3;
 
 -- name: set_claim
--- $4 is the claim of $5 until $6; whoever claimed before is fenced off. What had to be rendered once
--- more at $7 or before is rendered now: should the claimant die, its claim says that it must be.
+-- $4 is the claim of $5 until $6; whoever claimed before is fenced off. What had to be looked at again at
+-- $7 or before is looked at now: should the claimant die, its claim says that it must be.
 update governance.channel_post
    set claim = $4, claimed_by = $5, lease_expires_at = $6, attempt = attempt + 1,
+       is_look = coalesce(settles_at <= $7, false),
        settles_at = case when settles_at > $7 then settles_at end
  where channel = $1 and subject = $2 and part = $3;
 
@@ -27,15 +28,16 @@ select * from governance.channel_post where claim = $1 for update;
 select * from governance.channel_post where message_ref = $1 and rendered_version = $2 limit 1;
 
 -- name: set_recorded
--- $4 message, $5 version, $6 time; claim $7 ends; to be rendered once more at $8, or as before.
+-- $4 message, $5 version, $6 time; claim $7 ends; to be looked at again at $8, after $9 looks, the first
+-- of which came after $10 seconds.
 update governance.channel_post
    set message_ref = $4, rendered_version = $5, recorded_at = $6, last_claim = $7,
-       claim = null, claimed_by = null, lease_expires_at = null,
-       settles_at = greatest(settles_at, $8)
+       claim = null, claimed_by = null, lease_expires_at = null, is_look = false,
+       settles_at = $8, n_looks = $9, look_pause_s = $10
  where channel = $1 and subject = $2 and part = $3;
 
 -- name: list_unsettled
--- Of channel $1, at $2: what must be rendered once more, and when; $3 rows. Also what somebody claimed
+-- Of channel $1, at $2: what must be looked at again, and when; $3 rows. Also what somebody claimed
 -- whose lease is over: what they sent may be there, or come.
 select subject, part, message_ref, coalesce(lease_expires_at, settles_at) as due_at
   from governance.channel_post

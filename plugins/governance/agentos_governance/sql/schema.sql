@@ -420,9 +420,15 @@ CREATE TABLE governance.channel_post (
     lease_expires_at timestamp with time zone,
     attempt integer DEFAULT 0 NOT NULL,
     settles_at timestamp with time zone,
+    n_looks integer DEFAULT 0 NOT NULL,
+    look_pause_s integer,
+    is_look boolean DEFAULT false NOT NULL,
     CONSTRAINT channel_post_attempt_check CHECK ((attempt >= 0)),
     CONSTRAINT channel_post_check CHECK (((message_ref IS NULL) = (rendered_version IS NULL))),
-    CONSTRAINT channel_post_check1 CHECK (((claim IS NULL) = (lease_expires_at IS NULL)))
+    CONSTRAINT channel_post_check1 CHECK (((claim IS NULL) = (lease_expires_at IS NULL))),
+    CONSTRAINT channel_post_look_pause_s_check CHECK ((look_pause_s > 0)),
+    CONSTRAINT channel_post_looks_check CHECK (((settles_at IS NULL) OR (look_pause_s IS NOT NULL))),
+    CONSTRAINT channel_post_n_looks_check CHECK ((n_looks >= 0))
 );
 CREATE TABLE governance.claim (
     work_order text NOT NULL,

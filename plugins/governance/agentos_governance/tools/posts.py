@@ -37,13 +37,17 @@ async def claim_post(
     version: Annotated[
         int | None, Field(ge=1, description="Render again where what is posted is older")
     ] = None,
+    again: Annotated[
+        bool,
+        Field(description="Render what is posted again in any case: what it is shown on changed"),
+    ] = False,
 ) -> ClaimedPost:
     """Ask to be the only one who posts, or updates, a part of a review in a channel; for its bot.
 
     Once claimed, post and record_post before the lease ends. After `attempt` 1, first look in the
     channel's history for the message of whoever claimed before.
     """
-    return await posting.claim_post(call, channel, review, part, lease_s, version)
+    return await posting.claim_post(call, channel, review, part, lease_s, version, again=again)
 
 
 @tool(reads=[WORK_ORDERS], writes=[CHANNEL_POSTS], profiles=["bot"])
@@ -57,17 +61,22 @@ async def record_post(
         Field(
             ge=1,
             le=3_600,
-            description="An older update may still arrive: render it once more after so long",
+            description="An older update may still arrive: look at it after so long, and then again",
         ),
     ] = None,
+    found_older: Annotated[
+        bool, Field(description="Of a claim that is_look: the channel showed something older")
+    ] = False,
 ) -> RecordedPost:
     """Say where a claimed part is posted and what it shows. Refuses a claim that was overtaken."""
-    return await posting.record_post(call, claim, message_ref, version, look_again_s)
+    return await posting.record_post(
+        call, claim, message_ref, version, look_again_s, found_older=found_older
+    )
 
 
 @tool(reads=[WORK_ORDERS], profiles=["bot"])
 async def list_unsettled_posts(call: ToolCall, channel: Channel) -> UnsettledPosts:
-    """List the posts that may show something older than is recorded, to render them once more.
+    """List the posts that may show something older than is recorded, to look at them again.
 
     claim_post admits that with their `version` once they are due, and after a claimant that died.
     """
