@@ -1,21 +1,26 @@
-"""One embedded PostgreSQL for the whole run; a fresh database for every test that asks."""
+"""One embedded PostgreSQL for each test process; a fresh database for every test that asks."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import asyncpg
+import hypothesis
 import pytest
 
 from agentos import Settings
 from agentos.database.embedded import EmbeddedPostgres
+from agentos.database.migrations import MigrationSet
+from agentos.testing.databases import FORGETFUL, TestDatabases
 
-_numbers = itertools.count(1)
+# A slow machine fails no test; what has to be quick has a bound of its own, in processor time.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -25,35 +30,43 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
+    """A server whose commits wait for no disk; what is durable has servers of its own."""
     # Not below pytest's own folder: it is private to this user, and PostgreSQL runs as another
     # user where the tests run as root.
     home = Path(tempfile.mkdtemp(prefix="agentos-tests-"))
     home.chmod(0o755)
-    server = EmbeddedPostgres(home / "postgres", settings={"max_connections": "200"})
+    server = EmbeddedPostgres(home / "postgres", settings=FORGETFUL)
     server.start()
     yield server
     server.stop()
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> TestDatabases:
+    """Makes and drops databases on the server."""
+    return TestDatabases(postgres.dsn)
+
+
+@pytest.fixture(scope="session")
+def migrations() -> Sequence[MigrationSet]:
+    """What is applied to the database of `settings` besides the kernel's; a folder may override it."""
+    return ()
+
+
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(databases: TestDatabases) -> Iterator[str]:
     """The URL of an empty database of its own."""
-    name = f"test_{next(_numbers)}"
-    asyncio.run(_execute(postgres.dsn, f'create database "{name}"'))
-    yield postgres.dsn.replace("/agentos?", f"/{name}?")
-    asyncio.run(_execute(postgres.dsn, f'drop database "{name}" with (force)'))
+    url = asyncio.run(databases.create_empty())
+    yield url
+    asyncio.run(databases.drop(url))
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
+def settings(
+    databases: TestDatabases, migrations: Sequence[MigrationSet], tmp_path: Path
+) -> Iterator[Settings]:
     """Settings for a fresh database and a data folder of its own, with no plugins."""
-    return Settings(home=tmp_path / "home", database_url=database_url, plugins=(), worker="local")
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    url = asyncio.run(databases.create(migrations))
+    yield Settings(home=tmp_path / "home", database_url=url, plugins=(), worker="local")
+    asyncio.run(databases.drop(url))

@@ -27,16 +27,32 @@ class _Keeping(logging.Handler):
 @contextmanager
 def logging_restored() -> Iterator[None]:
     """Whatever the block sets up, each logger and structlog are afterwards as they were before."""
-    root, configured = logging.getLogger(), structlog.get_config()
-    handlers = root.handlers[:]
-    levels = {logger: logger.level for logger in (root, *_named())}
+    configured = structlog.get_config() if structlog.is_configured() else None
+    before = {logger: _state_of(logger) for logger in (logging.getLogger(), *_named())}
     try:
         yield
     finally:
-        root.handlers[:] = handlers
-        for logger in (root, *_named()):
-            logger.setLevel(levels.get(logger, logging.NOTSET))
-        structlog.configure(**configured)
+        for logger in (logging.getLogger(), *_named()):
+            _set(logger, *before.get(logger, (logging.NOTSET, True, False, [])))
+        structlog.reset_defaults()
+        if configured is not None:
+            structlog.configure(**configured)
+
+
+def _state_of(logger: logging.Logger) -> tuple[int, bool, bool, list[logging.Handler]]:
+    return logger.level, logger.propagate, logger.disabled, logger.handlers[:]
+
+
+def _set(
+    logger: logging.Logger,
+    level: int,
+    propagate: bool,
+    disabled: bool,
+    handlers: list[logging.Handler],
+) -> None:
+    logger.setLevel(level)
+    logger.propagate, logger.disabled = propagate, disabled
+    logger.handlers[:] = handlers
 
 
 def _named() -> list[logging.Logger]:

@@ -80,7 +80,7 @@ async def test_a_caller_that_gives_up_during_admission_leaves_a_complete_record(
     plugins = {"notes": notes_plugin(), "slots": _plugin(entered=entered)}
     async with open_kernel(settings, extra_plugins=plugins) as kernel:
         task = asyncio.ensure_future(call_tool(kernel, "echo", {"text": "a"}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await entered.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -102,12 +102,12 @@ async def test_a_stream_that_another_transaction_holds_delays_admission_without_
         await holder.append(NewEvent("principal/local", "slot.used", "t", kernel.clock.now(), {}))
         calls = [asyncio.ensure_future(call_tool(kernel, "echo", {"text": "b"})) for _ in range(20)]
         # Twenty callers wait, and the pool still has connections for whoever does the holding.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for _ in range(settings.database_pool_size):
                 await kernel.database.fetch_value("select 1")
         assert not any(call.done() for call in calls)
         await holder.commit()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             results = await asyncio.gather(*calls)
         assert not any(result.is_error for result in results)
         assert await kernel.database.fetch_value(USED) == 22

@@ -115,7 +115,7 @@ async def test_a_call_ends_under_the_declaration_that_it_began_with(settings: Se
     async with open_kernel(settings, extra_plugins={"p": plugin}) as kernel:
         kernel.publish("source", Published(tools=[changing]))
         running = asyncio.create_task(call_tool(kernel, "changing", {}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await entered.wait()
             kernel.publish("source", Published(tools=[tool_that_says("the second")]))
             leave.set()

@@ -83,7 +83,7 @@ async def finished_backends(kernel: Kernel) -> None:
         "select count(*) from pg_locks where locktype = 'relation'"
         " and relation = 'kernel.event'::regclass and pid <> pg_backend_pid()"
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await kernel.database.fetch_value(others):
             await kernel.database.fetch_value("select pg_sleep(0.01)")
 

@@ -94,7 +94,7 @@ async def kernel_with(
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0.01)
 

@@ -142,9 +142,9 @@ def test_the_quick_test_never_hides_a_secret_from_the_thorough_one(
     ],
 )
 def test_hostile_text_costs_linear_time(text: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     redact_text("password=hunter22 " + text)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
 
 
 @given(

@@ -33,10 +33,10 @@ def test_a_uri_gives_the_decoded_values_of_its_places(
 
 @pytest.mark.parametrize("template", ["a://{x}-{y}-{z}-{w}!", "a://{x}.{y}.{z}.{w}!"])
 def test_a_uri_that_almost_fits_is_turned_down_at_once(template: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in ("-" * 2_000, "." * 2_000, "a-" * 1_000, "a." * 1_000):
         assert UriTemplate(template).match(f"a://{text}") is None
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("template", ["a://{x}{y}", "a://{x", "{x}", "a://{x}/{x}", "a://{X}"])

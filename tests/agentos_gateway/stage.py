@@ -96,7 +96,7 @@ async def approved(kernel: Kernel, server: str = "other", *names: str) -> None:
         await until(lambda: wanted <= {name for _, name in pins(server)})
 
 
-async def until(is_true: Callable[[], bool], timeout_s: float = 10) -> None:
+async def until(is_true: Callable[[], bool], timeout_s: float = 60) -> None:
     """Wait for something that another task or process does."""
     async with asyncio.timeout(timeout_s):
         while not is_true():  # noqa: ASYNC110 - another process does it

@@ -69,7 +69,7 @@ async def told(
 ) -> dict[str, SetupCheck]:
     """What the doctor finds, once that is what a process had to write down."""
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             checks = await checks_of_state(kernel.settings, kernel.database)
             found = {each.name: each for each in checks}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ async def test_a_server_killed_in_the_middle_of_calls_is_one_failure(
         ]
         await until(lambda: all(mark.exists() for mark in marks))
         os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             results = await asyncio.gather(*calls)
         assert {result.error_code for result in results} == {"unavailable"}
         assert all("SIGKILL" in result.text for result in results)
@@ -102,7 +103,7 @@ async def test_a_call_without_an_answer_ends_in_time_and_is_cancelled_there(
         mark = tmp_path / "mark"
         late = await call(kernel, "other__hang", {"mark": str(mark)})
         assert late.error_code == "unavailable" and "within 0.5 s" in late.text
-        await until(lambda: mark.read_text() == "cancelled")
+        await until(lambda: mark.exists() and mark.read_text() == "cancelled")
         # One slow call is no reason to end those of others.
         assert text_of(await call(kernel, "other__pid")) == pid
 
@@ -110,18 +111,22 @@ async def test_a_call_without_an_answer_ends_in_time_and_is_cancelled_there(
 async def test_a_server_that_hangs_is_left_alone_and_killed_then_tried_again(
     settings: Settings, foreign: Foreign
 ) -> None:
-    foreign.says(tool_named("freeze"), tool_named("pid"))
-    servers = {"other": foreign.settings(timeout_s=0.5, max_failures=2, retry_after_s=0.5)}
+    foreign.says(tool_named("freeze"), tool_named("pid"), tool_named("echo"))
+    # Only what is to take too long has little time.
+    hasty = {tool: {"timeout_s": 0.5} for tool in ("freeze", "echo")}
+    patient = {"max_failures": 2, "retry_after_s": 600, "check_every_s": 600}
+    servers = {"other": foreign.settings(tools=hasty, **patient)}
     async with gateway_kernel(settings, servers) as kernel:
         await approved(kernel)
         pid = int(text_of(await call(kernel, "other__pid")))
         assert (await call(kernel, "other__freeze")).error_code == "unavailable"
-        assert (await call(kernel, "other__pid")).error_code == "unavailable"
+        assert (await call(kernel, "other__echo")).error_code == "unavailable"
         connection = connection_of(kernel)
         assert state_of(connection) == "open"
         refused = await call(kernel, "other__pid")
         assert "failed 2 times in a row" in refused.text and "try again in" in refused.text
-        await until(lambda: state_of(connection) == "half_open")
+        connection.breaker._time_s = lambda: time.monotonic() + 600
+        assert state_of(connection) == "half_open"
         assert text_of(await call(kernel, "other__pid")) != str(pid)
         assert state_of(connection) == "closed"
         await until(lambda: not is_alive(pid))
@@ -220,7 +225,7 @@ async def test_a_cancelled_call_is_cancelled_there_too(
         await until(mark.exists)
         running.cancel()
         await asyncio.wait([running])
-        await until(lambda: mark.read_text() == "cancelled")
+        await until(lambda: mark.exists() and mark.read_text() == "cancelled")
         assert text_of(await call(kernel, "other__pid"))
 
 

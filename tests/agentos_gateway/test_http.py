@@ -37,7 +37,7 @@ async def served(foreign: Foreign, port: int, *more: str) -> AsyncIterator[None]
         sys.executable, str(SERVER), str(foreign.file), str(port), *more
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -73,7 +73,7 @@ async def test_a_url_is_called_and_found_again_after_its_restart(
         down = await call(kernel, "other__echo", {"n": 2})
         assert down.error_code == "unavailable" and "Connect" in down.text
         async with served(foreign, port):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (again := await call(kernel, "other__echo", {"n": 3})).is_error:
                     assert again.error_code == "unavailable", again.text
                     await asyncio.sleep(0.05)

@@ -73,7 +73,7 @@ async def test_who_listens_to_a_resource_of_another_server_is_told_when_it_chang
                     await before.session.subscribe_resource(uri)
                 async with (
                     today.listen(resource_subscriptions=[uri]) as changes,
-                    asyncio.timeout(20),
+                    asyncio.timeout(60),
                 ):
                     touching = asyncio.create_task(touch_until_stopped(kernel, server, there))
                     try:
@@ -147,7 +147,7 @@ async def test_a_changed_list_is_looked_at_before_anybody_calls(
             # The call itself does not look at the list, which is new enough for it.
             assert text_of(await call(kernel, "other__announce")) == "announced"
             (listed,) = (await call(kernel, "list_gateway_servers")).structured["servers"]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while listed["waiting"] != {
                     "new": ["fresh"], "changed": ["echo"], "missing": ["gone"]
                 }:  # fmt: skip

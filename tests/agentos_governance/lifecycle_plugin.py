@@ -49,7 +49,7 @@ class Probe:
 
     async def wait_for_body(self, count: int = 1) -> None:
         """Until `count` bodies wait."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self._n_waiting < count:
                 self._arrived.clear()
                 await self._arrived.wait()

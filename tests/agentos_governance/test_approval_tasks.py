@@ -54,7 +54,7 @@ async def _decide(office: Office, review_id: str, verdict: str, who: str = "revi
 
 
 async def _ended(kernel: Kernel, id: str, who: Principal = W1) -> Task:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (task := await kernel.tasks.get(who, id)).status == "working":
             await kernel.database.fetch_value("select pg_sleep(0.02)")
     return task
@@ -222,7 +222,7 @@ async def test_a_task_waits_on_over_the_death_of_its_process_and_runs_once(
         await process.wait()
         if decided == "after it is back":
             taken = "select count(*) from kernel.event where type = 'task.taken_up'"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await office.kernel.database.fetch_value(taken):
                     await office.kernel.database.fetch_value("select pg_sleep(0.05)")
         await _decide(office, review_id, "approve")

@@ -183,7 +183,7 @@ async def test_calls_at_once_hold_no_more_than_the_budget_and_settle_what_they_c
             for _ in range(6)
         ]
         await plugin.probe.wait_for_body(2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             refused, _ = await _first_done(asking, 4)
         assert {result.error_code for result in refused} == {"budget_exceeded"}
         assert await _money(office, order) == ("0", "0.8")

@@ -19,7 +19,7 @@ from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "aos_" + "x" * 40
+SECRET = "aos_" + "Zk3vT9qLmR4wX7bN2hQ8" + "yJcP6sD1gA5eUo0i"
 
 
 async def _claimed(

@@ -155,7 +155,7 @@ class Life:
         return self._worker(), "stand_down", named
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
 async def test_after_a_long_random_life_everything_still_adds_up(
     settings: Settings, tmp_path: Path, seed: int
 ) -> None:

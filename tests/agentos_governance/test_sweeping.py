@@ -128,7 +128,7 @@ async def test_work_that_cannot_be_adopted_does_not_keep_a_server_from_sweeping(
     office.clock.advance(WEEK_S)
     async with (
         open_office(settings, clock=office.clock, tokens=office.tokens) as later,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         while await state_of(later, review) != "expired":  # noqa: ASYNC110 - tables have no event
             await asyncio.sleep(0.05)

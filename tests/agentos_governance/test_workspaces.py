@@ -104,7 +104,7 @@ async def test_a_making_killed_half_way_is_cleared_and_repeated(
     git(repository, "config", "filter.slow.smudge", f"echo > {begun}; sleep 60")
     (repository / ".git" / "info" / "attributes").write_text("src/app.py filter=slow\n", "utf-8")
     maker = start_git(repository, "worktree", "add", "-b", "wo", str(work), head)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.to_thread(begun.read_text, "utf-8")
     os.killpg(maker.pid, signal.SIGKILL)
     maker.wait()

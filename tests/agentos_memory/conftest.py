@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 import agentos_memory.plugin
 from agentos import Kernel, Settings, open_kernel
+from agentos.database.migrations import MigrationSet
 from agentos.testing import AllowEverything
+from agentos.testing.databases import TestDatabases
 from tests.agentos_memory.repositories import LIBRARY, make_repository
+
+MEMORY = MigrationSet("memory", "agentos_memory")
+
+
+@pytest.fixture(scope="session")
+def migrations() -> Sequence[MigrationSet]:
+    """The databases of these tests have the plugin's tables."""
+    return (MEMORY,)
 
 
 @pytest.fixture
@@ -30,20 +38,10 @@ def shop(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def other_settings(settings: Settings, tmp_path: Path) -> AsyncIterator[Settings]:
+async def other_settings(
+    databases: TestDatabases, settings: Settings, tmp_path: Path
+) -> AsyncIterator[Settings]:
     """Settings for another fresh database."""
-    url = urlsplit(settings.database_url or "")
-    other = f"{url.path.lstrip('/')}_other"
-    connection = await asyncpg.connect(settings.database_url)
-    try:
-        await connection.execute(f'drop database if exists "{other}"')
-        await connection.execute(f'create database "{other}"')
-        yield settings.model_copy(
-            update={
-                "home": tmp_path / "other-home",
-                "database_url": url._replace(path=f"/{other}").geturl(),
-            }
-        )
-        await connection.execute(f'drop database "{other}" with (force)')
-    finally:
-        await connection.close()
+    url = await databases.create((MEMORY,))
+    yield settings.model_copy(update={"home": tmp_path / "other-home", "database_url": url})
+    await databases.drop(url)

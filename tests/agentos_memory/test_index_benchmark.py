@@ -95,8 +95,15 @@ def test_a_folder_without_sources_is_refused_in_one_line(tmp_path: Path, tempora
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("step", ["starting a database", "indexing from nothing"])
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        (signal.SIGTERM, "starting a database"),
+        (signal.SIGINT, "indexing from nothing"),
+        pytest.param(signal.SIGINT, "starting a database", marks=pytest.mark.nightly),
+        pytest.param(signal.SIGTERM, "indexing from nothing", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_run_that_is_told_to_stop_leaves_no_server_and_no_files(
     tmp_path: Path, temporary: Path, number: signal.Signals, step: str
 ) -> None:

@@ -111,7 +111,7 @@ async def test_nothing_of_a_server_outlives_its_block(tree: Path, tmp_path: Path
         ends = [os.pidfd_open(client.process_id), os.pidfd_open(child)]
         assert select.select(ends, [], [], 0)[0] == []
     for end in ends:
-        assert select.select([end], [], [], 5)[0] == [end]
+        assert select.select([end], [], [], 60)[0] == [end]
         os.close(end)
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +12,15 @@ import agentos_memory.plugin
 from agentos import Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
 from tests.agentos_memory.repositories import call
+from tests.commands import environment_of, run_command
 
 pytestmark = pytest.mark.anyio
 
 
 def _agentos(settings: Settings, *arguments: str, given: str = "") -> tuple[int, str, str]:
-    environment = os.environ | {
-        "AGENTOS_HOME": str(settings.home),
-        "AGENTOS_DATABASE_URL": str(settings.database_url),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "agentos", "observations", *arguments],
-        input=given, capture_output=True, text=True, env=environment, check=False, timeout=120,
-    )  # fmt: skip
+    done = run_command(
+        "observations", *arguments, environment=environment_of(settings), given=given
+    )
     return done.returncode, done.stdout, done.stderr
 
 

@@ -137,7 +137,7 @@ async def test_a_run_that_was_broken_off_keeps_what_it_had_and_the_next_goes_on(
     async with kernel_with(settings, stalling) as kernel:
         await call(kernel, "index_repository", path=str(repository))
         running = asyncio.ensure_future(refine(kernel))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "start" not in asked_names(tmp_path / "server"):
                 await asyncio.wait([running], timeout=0.05)
         running.cancel()

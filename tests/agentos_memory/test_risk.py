@@ -65,7 +65,7 @@ async def test_another_generation_is_read_in_the_background_once_somebody_asks(
     cache = kernel.service(CoverageCache)
 
     async def until(expected: float) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while cache.assess(_asked(repo, "pkg/alone.py")) != expected:
                 await kernel.database.fetch_value("select 1")
 
@@ -88,7 +88,7 @@ async def test_rows_that_cannot_be_read_end_neither_the_reading_nor_the_server(
         await connection.execute("create table kept as select * from memory.graph_file")
         await connection.execute("update memory.graph_file set relations = 'x'")
     with structlog.testing.capture_logs() as logs:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(logs) < 2:
                 assert cache.assess(_asked(repo, "pkg/alone.py")) is None
                 await kernel.database.fetch_value("select 1")
@@ -99,7 +99,7 @@ async def test_rows_that_cannot_be_read_end_neither_the_reading_nor_the_server(
             "update memory.graph_file f set relations = k.relations from kept k "
             "where k.repository_id = f.repository_id and k.path = f.path"
         )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while cache.assess(_asked(repo, "pkg/alone.py")) != 1.0:
             await kernel.database.fetch_value("select 1")
 

@@ -119,8 +119,8 @@ def test_a_key_is_known_by_any_of_its_lines_and_code_after_its_mark_is_no_key() 
 
 
 def test_a_line_that_almost_belongs_to_a_key_takes_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for near in (b"+", b"n", b"+n", b"A", b'"+'):
         content = b"-----BEGIN PRIVATE KEY-----\n" + near * 20_000 + b"!\n"
         assert set(key_lines(content)) == {1}
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

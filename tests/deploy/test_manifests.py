@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def _arguments_of_serve(words: list[str]) -> list[str]:
     return [word for word in words[1:] if word.startswith("--")]
 
 
+@cache
 def _known_options() -> set[str]:
     shown = _run([sys.executable, "-m", "agentos", "serve", "--help"], ROOT)
     return set(re.findall(r"--[a-z-]+", shown))
@@ -114,7 +116,9 @@ async def test_the_probes_of_the_pod_are_answered_beyond_loopback_without_a_toke
                 assert (await client.get(get["path"])).status_code == 421
 
 
-def test_the_image_is_built_from_a_wheel_that_runs_without_the_checkout(tmp_path: Path) -> None:
+def test_the_image_is_built_from_a_wheel_that_runs_without_the_checkout(
+    tmp_path: Path, database_url: str
+) -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     (build,) = re.findall(r"^RUN (python -m pip wheel .*)$", dockerfile, re.MULTILINE)
     source, wheels, installed = tmp_path / "src", tmp_path / "wheels", tmp_path / "installed"
@@ -143,20 +147,18 @@ def test_the_image_is_built_from_a_wheel_that_runs_without_the_checkout(tmp_path
         **os.environ,
         "PYTHONPATH": str(installed),
         "AGENTOS_HOME": str(tmp_path / "home"),
+        "AGENTOS_DATABASE_URL": database_url,
     }
     where = _run(
         [sys.executable, "-c", "import agentos; print(agentos.__file__)"], tmp_path, environment
     )
     assert where.startswith(str(installed))
     agentos = [sys.executable, "-m", "agentos"]
-    try:
-        _run(["git", "init", "--quiet", "."], repository)
-        _run([*agentos, "index", str(repository)], tmp_path, environment)
-        call = [*agentos, "call", "search_code", "query=say hello", "mode=semantic", "--json"]
-        (hit,) = json.loads(_run(call, tmp_path, environment))["hits"]
-        assert hit["symbol"] == "greeting.greet"
-    finally:
-        _run([*agentos, "db", "stop"], tmp_path, environment)
+    _run(["git", "init", "--quiet", "."], repository)
+    _run([*agentos, "index", str(repository)], tmp_path, environment)
+    call = [*agentos, "call", "search_code", "query=say hello", "mode=semantic", "--json"]
+    (hit,) = json.loads(_run(call, tmp_path, environment))["hits"]
+    assert hit["symbol"] == "greeting.greet"
 
 
 def _tracked_files() -> list[str]:

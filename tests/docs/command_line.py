@@ -21,6 +21,7 @@ from agentos.cli.app import build_command
 from agentos.plugins import default_plugins, load_plugins
 from agentos.settings import PREFIX, Settings
 from tests.docs.pages import ROOT
+from tests.loggers import logging_restored
 
 _OURS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
 _OTHERS = frozenset(
@@ -68,7 +69,9 @@ def problem_of_mention(words: Sequence[str]) -> str | None:
     for word in words[1:]:
         if not hasattr(command, "get_command"):
             break
-        command = command.get_command(context, word)
+        with logging_restored():
+            # Commands of plugins set up the log before they load.
+            command = command.get_command(context, word)
         path.append(word)
         if command is None:
             return f"there is no command {' '.join(path)!r}"
@@ -104,7 +107,9 @@ def _reach(words: Sequence[str]) -> None:
 
     TyperCommand.invoke = stop  # type: ignore[method-assign,assignment]
     try:
-        build_command().main(args=list(words), prog_name="agentos", standalone_mode=False)
+        # What every command does before it begins is set up the log.
+        with logging_restored():
+            build_command().main(args=list(words), prog_name="agentos", standalone_mode=False)
     finally:
         TyperCommand.invoke = invoke  # type: ignore[method-assign]
 

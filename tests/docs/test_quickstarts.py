@@ -81,10 +81,11 @@ def _environment(name: str, folder: Path, home: Path, database_url: str) -> dict
     }
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", ["claude-code", pytest.param("codex", marks=pytest.mark.nightly)])
 def test_every_command_of_a_quick_start_succeeds(
     tmp_path: Path, database_url: str, name: str
 ) -> None:
+    """By day one of them: but for the client's name, and its files, their commands are the same."""
     printed = _run(name, tmp_path, database_url, with_client=False)
     assert "Greet warmly" in printed
     assert "removed" in printed

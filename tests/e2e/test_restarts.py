@@ -124,7 +124,7 @@ class Planner:
         self._answered.put_nowait(title)
 
 
-@pytest.mark.parametrize("n_restarts", [6, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("n_restarts", [4, pytest.param(100, marks=pytest.mark.nightly)])
 async def test_no_answer_is_lost_over_restarts_under_connected_clients(
     settings: Settings, tmp_path: Path, n_restarts: int
 ) -> None:

@@ -6,47 +6,34 @@ work orders of its own; policies of the organisation are in force inside `organi
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from agentos import Role, Settings
-from agentos.database.embedded import EmbeddedPostgres
+from agentos.database.migrations import MigrationSet
+from agentos.testing.databases import TestDatabases
 from agentos_governance.policies.in_force import PoliciesInForce
 from tests.agentos_governance.lifecycle import CONTRACT, Office, open_office
 from tests.agentos_governance.lifecycle_plugin import LifecyclePlugin
 from tests.agentos_governance.repositories import git, make_repository
 
 _numbers = itertools.count(1)
+GOVERNANCE = (MigrationSet("governance", "agentos_governance"),)
 NOTHING = "# nothing is ruled here\n"
 
 
 @asynccontextmanager
-async def open_arena(
-    postgres: EmbeddedPostgres, home: Path, **changes: Any
-) -> AsyncIterator[Office]:
+async def open_arena(databases: TestDatabases, home: Path, **changes: Any) -> AsyncIterator[Office]:
     """An office on a database of its own, which looks at policy files before every call."""
-    name = f"arena_{next(_numbers)}"
-    await _execute(postgres.dsn, f'create database "{name}"')
-    url = postgres.dsn.replace("/agentos?", f"/{name}?")
+    url = await databases.create(GOVERNANCE)
     settings = Settings(home=home, database_url=url, plugins=(), worker="local")
     async with open_office(settings, plugin=LifecyclePlugin(), **changes) as office:
         office.kernel.service(PoliciesInForce).organisation.check_every_s = 0.0
         yield office
-    await _execute(postgres.dsn, f'drop database "{name}" with (force)')
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncio.wait_for(asyncpg.connect(dsn), 30)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    await databases.drop(url)
 
 
 @contextmanager

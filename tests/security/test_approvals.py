@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentos import Role
-from agentos.database.embedded import EmbeddedPostgres
+from agentos.testing.databases import TestDatabases
 from tests.agentos_governance.lifecycle import CONTRACT, Office
 from tests.agentos_governance.repositories import make_repository
 from tests.security.arenas import delegate, held_by, open_arena, organisation, verdict, worker
@@ -23,9 +23,9 @@ POLICY = "ASK write_note\nASK edit_file\nASK Bash\nASK Edit\nALLOW operation\n"
 
 @pytest.fixture(scope="module")
 async def arena(
-    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+    anyio_backend: str, databases: TestDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Office]:
-    async with open_arena(postgres, tmp_path_factory.mktemp("approvals")) as office:
+    async with open_arena(databases, tmp_path_factory.mktemp("approvals")) as office:
         yield office
 
 

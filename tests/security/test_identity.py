@@ -25,7 +25,7 @@ AMENDMENT = {"cost_budget_usd": "1.00", "allowed_tools": ["*"], "allowed_roots":
 async def http(office: Office) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serve_http(office.kernel) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield client
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentos import Kernel, Role, ToolResult
-from agentos.database.embedded import EmbeddedPostgres
+from agentos.testing.databases import TestDatabases
 from agentos_governance.cost.budgets import Budgets, Money, settle
 from agentos_governance.sweeper import sweep
 from tests.agentos_governance.lifecycle import Office
@@ -26,10 +26,10 @@ LOCKS = {"tools": ["show_file"], "paths": ["src/infra/**"], "max_unlock_s": 600}
 
 @pytest.fixture(scope="module")
 async def arena(
-    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+    anyio_backend: str, databases: TestDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Office]:
     home = tmp_path_factory.mktemp("money")
-    async with open_arena(postgres, home, budgets=BUDGETS, locks=LOCKS) as office:
+    async with open_arena(databases, home, budgets=BUDGETS, locks=LOCKS) as office:
         yield office
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agentos import ConfigurationError, Settings
-from agentos.database.embedded import EmbeddedPostgres
+from agentos.testing.databases import TestDatabases
 from tests.agentos_governance.lifecycle import Office, open_office
 from tests.agentos_governance.repositories import git
 from tests.security.actions import COMMANDS
@@ -35,9 +35,9 @@ NO_NOTES = "DENY write_note"
 
 @pytest.fixture(scope="module")
 async def arena(
-    anyio_backend: str, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+    anyio_backend: str, databases: TestDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Office]:
-    async with open_arena(postgres, tmp_path_factory.mktemp("policies")) as office:
+    async with open_arena(databases, tmp_path_factory.mktemp("policies")) as office:
         yield office
 
 

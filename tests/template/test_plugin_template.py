@@ -88,26 +88,23 @@ def test_a_generated_plugin_passes_its_own_tests_types_style_and_check(project: 
 
 
 def test_a_generated_plugin_is_found_by_its_entry_point_and_serves(
-    project: Path, tmp_path: Path
+    project: Path, tmp_path: Path, database_url: str
 ) -> None:
     python = project / ".venv/bin/python"
     variables = {
         "AGENTOS_HOME": str(tmp_path / "home"),
+        "AGENTOS_DATABASE_URL": database_url,
         "AGENTOS_PLUGINS": "governance,tickets",
         "AGENTOS_ROLE": "admin",
     }
-    try:
-        listed = _check(
-            python, "-m", "agentos", "plugins", "list", "--json", cwd=project, **variables
-        )
-        assert "agentos_tickets.plugin" in listed
-        declare = ("call", "declare_tickets", "reason=release week")
-        assert "FZ-" in _check(python, "-m", "agentos", *declare, cwd=project, **variables)
-        shown = _check(python, "-m", "agentos", "tickets", "list", cwd=project, **variables)
-        assert "release week" in shown
-        _check(python, "-m", "agentos", "audit", "rebuild", "--check", cwd=project, **variables)
-    finally:
-        _run(python, "-m", "agentos", "db", "stop", cwd=project, **variables)
+    agentos = (python, "-m", "agentos")
+    listed = _check(*agentos, "plugins", "list", "--json", cwd=project, **variables)
+    assert "agentos_tickets.plugin" in listed
+    declare = ("call", "declare_tickets", "reason=release week")
+    assert "FZ-" in _check(*agentos, *declare, cwd=project, **variables)
+    shown = _check(*agentos, "tickets", "list", cwd=project, **variables)
+    assert "release week" in shown
+    _check(*agentos, "audit", "rebuild", "--check", cwd=project, **variables)
 
 
 def test_a_project_is_not_made_where_something_is(tmp_path: Path) -> None:

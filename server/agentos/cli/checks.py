@@ -149,7 +149,11 @@ async def checks_of_state(settings: Settings, database: Database) -> list[Check]
         return []
     found = [disabled]
     try:
-        answers = load_plugins(settings.plugins).hook.check_state(settings=settings)
+        plugins = load_plugins(settings.plugins)
+    except ConfigurationError:
+        return found  # its own check tells
+    try:
+        answers = plugins.hook.check_state(settings=settings)
     except ConfigurationError as error:
         return [*found, Check("settings of plugins", False, error.message)]
     for ask in answers:

@@ -75,14 +75,14 @@ class LogVerifier:
         if stream is not None:
             chained = await verify_events(self.database, stream)
             return LogReport(chained.events, chained.first_bad, (), 0, 0, None, ())
-        key_ids, revocations, problems = _own_keys(self.key_path)
         # A server may sign meanwhile: what is ahead is read last. The newest copy may be missing,
-        # since the line is durable before the copy is.
+        # since the line is durable before the copy is; a key is durable before its first line is.
         n_expected = _number_of_newest(self.file) - 1
-        entries, wrong = _acknowledged(self.file)
-        problems += wrong
+        entries, unread = _acknowledged(self.file)
         rows = await fetch_copies(self.database)
         chains = _local_chains(self.file)
+        key_ids, revocations, problems = _own_keys(self.key_path)
+        problems += unread
         for chain in chains:
             problems += chain.problems(key_ids)
         copies, wrong = judge_copies(rows, chains, key_ids, n_expected)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from agentos import Settings
 from agentos.cli import main
+from tests.commands import run_command
 from tests.loggers import logging_restored
 
 PLUGIN = '''
@@ -127,6 +128,13 @@ RunAgentos = Callable[..., Answer]
 
 
 @pytest.fixture
+def database_url(settings: Settings) -> str:
+    """The URL of a database of its own, as an earlier command leaves it."""
+    assert settings.database_url is not None
+    return settings.database_url
+
+
+@pytest.fixture
 def installed_plugin(tmp_path: Path) -> Path:
     """A folder on the module path that holds the distribution `agentos-desk`."""
     folder = tmp_path / "site"
@@ -190,17 +198,8 @@ def agentos_process(environment: dict[str, str], tmp_path: Path) -> RunAgentos:
     """Runs a command as a process of its own; without a database unless a variable names one."""
 
     def run(*arguments: str, **variables: str) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentos.cli", *arguments],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-            cwd=tmp_path,
-            env={**environment, **variables},
-        )
+        given = {**environment, **variables}
+        done = run_command(*arguments, environment=given, folder=tmp_path)
         return Answer(done.returncode, done.stdout, done.stderr)
 
     return run

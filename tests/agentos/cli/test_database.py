@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from agentos.cli.condition import without_password
+from agentos.testing.databases import TestDatabases
 from tests.agentos.cli.conftest import RunAgentos
 
 
@@ -50,13 +51,15 @@ def test_the_url_of_the_embedded_server_works_after_the_command_has_ended(
     assert agentos_process("db", "status", "--json", **variables).json()["running"] is False
 
 
-def test_migrations_are_applied_once(agentos: RunAgentos) -> None:
-    pending = agentos("db", "status", "--json").json()["pending"]
-    applied = agentos("db", "migrate", "--json").json()["applied"]
+def test_migrations_are_applied_once(agentos: RunAgentos, databases: TestDatabases) -> None:
+    new = {"AGENTOS_DATABASE_URL": asyncio.run(databases.create_empty())}
+    pending = agentos("db", "status", "--json", **new).json()["pending"]
+    applied = agentos("db", "migrate", "--json", **new).json()["applied"]
 
     assert pending == applied != []
-    assert agentos("db", "migrate", "--json").json()["applied"] == []
-    assert agentos("db", "status", "--json").json()["pending"] == []
+    assert agentos("db", "migrate", "--json", **new).json()["applied"] == []
+    assert agentos("db", "status", "--json", **new).json()["pending"] == []
+    asyncio.run(databases.drop(new["AGENTOS_DATABASE_URL"]))
 
 
 def test_a_backup_comes_back_and_verifies(

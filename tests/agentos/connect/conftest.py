@@ -11,9 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.agentos.cli.conftest import Answer, RunAgentos, agentos, environment, installed_plugin
+from tests.agentos.cli.conftest import (
+    Answer,
+    RunAgentos,
+    agentos,
+    database_url,
+    environment,
+    installed_plugin,
+)
 
-__all__ = ["agentos", "environment", "installed_plugin"]
+__all__ = ["agentos", "database_url", "environment", "installed_plugin"]
 
 
 @dataclass(frozen=True, slots=True)

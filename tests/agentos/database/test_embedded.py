@@ -145,7 +145,7 @@ def test_first_start_serves_the_agentos_database_with_pgvector(postgres: Embedde
     assert query(postgres.dsn, "SELECT current_database()") == "agentos"
 
 
-def test_server_is_durable_private_and_sorts_by_code_point(postgres: EmbeddedPostgres) -> None:
+def test_server_is_durable_private_and_sorts_by_code_point(server: EmbeddedPostgres) -> None:
     expected = {
         "fsync": "on",
         "synchronous_commit": "on",
@@ -154,10 +154,10 @@ def test_server_is_durable_private_and_sorts_by_code_point(postgres: EmbeddedPos
         "data_checksums": "on",
         "jit": "off",
     }
-    found = {name: query(postgres.dsn, f"SHOW {name}") for name in expected}
+    found = {name: query(server.dsn, f"SHOW {name}") for name in expected}
     assert found == expected
-    assert query(postgres.dsn, "SELECT 'B' < 'a'") is True
-    socket_directory = Path(query(postgres.dsn, "SHOW unix_socket_directories"))
+    assert query(server.dsn, "SELECT 'B' < 'a'") is True
+    socket_directory = Path(query(server.dsn, "SHOW unix_socket_directories"))
     assert socket_directory.stat().st_mode & 0o777 == 0o700
 
 
@@ -224,7 +224,7 @@ def test_threads_that_start_at_the_same_moment_get_one_server(data_dir: Path) ->
     barrier = threading.Barrier(4)
 
     def start(server: EmbeddedPostgres) -> int | None:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         server.start()
         return server.pid
 
@@ -267,7 +267,7 @@ def test_busy_backend_of_a_killed_server_does_not_block_the_restart(
     async def kill_while_busy() -> None:
         looping, watching = await asyncpg.connect(server.dsn), await asyncpg.connect(server.dsn)
         loop = asyncio.create_task(looping.execute(busy))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await watching.fetchval(count_busy) == 0:
                 pass
         assert server.pid is not None
@@ -357,7 +357,7 @@ def test_server_started_by_hand_on_the_cluster_is_not_disturbed(data_dir: Path) 
     with pytest.raises(ConfigurationError, match=f"process {by_hand.pid}"):
         server.start()
     by_hand.terminate()
-    assert by_hand.wait(timeout=30) == 0
+    assert by_hand.wait(timeout=60) == 0
 
 
 def test_long_data_folder_still_gets_a_socket(home: Path) -> None:

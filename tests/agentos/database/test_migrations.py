@@ -42,14 +42,13 @@ def package(folder: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
 
 async def test_an_empty_database_with_all_migrations_equals_the_checked_in_schemas(
-    database: Database, settings: Settings
+    database_url: str, tmp_path: Path
 ) -> None:
-    all_plugins = settings.model_copy(update={"plugins": default_plugins()})
-    async with open_kernel(all_plugins) as kernel:
+    settings = Settings(home=tmp_path, database_url=database_url, plugins=default_plugins())
+    async with open_kernel(settings) as kernel:
         sets = [KERNEL, *kernel.migrations]
-    assert settings.database_url is not None
     for migration_set in sets:
-        dumped = await asyncio.to_thread(dump_schema, settings.database_url, migration_set.schema)
+        dumped = await asyncio.to_thread(dump_schema, database_url, migration_set.schema)
         checked_in = schema_file(migration_set).read_text(encoding="utf-8")
         assert dumped == checked_in, (
             f"{migration_set.schema}: run `python scripts/dump_schema.py` and check the difference"
@@ -65,8 +64,10 @@ async def test_migrating_again_applies_nothing(database: Database) -> None:
 
 
 async def test_kernels_that_start_at_once_on_an_empty_database_all_start(
-    settings: Settings,
+    database_url: str, tmp_path: Path
 ) -> None:
+    settings = Settings(home=tmp_path, database_url=database_url, plugins=())
+
     async def start() -> list[str]:
         async with open_kernel(settings, extra_plugins={"notes": notes_plugin()}) as kernel:
             return await kernel.is_ready()

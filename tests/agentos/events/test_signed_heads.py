@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from agentos import Kernel, NewEvent, Settings, VerificationError
+from agentos import Database, Kernel, NewEvent, Settings, VerificationError
 from agentos.clock import SystemClock
+from agentos.events.chain_reading import fetch_copies
 from agentos.events.head import read_head
 from agentos.identity.key_ring import rotate_key
 from tests.agentos.events.tampering import (
@@ -242,6 +244,20 @@ async def test_heads_are_signed_at_shutdown_and_go_on_after_a_restart(settings: 
         kernel.heads.pause()
         report = await verify(kernel)
     assert (report.ok, report.heads, report.signed_events) == (True, 2, 2)
+
+
+async def test_a_key_that_signs_first_while_the_log_is_verified_is_this_installations(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def signed_meanwhile(database: Database) -> Any:
+        rotate_key(kernel.heads.key_path, SystemClock().now())
+        await kernel.writer.submit(new_event("a", "later"))
+        await kernel.heads.sign("by the new key")
+        return await fetch_copies(database)
+
+    monkeypatch.setattr("agentos.events.log_verification.fetch_copies", signed_meanwhile)
+    report = await verify(kernel)
+    assert report.problems == ()
 
 
 async def test_what_is_not_appended_is_not_signed_again(kernel: Kernel) -> None:

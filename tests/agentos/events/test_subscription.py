@@ -36,7 +36,7 @@ class Follower:
 
     async def until(self, position: int) -> list[int]:
         """The positions delivered up to and including `position`."""
-        async with asyncio.timeout(20), self._seen:
+        async with asyncio.timeout(60), self._seen:
             await self._seen.wait_for(lambda: bool(self.events) and self.last >= position)
         return [event.position for event in self.events]
 
@@ -206,7 +206,7 @@ async def test_a_commit_of_another_process_wakes_a_follower_through_notify(
     ):
         await listening(settings)
         follower = Follower(here)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for number in range(1, 6):
                 (event,) = await there.writer.submit(new_event("s"))
                 there.bus.announce()
@@ -218,7 +218,7 @@ async def listening(settings: Settings) -> None:
     """Until both kernels listen."""
     assert settings.database_url is not None
     connection = await asyncpg.connect(settings.database_url)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await connection.fetchval(N_LISTENERS) < 2:
             await connection.execute("select pg_stat_clear_snapshot()")
     await connection.close()
@@ -245,5 +245,5 @@ async def test_reactions_get_what_others_commit_and_their_failures_stop_nothing(
         async with open_kernel(settings, extra_plugins={"reacting": plugin}) as kernel:
             events = [(await kernel.writer.submit(new_event("s")))[0] for _ in range(3)]
             kernel.bus.announce()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert [await plugin.seen.get() for _ in range(3)] == [e.data["n"] for e in events]

@@ -56,13 +56,13 @@ async def test_a_stream_that_a_transaction_holds_delays_only_itself(
     await holder.append(new_event("busy"))
     waiting = [asyncio.ensure_future(kernel.writer.submit(new_event("busy"))) for _ in range(20)]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for number in range(50):
                 await kernel.writer.submit(new_event(f"free{number % 3}"))
         assert not any(task.done() for task in waiting)
     finally:
         await holder.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         stored = [event.seq for (event,) in await asyncio.gather(*waiting)]
     assert stored == sorted(stored)
     assert (await verify_events(kernel.database)).ok
@@ -75,11 +75,11 @@ async def test_more_busy_streams_than_connections_delay_no_other(kernel: Kernel)
     waiting = [
         asyncio.ensure_future(kernel.writer.submit(new_event(f"busy{n % 5}"))) for n in range(25)
     ]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(kernel.writer.submit(new_event(f"free{n}")) for n in range(20)))
     for holder in reversed(holders):
         await holder.commit()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(*waiting)
     assert (await verify_events(kernel.database)).events == 5 + 25 + 20
 
@@ -101,7 +101,7 @@ async def test_transactions_and_the_writer_on_the_same_streams_never_deadlock(
     async def record(number: int) -> None:
         await kernel.writer.submit(new_event(streams[number % 4]))
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(
             *(unit_of_work(n) for n in range(60)), *(record(n) for n in range(200))
         )
@@ -225,7 +225,7 @@ async def test_the_record_of_a_call_waits_for_a_stream_that_a_transaction_holds(
     await kernel.writer.submit(new_event("free"))
     assert not waiting.done()
     await holder.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         (stored,) = await waiting
     assert stored.seq == 2
     assert (await verify_events(kernel.database)).ok
@@ -241,7 +241,7 @@ async def test_two_records_of_a_call_share_one_commit_and_wait_for_a_held_stream
     await kernel.writer.submit(new_event("free"))
     assert not waiting.done()
     await holder.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert [event.seq for event in await waiting] == [2, 3]
     await kernel.writer.submit(*records)
     assert (
@@ -291,13 +291,13 @@ async def test_the_search_for_a_record_waits_for_whoever_may_still_store_it(
     searching = asyncio.create_task(find())
     await until_somebody_waits_for_a_lock(kernel)
     await writing.commit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         (found,) = await searching
     assert found.seq == 1
 
 
 async def until_somebody_waits_for_a_lock(kernel: Kernel) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await kernel.database.fetch_value(N_WAITING):  # noqa: ASYNC110 - no signal
             await asyncio.sleep(0.01)
 

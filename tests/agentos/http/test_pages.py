@@ -35,9 +35,9 @@ async def test_a_process_that_lives_is_healthy_and_ready(http: httpx.AsyncClient
 
 
 async def test_a_server_without_its_migrations_is_not_ready(
-    http: httpx.AsyncClient, database_url: str
+    http: httpx.AsyncClient, settings: Settings
 ) -> None:
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(settings.database_url)
     try:
         await connection.execute("delete from kernel.migration where true")
     finally:

@@ -75,7 +75,7 @@ async def served(
     async with (
         open_kernel(chosen, extra_plugins={"edge_test": edge_plugin}) as kernel,
         serve_http(kernel) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as http,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         yield kernel, http
 
@@ -520,7 +520,7 @@ async def running(kernel: Kernel, listener: Any) -> AsyncIterator[None]:
     started = asyncio.Event()
     server = EdgeServer(kernel, on_ready=started.set)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await started.wait()
     try:
         yield

@@ -229,7 +229,7 @@ async def test_state_is_opened_by_any_process_of_the_installation(
     async with (
         open_kernel(settings, extra_plugins={"published": published_plugin}) as other,
         serve_http(other) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as elsewhere,
+        httpx.AsyncClient(base_url=url, timeout=60) as elsewhere,
     ):
         answer = await _post(elsewhere, {"shop": "x"}, inputResponses=FILLED, requestState=state)
     assert answer["result"]["structuredContent"] == {"text": "1 x Dune"}
@@ -276,7 +276,7 @@ async def test_a_reply_reaches_its_question_in_another_process_and_nobody_elses(
         asyncio.timeout(60),
         open_kernel(settings, extra_plugins={"published": published_plugin}) as other,
         serve_http(other) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as elsewhere,
+        httpx.AsyncClient(base_url=url, timeout=60) as elsewhere,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(call.call("order_book", {"shop": "x"}))

@@ -69,8 +69,8 @@ async def both(kernel: Kernel) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.A
         kernel.settings = kernel.settings.model_copy(update={"direct_calls": False})
         async with (
             serve_http(kernel) as second,
-            httpx.AsyncClient(base_url=first, timeout=20) as direct,
-            httpx.AsyncClient(base_url=second, timeout=20) as sdk,
+            httpx.AsyncClient(base_url=first, timeout=60) as direct,
+            httpx.AsyncClient(base_url=second, timeout=60) as sdk,
         ):
             yield direct, sdk
 

@@ -34,7 +34,7 @@ class NatsServer:
         program = Path(sys.executable).parent / "nats-server"
         options = ["-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self._store)]
         self._process = subprocess.Popen([program, *options], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1) as connection:

@@ -53,7 +53,7 @@ async def note(kernel: Kernel, count: int = 1) -> list[Event]:
 
 async def settled(kernel: Kernel, *states: str) -> list[Any]:
     """The deliveries, once their states are these."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             rows = await kernel.database.fetch(STATES)
             if [row["state"] for row in rows] == list(states):
@@ -63,7 +63,7 @@ async def settled(kernel: Kernel, *states: str) -> list[Any]:
 
 async def attempted(kernel: Kernel, attempts: int) -> None:
     """Until the oldest delivery was tried so often."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (rows := await kernel.database.fetch(STATES)) or (
             rows[0]["attempts"] != attempts
         ):
@@ -244,7 +244,7 @@ async def test_a_server_killed_in_the_middle_of_a_delivery_repeats_it_under_the_
         _, secret = await add(kernel, receiver.url())
         events = await note(kernel, 4)
         process = start_publishing(settings)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await arrived.wait()
         process.kill()
         process.wait()
@@ -276,7 +276,7 @@ async def test_the_secret_is_not_in_the_database_and_of_no_use_at_another_addres
                     "update kernel.webhook set url = $1", receiver.url("/evil")
                 )
             await note(kernel)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not any(line["event"] == "webhook_not_signed" for line in logs):
                     await kernel.database.fetch_value("select pg_sleep(0.01)")
             assert receiver.requests == []

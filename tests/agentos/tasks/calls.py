@@ -38,7 +38,7 @@ async def answered(kernel: Kernel, tool: str, **more: Any) -> ToolResult:
 async def reaches(kernel: Kernel, id: str, *statuses: str, who: Principal = LOCAL) -> Task:
     """The task, once it has one of the statuses; or has ended, where none is named."""
     wanted = set(statuses) or FINAL
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (task := await kernel.tasks.get(who, id)).status not in wanted:
             assert task.status not in FINAL, task
             await kernel.database.fetch_value("select pg_sleep(0.02)")
@@ -47,7 +47,7 @@ async def reaches(kernel: Kernel, id: str, *statuses: str, who: Principal = LOCA
 
 async def asks(kernel: Kernel, id: str, key: str, who: Principal = LOCAL) -> Task:
     """The task, once it asks a question under that key."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while key not in (task := await kernel.tasks.get(who, id)).questions:
             assert task.status not in FINAL, task
             await kernel.database.fetch_value("select pg_sleep(0.02)")

@@ -1,4 +1,4 @@
-"""A meeting, and kernels on one database whose tasks come soon and whose leases are short."""
+"""A meeting, and kernels on one database whose tasks come soon; leases are short where some end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def meeting() -> AsyncIterator[Meeting]:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"task_after_s": 0.2, "task_lease_s": 1.0})
+    return settings.model_copy(update={"task_after_s": 0.2})
 
 
 @pytest.fixture

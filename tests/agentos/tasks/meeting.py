@@ -24,12 +24,12 @@ class Meeting:
 
     async def arrived(self, name: str, n: int = 1) -> None:
         """Until `n` bodies of that name have begun."""
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: self.arrivals[name] >= n)
 
     async def left(self, name: str, n: int = 1) -> None:
         """Until `n` bodies of that name have ended, however."""
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: self.departures[name] >= n)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -39,6 +39,11 @@ N_KILLED_AMID = 40
 PARKED = "select is_parked from kernel.task where id = $1"
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"task_lease_s": 1.0})
+
+
 @asynccontextmanager
 async def _process(
     settings: Settings, meeting: Meeting, *wanted: str, token: str = ""
@@ -62,7 +67,7 @@ async def _parked(settings: Settings, id: str) -> None:
     """Until the body of a task waits for its client."""
     connection = await asyncpg.connect(settings.database_url)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await connection.fetchval(PARKED, id):
                 await connection.execute("select pg_sleep(0.01)")
     finally:
@@ -72,7 +77,7 @@ async def _parked(settings: Settings, id: str) -> None:
 async def _made(process: asyncio.subprocess.Process, n: int) -> dict[str, str]:
     """The ids of `n` tasks that the process made, by name."""
     assert process.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         lines = [(await process.stdout.readline()).decode().split() for _ in range(n)]
     return {name: id for name, id in lines}
 
@@ -160,7 +165,7 @@ async def test_a_task_goes_on_for_as_long_as_its_callers_token_is_good(
         # Whoever takes it up asks first who calls.
         task = await reaches(kernel, ids["x"], "failed", "input_required", who=who)
         taken = "select count(*) from kernel.event where type = 'task.taken_up'"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await kernel.database.fetch_value(taken):
                 await kernel.database.fetch_value("select pg_sleep(0.05)")
         if is_revoked:
@@ -204,7 +209,7 @@ async def test_what_cannot_be_handed_over_is_finished_before_a_server_stops(
 
 
 async def _release_when_closing(kernel: Kernel, meeting: Meeting, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await call_tool(kernel, "only_as_task", {})).error_code != "unavailable":
             await kernel.database.fetch_value("select pg_sleep(0.01)")
     await meeting.release(name)
@@ -253,7 +258,7 @@ def own_home() -> Iterator[Path]:
 async def _give_as_clients_do(kernel: Kernel, id: str, key: str, name: str) -> None:
     """Answer once it asks; again, where the connection was lost before that was stored."""
     task = await asks(kernel, id, key)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while key in task.questions:
             with suppress(UnavailableError):
                 return await give(kernel, task, name=name)

@@ -229,7 +229,7 @@ async def test_a_client_that_goes_away_before_it_knows_of_a_task_has_cancelled(
 
 async def test_progress_of_a_task_is_its_message(kernel: Kernel, meeting: Meeting) -> None:
     task = await begin(kernel, "look_long", port=meeting.port, name="x")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await kernel.tasks.get(LOCAL, task.id)).message != "1 of 2: looking":
             await kernel.database.fetch_value("select pg_sleep(0.05)")
     await meeting.release("x")
@@ -252,7 +252,7 @@ async def test_a_task_lives_as_long_as_it_said(settings: Settings, meeting: Meet
         await kernel.tasks.sweep()
         with pytest.raises(NotFoundError):
             await kernel.tasks.get(LOCAL, done.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # A lease that is renewed in this moment keeps its row from the sweep.
             while (failure := (await kernel.tasks.get(LOCAL, endless.id)).failure) is None:
                 await kernel.tasks.sweep()

@@ -50,7 +50,7 @@ class Meeting:
 
     async def wait_for(self, count: int) -> None:
         """Until `count` bodies wait."""
-        async with asyncio.timeout(10), self._arrived:
+        async with asyncio.timeout(60), self._arrived:
             await self._arrived.wait_for(lambda: self.n_waiting >= count)
 
 

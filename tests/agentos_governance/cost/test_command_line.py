@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 from agentos import Settings
+from tests.commands import environment_of, run_command
 
 
-def _agentos(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AGENTOS_")} | {
-        "AGENTOS_HOME": str(settings.home),
-        "AGENTOS_DATABASE_URL": settings.database_url or "",
-        "AGENTOS_WORKER": "ada",
-        "AGENTOS_PLUGINS": "governance",
-        "AGENTOS_BUDGETS": '{"organisation": [{"cap_usd": "7", "per_s": 60}]}',
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "agentos", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+def _agentos(settings: Settings, *arguments: str) -> CompletedProcess[str]:
+    environment = environment_of(
+        settings,
+        AGENTOS_WORKER="ada",
+        AGENTOS_PLUGINS="governance",
+        AGENTOS_BUDGETS='{"organisation": [{"cap_usd": "7", "per_s": 60}]}',
     )
+    return run_command(*arguments, environment=environment)
 
 
 def test_caps_stops_and_estimates_from_a_shell(settings: Settings) -> None:

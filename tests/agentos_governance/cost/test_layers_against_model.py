@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -176,7 +177,8 @@ async def _make_orders(database: Database, name: str, caps: dict[str, Decimal]) 
     return {f"{name}-{child}": f"{name}-{parent}" for child, parent in parents.items()}
 
 
-def test_budgets_answer_as_the_model_whatever_happens(database_url: str) -> None:
+@pytest.mark.parametrize("n_examples", [30, pytest.param(300, marks=pytest.mark.nightly)])
+def test_budgets_answer_as_the_model_whatever_happens(database_url: str, n_examples: int) -> None:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         database = Database(database_url, pool_size=2)
@@ -185,7 +187,7 @@ def test_budgets_answer_as_the_model_whatever_happens(database_url: str) -> None
         runner.run(_migrate(database))
 
         @settings(
-            max_examples=100,
+            max_examples=n_examples,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
             database=None,

@@ -48,7 +48,7 @@ async def _make_old_database(dsn: str, package: str) -> None:
 
 
 async def test_what_descendants_spent_before_counts_and_old_holds_settle(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "old_governance" / "migrations"
     folder.mkdir(parents=True)
@@ -57,8 +57,10 @@ async def test_what_descendants_spent_before_counts_and_old_holds_settle(
         source = importlib.resources.files("agentos_governance") / "migrations" / name
         (folder / name).write_text(source.read_text("utf-8"), "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    assert settings.database_url is not None
-    await _make_old_database(settings.database_url, "old_governance")
+    await _make_old_database(database_url, "old_governance")
+    settings = Settings(
+        home=tmp_path / "home", database_url=database_url, plugins=(), worker="local"
+    )
     async with open_office(settings, plugin=SpenderPlugin()) as office:
         database = office.kernel.database
         rows = await database.fetch(

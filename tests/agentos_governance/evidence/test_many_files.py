@@ -176,7 +176,8 @@ async def test_one_bad_file_refuses_all_of_them(settings: Settings, tmp_path: Pa
         )
         assert error["code"] == "invalid_argument"
         assert "r13.xml" in error["message"] and "contains no test" in error["message"]
-        files[13].write_text("<!-- aos_" + "x" * 40 + " -->", "utf-8")
+        token = "aos_" + "Zk3vT9qLmR4wX7bN2hQ8" + "yJcP6sD1gA5eUo0i"
+        files[13].write_text(f"<!-- {token} -->", "utf-8")
         error = await office.refuse(
             "w1", "record_evidence_files", **many(order, folder="src/reports")
         )

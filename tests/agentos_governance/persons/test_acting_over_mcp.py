@@ -52,7 +52,7 @@ async def test_a_call_over_http_is_the_persons_in_both_eras_and_on_both_ways(
     async with (
         open_office(settings, direct_calls=direct_calls) as office,
         serve_http(office.kernel) as url,
-        httpx.AsyncClient(base_url=url, timeout=20) as http,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         ada, ben = await add_person(office, "Ada"), await add_person(office, "Ben")
         waiting = await waiting_work(office, contract={"review": {"quorum": 2, "by": "human"}})

@@ -73,8 +73,8 @@ def _told(
 
 @pytest.mark.parametrize("kind", ["cedar", "cel"])
 def test_another_engine_never_disagrees(kind: str) -> None:
-    """Issue 3: 0 disagreements on the common subset."""
-    found, effects, n_errors = disagreements(kind, n_policies=1_000)
+    """Issue 3: 0 disagreements on the common subset; by night on twenty times as much."""
+    found, effects, n_errors = disagreements(kind, n_policies=500)
     assert not found, found[0]
     assert min(effects[effect] for effect in Effect) > 30, effects
     assert n_errors > 30

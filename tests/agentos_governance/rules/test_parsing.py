@@ -318,13 +318,13 @@ def test_the_largest_policies_compile_and_decide_in_time() -> None:
     globs = [f'DENY IF command MATCHES "*a{"?" * 40}*{n}"' for n in range(20)]
     rules = [f'DENY IF command == "{"x" * 40}{n}" OR hour IN [1, 2]' for n in range(900)]
     wide = "DENY IF " + " OR ".join(['worker == "nobody"'] * 1_500)
-    started = time.perf_counter()
+    started = time.thread_time()
     compiled = compile_policy(parse_policy("\n".join([*globs, *rules, wide])))
-    compiled_s = time.perf_counter() - started
-    started = time.perf_counter()
+    compiled_s = time.thread_time() - started
+    started = time.thread_time()
     compiled.effect({"command": "a" * 100_000, "hour": 3, "worker": "w"})
     assert compiled_s < 10
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(

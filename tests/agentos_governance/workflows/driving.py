@@ -40,7 +40,7 @@ async def start(
 
 async def show(office: Office, workflow: str) -> dict[str, Any]:
     """The instance after everything the reactor can do for it now, here or in the background."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while any(step.action for step in (await advance(office.kernel, workflow)).steps[:1]):
             if (await load(office.kernel.database, workflow)).status == "compensation_failed":
                 break

@@ -173,7 +173,7 @@ async def _check_workflows(office: Office, deployed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "n_kills", [8, pytest.param(100, marks=pytest.mark.nightly)], ids=["8", "100"]
+    "n_kills", [5, pytest.param(100, marks=pytest.mark.nightly)], ids=["5", "100"]
 )
 async def test_a_graph_of_twenty_orders_completes_whoever_is_killed_and_loses_nothing(
     settings: Settings, tmp_path: Path, n_kills: int

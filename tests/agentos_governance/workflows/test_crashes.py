@@ -123,11 +123,11 @@ async def test_the_sweeper_moves_what_no_event_moved(settings: Settings, tmp_pat
         plugin.failures.append(UnavailableError("not now"))
         with capture_logs() as logs:
             await do(office, order_of(await show(office, workflow), "one"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while plugin.failures:
                     await advance(office.kernel, workflow)
         assert any(log["event"] == "workflow_step_put_off" for log in logs)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await load(office.kernel.database, workflow)).work_order is None:
                 await advance_due(office.kernel)
         assert plugin.taken.count(("deploy", "one")) == 1
@@ -217,7 +217,7 @@ async def test_a_signal_waits_until_a_step_outside_is_recorded(settings: Setting
             office,
             order_of(await office.call("planner", "get_workflow", work_order=workflow), "one"),
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await entered.wait()
         cancel = {"work_order": workflow, "signal": "cancel", "reason": "Changed my mind"}
         assert await office.code("planner", "signal_workflow", **cancel) == "conflict"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from agentos_governance.workflows.registry import (
     shipped_definitions,
 )
 from tests.agentos_governance.workflows.plugin import WorkflowPlugin
+from tests.commands import run_command
 
 BY_NAME = {
     action.name: action for action in (*ACTIONS, *WorkflowPlugin([]).register_workflow_actions())
@@ -252,12 +252,7 @@ def test_the_command_checks_a_file_without_a_server(tmp_path: Path) -> None:
     state(document, "work").pop("compensations")
     bad.write_text(json.dumps(document))
     outcomes = [
-        subprocess.run(
-            [sys.executable, "-m", "agentos", "workflow", "check", str(path), "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run_command("workflow", "check", str(path), "--json", environment=os.environ)
         for path in (good, bad)
     ]
     assert [outcome.returncode for outcome in outcomes] == [0, 1]

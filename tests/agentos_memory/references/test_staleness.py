@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from agentos import Kernel, Settings
 from tests.agentos_memory.repositories import call
+from tests.commands import environment_of, run_command
 
 pytestmark = pytest.mark.anyio
 
@@ -51,15 +51,8 @@ async def test_a_source_is_stale_from_the_change_of_its_file_until_it_is_added_a
     assert again["changed"] == 1 and await _stale(kernel) == {False}
 
 
-def _agentos(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "AGENTOS_HOME": str(settings.home),
-        "AGENTOS_DATABASE_URL": str(settings.database_url),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "agentos", *arguments],
-        capture_output=True, text=True, env=environment, check=False, timeout=120,
-    )  # fmt: skip
+def _agentos(settings: Settings, *arguments: str) -> CompletedProcess[str]:
+    return run_command(*arguments, environment=environment_of(settings))
 
 
 def test_the_command_line_adds_shows_lists_and_removes(settings: Settings, tmp_path: Path) -> None:

@@ -155,11 +155,11 @@ class SlackEmulator(Acting):
         """A person's home tab, if the app published one."""
         return self._workspace.views.home(user)
 
-    async def wait_until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    async def wait_until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         """Return once a condition holds; it is looked at whenever something happens in Slack."""
         await self._happenings.wait_until(condition, timeout_s)
 
-    async def wait_for_connections(self, n: int = 1, timeout_s: float = 5.0) -> None:
+    async def wait_for_connections(self, n: int = 1, timeout_s: float = 30.0) -> None:
         """Return once the app has so many connections."""
         await self.wait_until(lambda: self.n_connections >= n, timeout_s)
 

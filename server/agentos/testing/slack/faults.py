@@ -33,7 +33,7 @@ class Hold:
         self._changed = asyncio.Condition()
         self._is_released = asyncio.Event()
 
-    async def arrived(self, n: int = 1, timeout_s: float = 5.0) -> None:
+    async def arrived(self, n: int = 1, timeout_s: float = 30.0) -> None:
         """Return once so many calls wait."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: self._arrived >= n)

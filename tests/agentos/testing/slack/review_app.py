@@ -162,9 +162,11 @@ async def _over_http(slack: SlackEmulator, review: ReviewApp) -> AsyncIterator[N
     handler = AsyncSlackRequestHandler(review.app)
     routes = [Route("/slack/events", handler.handle, methods=["POST", "GET"])]
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off", ws="none")
+    # Without a log configuration: uvicorn's own would stay in this process.
+    config = uvicorn.Config(
+        Starlette(routes=routes), log_config=None, access_log=False, lifespan="off", ws="none"
     )
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     slack.use_http(f"http://127.0.0.1:{listener.getsockname()[1]}/slack/events")
     try:
