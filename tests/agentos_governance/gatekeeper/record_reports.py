@@ -25,6 +25,7 @@ from tests.agentos_governance.gatekeeper.trees import apply_change, digest_of_tr
 _VOLATILE = (
     (re.compile(r'\btime="[^"]*"'), 'time="0.002"'),
     (re.compile(r'hostname="[^"]*"'), 'hostname="worker"'),
+    (re.compile(r"(?<=>)/[^<]*/site-packages/"), "site-packages/"),
     (re.compile(r'timestamp="[^"]*"'), 'timestamp="2026-01-01T00:00:00.000000+00:00"'),
 )
 
