@@ -19,7 +19,7 @@ from agentos.calls import CallRequest, Credentials, Principal, ToolCall, ToolRes
 from agentos.canonical import canonical_json, sha256_hex
 from agentos.catalogue import Catalogue, Published
 from agentos.clock import Clock
-from agentos.database.clock import DatabaseClock
+from agentos.database.clock import clock_of
 from agentos.database.migrations import MigrationSet, migrate, pending_migrations
 from agentos.database.opening import open_database
 from agentos.database.pool import Database
@@ -335,20 +335,14 @@ async def open_kernel(
     Raises ConfigurationError with one line where it cannot start.
     """
     plugins = load_plugins(settings.plugins, extra_plugins)
-    async with open_database(settings) as database:
-        following = None
-        if clock is None:
-            clock = following = DatabaseClock(database)
-            await following.open()
-        kernel = Kernel(settings, plugins, database, clock)
+    async with open_database(settings) as database, clock_of(database, clock) as chosen_clock:
+        kernel = Kernel(settings, plugins, database, chosen_clock)
         kernel.publishes = publishes
         await migrate(database, kernel.migrations)
         # Before any service loads a cache, so that no event falls between the two.
         position = await kernel.bus.reader.last_position()
         async with _plain_errors(), asyncio.TaskGroup() as tasks:
             kernel._tasks = tasks
-            if following is not None:
-                kernel.start_task(following.follow())
             writer = tasks.create_task(kernel.writer.run())
             await kernel.hooks.start(kernel.start_task)
             kernel._services.start(flatten(plugins.hook.register_services()), kernel)

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from agentos.clock import Clock
 from agentos.database.pool import Database
 from agentos.database.queries import Queries
-from agentos.errors import ToolError
 
 READ_EVERY_S = 10.0
 FIRST_READINGS = 3
@@ -83,8 +84,8 @@ class DatabaseClock:
             await asyncio.sleep(READ_EVERY_S)
             try:
                 await self.read()
-            except ToolError as error:
-                _log.warning("database_clock_not_read", code=error.code)
+            except Exception as error:  # noqa: BLE001 - the counter goes on, and so does the server
+                _log.warning("database_clock_not_read", error=type(error).__name__)
 
     def _learn(self, found: tuple[int, int], at_us: int) -> None:
         bounds = found
@@ -99,3 +100,18 @@ class DatabaseClock:
                 _log.warning("database_clock_was_set", by_s=(sum(found) - low - high) / 2e6)
         self._bounds_us, self._read_at_us = bounds, at_us
         self._ahead_us = sum(bounds) // 2
+
+
+@asynccontextmanager
+async def clock_of(database: Database, chosen: Clock | None = None) -> AsyncIterator[Clock]:
+    """The chosen clock, or else the database's, followed for as long as the block runs."""
+    if chosen is not None:
+        yield chosen
+        return
+    clock = DatabaseClock(database)
+    await clock.open()
+    following = asyncio.create_task(clock.follow())
+    try:
+        yield clock
+    finally:
+        following.cancel()

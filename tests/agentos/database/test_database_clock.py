@@ -5,6 +5,7 @@ Required by the issue "Gatekeeper": due times, leases and expiries are decided b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import cast
@@ -107,3 +108,37 @@ async def test_a_slow_reading_does_not_blur_what_a_quick_one_told(database: Data
     # The time that passed on the way passed for the counter alone.
     counter.moved_us -= answers.late_us
     await assert_agrees(clock, database)
+
+
+class FirstTooLate:
+    """The database, which is asked for the first time in vain, as where it hangs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.n_asked = 0
+        self.answered = asyncio.Event()
+
+    async def fetch_value(self, sql: str) -> object:
+        """What the database says, but for the first time."""
+        self.n_asked += 1
+        if self.n_asked == 1:
+            raise TimeoutError
+        said = await self._database.fetch_value(sql)
+        self.answered.set()
+        return said
+
+
+async def test_a_reading_that_fails_does_not_end_the_following(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.database.clock.READ_EVERY_S", 0.01)
+    answers = FirstTooLate(database)
+    clock = DatabaseClock(cast(Database, answers))
+    following = asyncio.create_task(clock.follow())
+    try:
+        async with asyncio.timeout(60):
+            await answers.answered.wait()
+    finally:
+        following.cancel()
+    assert not following.done()
+    assert answers.n_asked >= 2
