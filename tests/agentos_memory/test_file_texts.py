@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentos_memory import file_texts
+from agentos_memory.current_files import CurrentFiles
 from agentos_memory.file_texts import FileTexts
 
 LONG_AGO_NS = time.time_ns() - 3_600 * 10**9
@@ -67,3 +69,44 @@ def test_no_more_is_remembered_than_there_is_room_for(
     assert texts.find(tmp_path, "c") is found["c"]
     assert texts.find(tmp_path, "b") is found["b"]
     assert texts.find(tmp_path, "a") is not found["a"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_an_answer_shows_is_read_once_and_again_after_a_change(tmp_path: Path) -> None:
+    _write(tmp_path / "a.py", b"one")
+    files = CurrentFiles(FileTexts())
+    digests = {"a.py": hashlib.sha256(b"one").hexdigest()}
+    first = files.read(tmp_path, digests, {}, ["a.py"])["a.py"]
+    again = files.read(tmp_path, digests, {}, ["a.py"])["a.py"]
+    assert first.is_indexed and again.is_indexed and again.text is first.text
+    _write(tmp_path / "new", b"two")
+    (tmp_path / "new").replace(tmp_path / "a.py")
+    changed = files.read(tmp_path, digests, {}, ["a.py"])["a.py"]
+    assert changed.text is not None and changed.text.content == b"two" and not changed.is_indexed
+
+
+def test_a_change_within_the_time_that_the_file_system_tells_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes(b"one")
+    status = os.stat(tmp_path / "a.py")
+    files = CurrentFiles(FileTexts())
+    digests = {"a.py": hashlib.sha256(b"one").hexdigest()}
+    assert files.read(tmp_path, digests, {}, ["a.py"])["a.py"].is_indexed
+    with (tmp_path / "a.py").open("r+b") as file:
+        file.write(b"two")
+    os.utime(tmp_path / "a.py", ns=(status.st_atime_ns, status.st_mtime_ns))
+    changed = files.read(tmp_path, digests, {}, ["a.py"])["a.py"]
+    assert changed.text is not None and changed.text.content == b"two" and not changed.is_indexed
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("settled")
+async def test_a_look_for_a_pattern_leaves_committed_files_of_every_hash_committed(
+    tmp_path: Path,
+) -> None:
+    _write(tmp_path / "a.py", b"one")
+    files = CurrentFiles(FileTexts())
+    digests = {"a.py": hashlib.sha256(b"one").hexdigest()}
+    assert [text async for text in files.unchanged(tmp_path, digests, ["a.py"])] == [[b"one"]]
+    for name in ("sha1", "sha256"):
+        committed = {"a.py": hashlib.new(name, b"blob 3\0one").hexdigest()}
+        assert files.read(tmp_path, digests, committed, ["a.py"])["a.py"].is_committed

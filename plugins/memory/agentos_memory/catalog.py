@@ -36,11 +36,16 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._graphs: Residents[int, SymbolGraph] = Residents(RESIDENT_REPOSITORIES)
+        self._rows: list[Record] = []
+        self._repositories: list[Repository] = []
 
     async def repositories(self) -> list[Repository]:
         """Every indexed repository at its current generation, by name."""
         rows = await self.database.fetch(_sql.list_repositories)
-        return [repository_from_row(row) for row in rows]
+        # Read at every search, and seldom other than before.
+        if rows != self._rows:
+            self._rows, self._repositories = rows, list(map(repository_from_row, rows))
+        return self._repositories.copy()
 
     async def select(self, name: str | None) -> list[Repository]:
         """The repository called `name`, or all; NotFoundError says how to make an index."""

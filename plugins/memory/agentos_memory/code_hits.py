@@ -5,11 +5,12 @@ Above: search and the tool. Below: shards, and files as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agentos import sha256_hex
 from agentos_memory.chunks import source_lines
+from agentos_memory.current_files import CurrentFile
 from agentos_memory.generations import Repository
 from agentos_memory.naming_of_tests import is_test_symbol
 from agentos_memory.outline import uncovered
@@ -17,7 +18,6 @@ from agentos_memory.ranked import Found
 from agentos_memory.rereading import Reread
 from agentos_memory.shards import CodeChunk, Shard
 from agentos_memory.shown_lines import redact_lines, without_keys
-from agentos_memory.spans import TextLines
 
 SNIPPET_LINES = 12
 SNIPPET_LINE_CHARS = 160
@@ -49,21 +49,8 @@ class CodeHit:
     is_test: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ShownFile:
-    """What hits are cut from: a file as it is; `text` is None where it cannot be shown any more.
-
-    The rest is as in `CurrentFile`.
-    """
-
-    text: TextLines | None
-    is_indexed: bool
-    is_committed: bool
-    keys: Collection[int]
-
-
 def hit_of(
-    repository: Repository, shard: Shard, found: Found, file: ShownFile, reread: Reread | None
+    repository: Repository, shard: Shard, found: Found, file: CurrentFile, reread: Reread | None
 ) -> CodeHit:
     """The hit with the lines of the file as it is; `reread` is what a changed one says now."""
     chunk = shard.chunk(found.position)
@@ -104,7 +91,7 @@ def _shown(
     repository: Repository,
     chunk: CodeChunk,
     found: Found,
-    file: ShownFile,
+    file: CurrentFile,
     span: tuple[int, int],
     gaps: Sequence[tuple[int, int]],
 ) -> CodeHit:
@@ -136,7 +123,7 @@ def _shown(
     )
 
 
-def _first_lines(file: ShownFile, spans: Iterable[tuple[int, int]]) -> tuple[list[str], int]:
+def _first_lines(file: CurrentFile, spans: Iterable[tuple[int, int]]) -> tuple[list[str], int]:
     """As many lines of the spans as a snippet has, and how many more there are.
 
     Those are counted and not looked at: most of a long definition is never shown.
@@ -157,7 +144,7 @@ def _first_lines(file: ShownFile, spans: Iterable[tuple[int, int]]) -> tuple[lis
     return lines, n_more
 
 
-def _lines(file: ShownFile, first: int, last: int) -> list[str]:
+def _lines(file: CurrentFile, first: int, last: int) -> list[str]:
     """Lines of a file that has them, without the lines of private keys."""
     assert file.text is not None
     # Every end of a line counts as one.
@@ -166,7 +153,7 @@ def _lines(file: ShownFile, first: int, last: int) -> list[str]:
     return list(without_keys(lines, first, file.keys))
 
 
-def _decorators(file: ShownFile, first: int, last: int) -> list[str]:
+def _decorators(file: CurrentFile, first: int, last: int) -> list[str]:
     """What the lines at the top say that begin with `@`."""
     assert file.text is not None
     n = first

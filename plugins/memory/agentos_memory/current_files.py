@@ -1,7 +1,8 @@
 """What the files of an answer hold now, and whether that is what was indexed and committed.
 
 Above: search, which cuts lines from here. Below: git and the files. Every file of an answer is
-read anew, so that no line is ever given that is not there.
+looked at anew, and read unless all that the system tells of it is as it was (`file_texts`), so that
+no line is given that is not there.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 
 from agentos import sha256_hex
 from agentos_memory.analysis import MAX_FILE_BYTES
-from agentos_memory.file_texts import Signature, signature_of
+from agentos_memory.file_texts import FileTexts, Signature, is_settled, signature_of
 from agentos_memory.git_files import GIT_TIMEOUT_S
 from agentos_memory.own_git import own_git
 from agentos_memory.shown_lines import key_lines
+from agentos_memory.spans import TextLines
 from agentos_memory.work_files import read_file
 
 REMEMBERED_COMMITS = 16
@@ -29,19 +31,16 @@ _FILES_PER_STEP = 50
 
 @dataclass(frozen=True, slots=True)
 class CurrentFile:
-    """A file as it is; `content` is None where it is gone or cannot be indexed any more.
+    """A file as it is; `text` is None where it is gone or cannot be indexed any more.
 
     `is_indexed`: it is what the index was made from. `is_committed`: the commit of the index has
-    exactly this content. `keys` are the numbers of the lines of private keys; `signature` is what
-    the system told of the file before it was read.
+    exactly this content. `keys` are the numbers of the lines of private keys.
     """
 
-    path: str
-    content: bytes | None
+    text: TextLines | None
     is_indexed: bool
     is_committed: bool
     keys: Collection[int] = ()
-    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,10 @@ class _Known:
 
 
 class CurrentFiles:
-    """Reads files, and remembers what follows from those that did not change since."""
+    """Looks at files, and remembers what follows from those that did not change since."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: FileTexts) -> None:
+        self._texts = texts
         self._known: dict[str, tuple[Signature, _Known]] = {}
 
     def read(
@@ -80,29 +80,51 @@ class CurrentFiles:
         """
         for start in range(0, len(paths), _FILES_PER_STEP):
             step = paths[start : start + _FILES_PER_STEP]
-            files = await asyncio.to_thread(self.read, root, digests, {}, step)
-            yield [(files[path].is_indexed and files[path].content) or b"" for path in step]
+            yield await asyncio.to_thread(self._unchanged, root, digests, step)
+
+    def _unchanged(
+        self, root: Path, digests: Mapping[str, str], paths: Iterable[str]
+    ) -> list[bytes]:
+        """As many as these are not remembered, and their lines not told apart."""
+        contents = []
+        for path in paths:
+            place = f"{root}/{path}"
+            signature = signature_of(place)
+            content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
+            is_indexed = isinstance(content, bytes) and (
+                self._about(place, signature, content, None).sha256 == digests.get(path)
+            )
+            contents.append(content if is_indexed and isinstance(content, bytes) else b"")
+        return contents
 
     def _read(
         self, root: Path, path: str, digest: str | None, object_id: str | None
     ) -> CurrentFile:
-        place = f"{root}/{path}"
-        # Taken before the content: a change in between is seen by the next look.
-        signature = signature_of(place)
-        content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
-        if not isinstance(content, bytes):
-            return CurrentFile(path, None, False, False)
-        known = self._known.get(place)
-        if known is not None and known[0] == signature:
-            found = known[1]
-        else:
-            found = _Known(sha256_hex(content), _object_id(content, object_id), key_lines(content))
+        looked_at = self._texts.look_at(root, path)
+        if looked_at is None:
+            return CurrentFile(None, False, False)
+        signature, text = looked_at
+        found = self._about(f"{root}/{path}", signature, text.content, object_id)
+        is_indexed, is_committed = found.sha256 == digest, found.object_id == object_id
+        return CurrentFile(text, is_indexed, is_committed, found.keys)
+
+    def _about(
+        self, place: str, signature: Signature | None, content: bytes, object_id: str | None
+    ) -> _Known:
+        signed, known = self._known.get(place, (None, None))
+        # Whoever asks without an id leaves one in the usual hash.
+        if known is not None and signed == signature and _is_like(known.object_id, object_id):
+            return known
+        found = _Known(sha256_hex(content), _object_id(content, object_id), key_lines(content))
+        if signature is not None and is_settled(signature):
             if len(self._known) >= REMEMBERED_FILES:
                 self._known.clear()
-            if signature is not None:
-                self._known[place] = (signature, found)
-        is_indexed, is_committed = found.sha256 == digest, found.object_id == object_id
-        return CurrentFile(path, content, is_indexed, is_committed, found.keys, signature)
+            self._known[place] = (signature, found)
+        return found
+
+
+def _is_like(object_id: str, wanted: str | None) -> bool:
+    return wanted is None or len(object_id) == len(wanted)
 
 
 def _object_id(content: bytes, like: str | None) -> str:

@@ -1,8 +1,8 @@
-"""Contents of files that were read before, for looking through many of them at every query.
+"""Contents of files that were read before, for looking into many of them at every query.
 
-Above: search for messages that a query quotes. Below: the files. What is remembered is used only
-while the file on disk is the same by all that the system tells of it; what an answer shows is read
-anew (`current_files`), so that nothing rests on this.
+Above: search, for messages that a query quotes and for the lines of its answers. Below: the files.
+What is remembered is used only while the file on disk is the same by all that the system tells of
+it, and was so for a while when it was read.
 """
 
 from __future__ import annotations
@@ -35,20 +35,24 @@ class FileTexts:
 
     def find(self, root: Path, path: str) -> TextLines | None:
         """The file as it is; None where it is gone, too large, or behind a symbolic link."""
+        found = self.look_at(root, path)
+        return None if found is None else found[1]
+
+    def look_at(self, root: Path, path: str) -> tuple[Signature | None, TextLines] | None:
+        """The same, with what the system told of the file before it was read."""
         place = f"{root}/{path}"
+        # Taken before the content: a change in between is seen by the next look.
         signature = signature_of(place)
         known = self._used(place, signature)
         if known is not None:
-            return known
+            return signature, known
         content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
-        return self._read(place, signature, content) if isinstance(content, bytes) else None
-
-    def of(self, place: str, signature: Signature | None, content: bytes) -> TextLines:
-        """The lines of what was read just now from a file that had that signature before."""
-        known = self._used(place, signature)
-        if known is not None and known.content == content:
-            return known
-        return self._read(place, signature, content)
+        if not isinstance(content, bytes):
+            return None
+        text = TextLines.of(content)
+        if signature is not None and is_settled(signature):
+            self._remember(place, signature, text)
+        return signature, text
 
     def _used(self, place: str, signature: Signature | None) -> TextLines | None:
         with self._lock:
@@ -57,12 +61,6 @@ class FileTexts:
                 return None
             self._known.move_to_end(place)
             return known[1]
-
-    def _read(self, place: str, signature: Signature | None, content: bytes) -> TextLines:
-        text = TextLines.of(content)
-        if signature is not None and is_settled(signature):
-            self._remember(place, signature, text)
-        return text
 
     def _remember(self, place: str, signature: Signature, text: TextLines) -> None:
         with self._lock:

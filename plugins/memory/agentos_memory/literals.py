@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,14 +46,13 @@ class Message:
         self.squeezed = _squeezed(text)
         words = self.squeezed.split(" ")
         self._sizes = [len(word) + 1 for word in words]
-        self._marks: list[tuple[bytes, tuple[int, ...]]] = [
-            (f"{a} {b}".encode(), (at, at + 1))
+        self._words = {word: word.encode() for word in words}
+        self._pairs = [
+            (f"{a} {b}".encode(), a, b, at)
             for at, (a, b) in enumerate(pairwise(words))
             if not {a, b} <= STOP_WORDS
         ]
-        self._marks += [
-            (word.encode(), (at,)) for at, word in enumerate(words) if len(word) >= MIN_QUOTED_CHARS
-        ]
+        self._long = [(w, at) for at, w in enumerate(words) if len(w) >= MIN_QUOTED_CHARS]
         self._needed = _MIN_MARKED * len(self.squeezed)
 
     def may_be_in(self, text: bytes) -> bool:
@@ -63,8 +63,18 @@ class Message:
         if not text.isascii():
             # Bytes know only the capital letters of ASCII.
             text = text.decode("utf-8", "replace").lower().encode()
-        squeezed = b" ".join(text.lower().split())
-        marked = {at for mark, words in self._marks if mark in squeezed for at in words}
+        lowered = text.lower()
+        held = {word for word, encoded in self._words.items() if encoded in lowered}
+        long = {at for word, at in self._long if word in held}
+        pairs = [(pair, at) for pair, a, b, at in self._pairs if a in held and b in held]
+        # What words alone rule out, which is most, is not squeezed.
+        if not self._is_enough(long | {n for _, at in pairs for n in (at, at + 1)}):
+            return False
+        squeezed = b" ".join(lowered.split())
+        side_by_side = {n for pair, at in pairs if pair in squeezed for n in (at, at + 1)}
+        return self._is_enough(long | side_by_side)
+
+    def _is_enough(self, marked: AbstractSet[int]) -> bool:
         return bool(marked) and sum(self._sizes[at] for at in marked) >= self._needed
 
 

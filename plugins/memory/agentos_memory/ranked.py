@@ -242,19 +242,20 @@ def _quoted(
     """Chunks among the best that hold the message as a literal: position, line, share of it."""
     root = shard.repository.root
     wanted = Message(message)
-    files: dict[str, TextLines | None] = {}
+    files: dict[int, TextLines | None] = {}
     for position in _top(scores, chosen, QUOTED_CANDIDATES):
-        chunk = shard.chunk(position)
-        if chunk.kind in ("class", "interface", "module"):
+        if shard.kind(position) in ("class", "interface", "module"):
             continue
-        if chunk.path not in files:
-            files[chunk.path] = texts.find(root, chunk.path)
-        file = files[chunk.path]
+        number = shard.file_of(position)
+        if number not in files:
+            files[number] = texts.find(root, shard.path(position))
+        file = files[number]
         if file is None:
             continue
-        text = file.cut(chunk.start_line, chunk.end_line)
+        start, end = shard.lines(position)
+        text = file.cut(start, end)
         if not wanted.may_be_in(text):
             continue
         quote = find_quote(text.decode("utf-8", "replace"), wanted)
         if quote is not None:
-            yield position, chunk.start_line + quote.line, quote.share
+            yield position, start + quote.line, quote.share

@@ -9,12 +9,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agentos import AgentOSError, UnavailableError
 from agentos_memory.brief_work import BriefWork
 from agentos_memory.catalog import Catalog
-from agentos_memory.code_hits import CodeHit, ShownFile, hit_of
+from agentos_memory.code_hits import CodeHit, hit_of
 from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFiles
 from agentos_memory.file_texts import FileTexts
 from agentos_memory.freshness import Freshness
@@ -88,7 +87,7 @@ class _LookedUp:
 
     answer: _Answer
     chosen: Sequence[Found]
-    files: Mapping[str, ShownFile]
+    files: Mapping[str, CurrentFile]
     hits: list[CodeHit]
 
 
@@ -117,8 +116,8 @@ class CodeSearch:
         self._freshness = freshness
         self._rereading = rereading
         self._committed = CommittedFiles()
-        self._files = CurrentFiles()
         self._texts = FileTexts()
+        self._files = CurrentFiles(self._texts)
         self._ranking = defaultdict[SearchMode, BriefWork](BriefWork)
         self._listed: dict[str | None, list[Repository]] = {}
         """What the catalog answered last, by the name asked for."""
@@ -284,21 +283,14 @@ class CodeSearch:
         source = answer.source
         shard, root = source.shard, source.repository.root
         paths = {shard.path(found.position) for found in chosen}
-        read = self._files.read(root, shard.file_digests, source.committed, paths)
-        files = {path: self._shown_file(root, file) for path, file in read.items()}
+        files = self._files.read(root, shard.file_digests, source.committed, paths)
         return _LookedUp(answer, chosen, files, _shown(source, chosen, files, {}))
-
-    def _shown_file(self, root: Path, file: CurrentFile) -> ShownFile:
-        text = None
-        if file.content is not None:
-            text = self._texts.of(f"{root}/{file.path}", file.signature, file.content)
-        return ShownFile(text, file.is_indexed, file.is_committed, file.keys)
 
 
 def _shown(
     source: _Source,
     chosen: Sequence[Found],
-    files: Mapping[str, ShownFile],
+    files: Mapping[str, CurrentFile],
     reread: Mapping[str, Reread],
 ) -> list[CodeHit]:
     repository, shard = source.repository, source.shard

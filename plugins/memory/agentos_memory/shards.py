@@ -182,6 +182,9 @@ class Shard:
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         for position, symbol in enumerate(columns.symbols):
             self._by_name[self._symbols[symbol].name].append(position)
+        self._by_file_name: defaultdict[str, list[int]] = defaultdict(list)
+        for number, file in enumerate(files):
+            self._by_file_name[file.path.rpartition("/")[2]].append(number)
         self._file_starts = np.searchsorted(self._file_of, np.arange(len(files) + 1))
         self._sizes = np.diff(self._file_starts)
         self._filled = np.flatnonzero(self._sizes)
@@ -194,14 +197,15 @@ class Shard:
         """The chunk at a position."""
         file = self.files[self._file_of[position]]
         symbol = self._symbols[self._symbol_of[position]]
+        start, end = self.lines(position)
         return CodeChunk(
             file.path,
             file.language,
             symbol.qualified_name,
             symbol.name,
             symbol.kind,
-            int(self._starts[position]),
-            int(self._ends[position]),
+            start,
+            end,
             symbol.signature,
         )
 
@@ -213,6 +217,15 @@ class Shard:
     def file_of(self, position: int) -> int:
         """The number of the chunk's file."""
         return int(self._file_of[position])
+
+    def lines(self, position: int) -> tuple[int, int]:
+        """The chunk's first and last line."""
+        return int(self._starts[position]), int(self._ends[position])
+
+    def kind(self, position: int) -> str:
+        """The kind of the chunk's symbol."""
+        kind: str = self._symbols[self._symbol_of[position]].kind
+        return kind
 
     def groups(self, positions: Sequence[int]) -> list[int]:
         """Chunks of one group are parts of one definition, or of one file's top-level code."""
@@ -233,7 +246,8 @@ class Shard:
     def files_at(self, path: str) -> list[int]:
         """Numbers of the files whose path is `path` or ends in it, whole components only."""
         ending = "/" + path
-        return [n for n, f in enumerate(self.files) if f.path == path or f.path.endswith(ending)]
+        called = self._by_file_name.get(path.rpartition("/")[2], ())
+        return [n for n in called if ("/" + self.files[n].path).endswith(ending)]
 
     def in_file(self, file: int) -> range:
         """Positions of the file's chunks."""
@@ -250,7 +264,7 @@ class Shard:
 
     def is_kind(self, position: int, kind: str | None) -> bool:
         """Whether the chunk is of the kind, where one is asked for."""
-        return kind is None or self._symbols[self._symbol_of[position]].kind == kind
+        return kind is None or self.kind(position) == kind
 
     def match_score(self, position: int, n_lines: int) -> float:
         """How good a chunk with so many matching lines is: above 0, tests below 1."""

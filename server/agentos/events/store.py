@@ -84,11 +84,13 @@ class EventStore:
         first, *others = events
         data, arguments = _to_append(first)
         if not others:
-            row = await connection.fetchrow(_sql.append_event, *arguments)
+            row = await connection.fetchrow(_sql.append_event, first.stream, *arguments)
             return [] if row is None else [_event_at(row, first, data)]
         (second,) = others
         second_data, second_arguments = _to_append(second)
-        rows = await connection.fetch(_sql.append_two_events, *arguments, *second_arguments)
+        rows = await connection.fetch(
+            _sql.append_two_events, first.stream, *arguments, *second_arguments
+        )
         wanted = ((first, data), (second, second_data))
         return [_event_at(row, new, said) for row, (new, said) in zip(rows, wanted, strict=False)]
 
@@ -152,11 +154,10 @@ class EventStore:
 
 
 def _to_append(new: NewEvent) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """What the event says without secrets, and the arguments of `append_event`."""
+    """What the event says without secrets, and what `append_event` takes beside its stream."""
     data, text = _recorded(dict(new.data))
     before, after = text_around(new.stream, new.type, new.actor, new.at, text)
-    head = (new.stream, new.type, new.actor, new.at)
-    return data, (*head, text.decode(), before.decode(), after.decode())
+    return data, (new.type, new.actor, new.at, text.decode(), before.decode(), after.decode())
 
 
 def _not_noted(events: Sequence[Event]) -> None:

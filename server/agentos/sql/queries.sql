@@ -23,18 +23,10 @@ update kernel.stream h
 select seq, prev_hash, position, hash from kernel.append_event($1, $2, $3, $4, $5, $6, $7);
 
 -- name: append_two_events
--- Append two events to one stream as append_event does: arguments $1 to $7, then $8 to $14. The
--- second comes after the first because it is made of its row. No rows: the stream is held.
-with pair as (
-    select one.seq, one.prev_hash, one.position, one.hash, two.seq as seq2,
-           two.prev_hash as prev_hash2, two.position as position2, two.hash as hash2
-      from kernel.append_event($1, $2, $3, $4, $5, $6, $7) one
-     cross join lateral kernel.append_event($8, $9, $10, $11, $12, $13,
-                                            $14 || left(one.hash, 0)) two
-)
-select seq, prev_hash, position, hash from pair
-union all
-select seq2, prev_hash2, position2, hash2 from pair;
+-- Append two events to stream $1 as append_event does: what it takes of the first, $2 to $7, and of
+-- the second, $8 to $13. Their rows in order; none where another transaction holds the stream.
+select seq, prev_hash, position, hash
+  from kernel.append_two_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
 
 -- name: find_event_of_call
 -- The event of type $2 in stream $3 that call $1 left.

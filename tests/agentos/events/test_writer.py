@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -250,6 +251,20 @@ async def test_two_records_of_a_call_share_one_commit_and_wait_for_a_held_stream
         )
         == 1
     )
+    assert (await verify_events(kernel.database)).ok
+
+
+async def test_two_records_that_begin_a_stream_keep_what_each_of_them_says(kernel: Kernel) -> None:
+    at = kernel.clock.now()
+    first = NewEvent("fresh", "noted", "ann", at, {"call": "CA-1", "n": 1})
+    second = NewEvent("fresh", "call.finished", "bob", at + timedelta(seconds=1), {"call": "CA-1"})
+    stored = await kernel.writer.submit(first, second)
+    assert stored == await kernel.bus.reader.read_stream("fresh")
+    assert [(e.seq, e.type, e.actor, e.at, e.data) for e in stored] == [
+        (1, "noted", "ann", first.at, first.data),
+        (2, "call.finished", "bob", second.at, second.data),
+    ]
+    assert stored[1].prev_hash == stored[0].hash
     assert (await verify_events(kernel.database)).ok
 
 
