@@ -86,16 +86,15 @@ class CurrentFiles:
         self, root: Path, digests: Mapping[str, str], paths: Iterable[str]
     ) -> list[bytes]:
         """As many as these are not remembered, and their lines not told apart."""
-        contents = []
-        for path in paths:
-            place = f"{root}/{path}"
-            signature = signature_of(place)
-            content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
-            is_indexed = isinstance(content, bytes) and (
-                self._about(place, signature, content, None).sha256 == digests.get(path)
-            )
-            contents.append(content if is_indexed and isinstance(content, bytes) else b"")
-        return contents
+        return [self._indexed(root, path, digests.get(path)) for path in paths]
+
+    def _indexed(self, root: Path, path: str, digest: str | None) -> bytes:
+        place = f"{root}/{path}"
+        signature = signature_of(place)
+        content = read_file(root, path, max_bytes=MAX_FILE_BYTES)
+        if not isinstance(content, bytes):
+            return b""
+        return content if self._about(place, signature, content, None).sha256 == digest else b""
 
     def _read(
         self, root: Path, path: str, digest: str | None, object_id: str | None

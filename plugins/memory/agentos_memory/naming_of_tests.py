@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "__tests__", "spec", "specs", "testdata"})
 _TEST_FILE = re.compile(
@@ -31,6 +32,7 @@ _RUST_MODULE = re.compile(r":(.*\.)?tests?\.")
 _LAST_NAME = re.compile(r"[^.:/]*$")
 
 
+@lru_cache(16_384)
 def is_test_path(path: str) -> bool:
     """Whether the file is a test, or lies in a folder of tests."""
     *folders, name = path.split("/")
