@@ -20,7 +20,7 @@ from bench.retrieval.issue_set import issue_set
 from bench.retrieval.queries import QuerySet
 from bench.retrieval.scoring import Judged, figures, interval, judge
 from bench.retrieval.sources import is_git
-from bench.retrieval.systems import CachedVectors, System, okapi, ours
+from bench.retrieval.systems import CachedVectors, System, arms_alone, okapi, ours
 
 BASELINE = "rank-bm25"
 
@@ -46,6 +46,7 @@ def main() -> None:
 def _judged(queries: QuerySet, vectors: CachedVectors) -> dict[str, list[Judged]]:
     systems: dict[str, System] = {BASELINE: okapi(queries)}
     systems |= {mode: system for mode, system in ours(queries, vectors).items()}
+    systems |= arms_alone(queries, vectors)
     return {
         name: [judge(query, system(query)) for query in queries.queries]
         for name, system in systems.items()

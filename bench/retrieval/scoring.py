@@ -45,14 +45,13 @@ def judge(query: Query, ranked: Sequence[Place]) -> Judged:
 
     Files are counted once each, in the order of their best hits.
     """
-    rank = next(
-        (n for n, place in enumerate(ranked[:BEST], start=1) if _is_answer(query, place)), 0
-    )
+    rank = next((n for n, place in enumerate(ranked[:BEST], start=1) if is_answer(query, place)), 0)
     files = list(dict.fromkeys(path for path, _, _ in ranked))[:BEST]
     return Judged(rank, any(answer.path in files for answer in query.answers))
 
 
-def _is_answer(query: Query, place: Place) -> bool:
+def is_answer(query: Query, place: Place) -> bool:
+    """Whether the hit lies inside one of the functions that answer the query."""
     path, start, end = place
     return any(
         path == answer.path and answer.start_line <= start and end <= answer.end_line

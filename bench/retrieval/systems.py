@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,6 +34,8 @@ MAX_TOKENS = 128
 QUERY_TOKENS = 64
 # Several hits may lie in one file, and files are counted once.
 DEPTH = 3 * BEST
+
+ARMS_ALONE = {"bm25f alone": "bm25f", "bodies alone": "body"}
 
 System: TypeAlias = Callable[[Query], Sequence[Place]]
 
@@ -89,8 +91,7 @@ def okapi(queries: QuerySet) -> System:
 
 def ours(queries: QuerySet, vectors: CachedVectors) -> dict[SearchMode, System]:
     """Each mode over the same shards: one for each point of the history that queries are from."""
-    stored, texts = _stored(queries)
-    build = _shards(queries, stored, texts, vectors)
+    build = shards(queries, vectors)
     asked = vectors.embed(queries.repository, [q.text for q in queries.queries], QUERY_TOKENS)
     modes: tuple[SearchMode, ...] = ("keyword", "semantic", "hybrid")
     answers: dict[tuple[str, SearchMode], list[Place]] = {}
@@ -102,6 +103,26 @@ def ours(queries: QuerySet, vectors: CachedVectors) -> dict[SearchMode, System]:
         return lambda query: answers[query.id, mode]
 
     return {mode: system(mode) for mode in modes}
+
+
+def arms_alone(queries: QuerySet, vectors: CachedVectors) -> dict[str, System]:
+    """The two arms that the modes are made of, each by itself: BM25F, and vectors of bodies."""
+    build = shards(queries, vectors)
+    asked = vectors.embed(queries.repository, [q.text for q in queries.queries], QUERY_TOKENS)
+    vector_of = dict(zip((query.id for query in queries.queries), asked, strict=True))
+
+    def answer(arm: str, query: Query) -> list[Place]:
+        # Neither arm knows anything of the history.
+        shard = build(0)
+        scores = shard.measure(query.text, vector_of[query.id], "hybrid").scores[arm]
+        best = np.argsort(-scores, kind="stable")[: 8 * DEPTH].tolist()
+        firsts: dict[int, int] = {}
+        for position, group in zip(best, shard.groups(best), strict=True):
+            firsts.setdefault(group, position)
+        chunks = map(shard.chunk, list(firsts.values())[:DEPTH])
+        return [(chunk.path, chunk.start_line, chunk.end_line) for chunk in chunks]
+
+    return {name: partial(answer, arm) for name, arm in ARMS_ALONE.items()}
 
 
 def _answer(
@@ -124,13 +145,9 @@ def _stored(queries: QuerySet) -> tuple[list[FileChunks], dict[str, str]]:
     return stored, texts
 
 
-def _shards(
-    queries: QuerySet,
-    stored: Sequence[FileChunks],
-    texts: dict[str, str],
-    vectors: CachedVectors,
-) -> Callable[[int], Shard]:
-    """Makes the shard as it would be without the newest commits, so many of them."""
+def shards(queries: QuerySet, vectors: CachedVectors) -> Callable[[int], Shard]:
+    """Makes the shard what it would be without the newest commits, so many of them."""
+    stored, texts = _stored(queries)
     name = queries.repository
     paths = [part.path for part in stored]
     bodies = [texts[digest] for part in stored for digest in part.digests]
@@ -139,18 +156,20 @@ def _shards(
     name_rows = _rows(vectors.embed(name, names, QUERY_TOKENS))
     counts = [counted(part) for part in stored]
 
+    shard = Shard(
+        Repository(1, name, Path("/nowhere"), None, 1),
+        [FileEntry(path, "", "") for path in paths],
+        stored,
+        counts=counts,
+        bodies=body_rows,
+        names=name_rows,
+    )
+
     @lru_cache(maxsize=1)
     def build(n_later_commits: int) -> Shard:
         known = queries.commits[n_later_commits : n_later_commits + MAX_COMMITS]
-        return Shard(
-            Repository(1, name, Path("/nowhere"), None, 1),
-            [FileEntry(path, "", "") for path in paths],
-            stored,
-            counts=counts,
-            bodies=body_rows,
-            names=name_rows,
-            history=FileHistory.of_commits(paths, known),
-        )
+        shard.take_history(FileHistory.of_commits(paths, known))
+        return shard
 
     return build
 

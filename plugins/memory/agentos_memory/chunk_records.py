@@ -21,6 +21,8 @@ from agentos_memory.vector_texts import body_text, name_text
 
 FIELDS = ("name", "class", "path", "signature", "body")
 """What is searched of a chunk, in the order of its identifiers."""
+NAMING_FIELDS = FIELDS[:3]
+"""What says where a chunk is and what it is called."""
 
 _DIGEST_CHARS = 64
 _IDENTIFIERS = re.compile(r"\w+").findall

@@ -14,6 +14,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from agentos_memory.candidate_features import Candidates
+from agentos_memory.correction import CANDIDATES, corrected, may_correct
 from agentos_memory.file_texts import FileTexts
 from agentos_memory.highest import highest
 from agentos_memory.literals import Message, find_quote
@@ -68,7 +70,7 @@ class _Lifted:
     """The scores of a shard's chunks, what may be found of them, and what the query names."""
 
     shard: Shard
-    arms: Sequence[ArmName]
+    measured: Measured
     scores: Scores
     chosen: NDArray[np.bool_]
     levels: Scores | None
@@ -95,25 +97,46 @@ def rank_all(
     """
     texts = texts or FileTexts()
     measured = [shard.measure(query.text, vector, query.mode) for shard, vector in asked]
-    scales = common_scales(measured) if len(asked) > 1 else None
+    is_corrected = query.mode == "hybrid" and all(may_correct(m) for m in measured if m.arms)
+    scales = common_scales(measured) if is_corrected or len(asked) > 1 else None
     lifted = [
         _lift(shard, query, recognised, each, scales, texts)
         for (shard, _), each in zip(asked, measured, strict=True)
     ]
-    behind = REPEATED_FILE_PENALTY
+    n = query.limit + 1
     if any(each.levels is not None for each in lifted):
         scores = [each.scores for each in lifted if len(each.scores)]
         span = max(float(s.max()) for s in scores) - min(float(s.min()) for s in scores)
         for each in lifted:
             if each.levels is not None:
                 np.add(each.scores, each.levels * np.float32(span + 1), out=each.scores)
-    else:
         # What is named may lie in one file; what is only described may not be there at all.
-        behind += report_share(query.text) * (REPORT_REPEATED_FILE_PENALTY - behind)
-    return [
-        (each.arms, list(_best(each, query.limit + 1, behind)) if each.arms else [])
-        for each in lifted
-    ]
+        best = [list(_best(each, n, REPEATED_FILE_PENALTY)) for each in lifted]
+    elif is_corrected and scales is not None:
+        best = _corrected(lifted, query, scales)
+    else:
+        best = [list(_best(each, n, _behind(query))) for each in lifted]
+    return [(each.measured.arms, found) for each, found in zip(lifted, best, strict=True)]
+
+
+def candidates(
+    shard: Shard, query: CodeQuery, recognised: Recognised, vector: Vector | None
+) -> tuple[Candidates, Scales] | None:
+    """The chunks whose order a hybrid query has corrected; None where it has not."""
+    measured = shard.measure(query.text, vector, query.mode)
+    if not may_correct(measured):
+        return None
+    scales = common_scales([measured])
+    lifted = _lift(shard, query, recognised, measured, scales, FileTexts())
+    if lifted.levels is not None:
+        return None
+    return _candidates(lifted, query.limit + 1, _behind(query)).first(CANDIDATES), scales
+
+
+def _behind(query: CodeQuery) -> float:
+    """How far a hit is put behind those of its file above it, where nothing is named."""
+    more = report_share(query.text) * (REPORT_REPEATED_FILE_PENALTY - REPEATED_FILE_PENALTY)
+    return REPEATED_FILE_PENALTY + more
 
 
 def _lift(
@@ -127,7 +150,7 @@ def _lift(
     scores = shard.fused(measured, query.text, scales)
     chosen = shard.chosen(file_filter(shard, query), query.kind)
     if query.mode == "semantic" or not measured.arms:
-        return _Lifted(shard, measured.arms, scores, chosen, None, {})
+        return _Lifted(shard, measured, scores, chosen, None, {})
     named = {position for name in recognised.names for position in shard.named(name)}
     if named:
         scores[list(named)] += NAMED_INSIDE_BONUS
@@ -137,7 +160,7 @@ def _lift(
     if query.mode == "keyword" and measured.lexical is not None:
         occur = measured.lexical > 0
         chosen = chosen & (occur if levels is None else occur | (levels > 0))
-    return _Lifted(shard, measured.arms, scores, chosen, levels, lines)
+    return _Lifted(shard, measured, scores, chosen, levels, lines)
 
 
 def _spread_out(lifted: Mapping[int, float], n: int) -> Scores:
@@ -162,21 +185,61 @@ def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
 
 
 def _best(lifted: _Lifted, limit: int, behind: float) -> Iterator[Found]:
-    shard, scores, lines = lifted.shard, lifted.scores, lifted.lines
+    """The best chunks by their scores alone."""
+    if lifted.measured.arms:
+        best = _of_groups(lifted, limit, 8 * limit)
+        spread = _spread(lifted.shard, best, lifted.scores[best].tolist(), behind)
+        for position, score in islice(spread, limit):
+            yield Found(position, round(score, 4), lifted.lines.get(position))
+
+
+def _corrected(lifted: Sequence[_Lifted], query: CodeQuery, scales: Scales) -> list[list[Found]]:
+    """The best chunks of each shard, in an order that was learned (`correction`)."""
+    n = query.limit + 1
+    best = [_candidates(each, n, _behind(query)) for each in lifted]
+    least = _nth_highest(np.concatenate([each.scores for each in best]), CANDIDATES)
+    n_asked = [min(int(np.count_nonzero(e.scores >= least)), CANDIDATES) for e in best]
+    asked = [each.first(own) for each, own in zip(best, n_asked, strict=True) if own]
+    moved = iter(corrected(query.text, asked, scales) if asked else ())
+    scores = [
+        np.concatenate([next(moved), each.lowered[own:]]) if own else each.lowered
+        for each, own in zip(best, n_asked, strict=True)
+    ]
+    # The best keeps its score, and all others their distance to it.
+    highest_before = max((float(each.lowered.max()) for each in asked), default=0.0)
+    higher = max((float(each.max()) for each in scores if len(each)), default=0.0) - highest_before
+    found: list[list[Found]] = []
+    for each, own_scores in zip(best, scores, strict=True):
+        order = np.argsort(-own_scores, kind="stable")[:n]
+        shown = (own_scores[order] - np.float32(higher)).tolist()
+        ordered = zip(each.positions[order].tolist(), shown, strict=True)
+        found.append([Found(position, round(score, 4)) for position, score in ordered])
+    return found
+
+
+def _candidates(lifted: _Lifted, limit: int, behind: float) -> Candidates:
+    """The best chunks of a shard, at least `limit` where there are as many."""
+    best = np.array(_of_groups(lifted, limit, max(8 * limit, 2 * CANDIDATES)), np.int64)
+    return Candidates.of(lifted.shard, lifted.measured, best, lifted.scores[best], behind)
+
+
+def _nth_highest(scores: Scores, n: int) -> float:
+    """The lowest of the n highest scores."""
+    return float(np.partition(scores, -n)[-n]) if len(scores) > n else -np.inf
+
+
+def _of_groups(lifted: _Lifted, limit: int, n_candidates: int) -> list[int]:
+    """The best chunk of each group, best first, at least `limit` where there are as many.
+
+    Parts of one definition are one hit; `n_candidates` make up for them, or more.
+    """
     n_chosen = int(np.count_nonzero(lifted.chosen))
-    # Parts of one definition are one hit; more candidates than hits make up for them.
-    n_candidates = 8 * limit
     while True:
-        of_group: dict[int, int] = {}
-        top = _top(scores, lifted.chosen, n_candidates)
-        for position, group in zip(top, shard.groups(top), strict=True):
-            of_group.setdefault(group, position)
-        if len(of_group) >= limit or n_candidates >= n_chosen:
-            break
+        top = _top(lifted.scores, lifted.chosen, n_candidates)
+        _, firsts = np.unique(lifted.shard.groups(top), return_index=True)
+        if len(firsts) >= limit or n_candidates >= n_chosen:
+            return [top[first] for first in sorted(firsts.tolist())]
         n_candidates *= 8
-    best = list(of_group.values())
-    for position, score in islice(_spread(shard, best, scores[best].tolist(), behind), limit):
-        yield Found(position, round(score, 4), lines.get(position))
 
 
 def _spread(

@@ -13,6 +13,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from agentos_memory.field_terms import FieldTerms
 from agentos_memory.term_counts import TermCounts, count_terms
 from agentos_memory.words import query_terms
 
@@ -89,7 +90,11 @@ class Bm25fIndex:
         starts: NDArray[np.int64],
         documents: NDArray[np.int32],
         impacts: Scores,
+        kept: FieldTerms | None = None,
     ) -> None:
+        self.kept = kept
+        """The terms of the first fields, where they were asked for."""
+        self._spelled = list(vocabulary) if kept is not None else []
         self._document_count = document_count
         self._vocabulary = vocabulary
         self._starts = starts
@@ -128,10 +133,12 @@ class Bm25fIndex:
         b: float = B,
         norms: Mapping[str, float] = LENGTH_NORMS,
         rarity: Rarity = lucene_rarity,
+        n_kept: int = 0,
     ) -> Self:
         """Index the documents of all parts in order; their fields are those of `weights`.
 
-        `b` says how much a field's length counts, `norms` so for single fields.
+        `b` says how much a field's length counts, `norms` so for single fields. What stands in the
+        first `n_kept` fields can be asked for.
         """
         vocabulary, counts = _joined(list(parts), len(weights))
         counted = counts.lengths.shape[0]
@@ -143,7 +150,9 @@ class Bm25fIndex:
         order = np.argsort(terms, kind="stable")
         starts = np.zeros(len(vocabulary) + 1, np.int64)
         np.cumsum(holding, out=starts[1:])
-        return cls(counted, vocabulary, starts, documents[order], impacts[order].astype(np.float32))
+        ordered = impacts[order].astype(np.float32)
+        kept = FieldTerms.of_counts(counts, n_kept) if n_kept else None
+        return cls(counted, vocabulary, starts, documents[order], ordered, kept)
 
     def scores(self, query: str) -> Scores:
         """The score of every document, in the order of building; 0 where no term occurs."""
@@ -162,6 +171,27 @@ class Bm25fIndex:
                 # A third of the time of `+=`.
                 np.add.at(totals, self._documents[span], impacts)
         return totals
+
+    def numbers(self, terms: Iterable[str]) -> list[int | None]:
+        """The number of each term; None for one that does not occur."""
+        return [self._vocabulary.get(term) for term in terms]
+
+    def spelled(self, number: int) -> str:
+        """The term of a number, where terms of fields are kept."""
+        return self._spelled[number]
+
+    def rarity(self, terms: NDArray[np.integer]) -> NDArray[np.float64]:
+        """How rare the terms of these numbers are, as `lucene_rarity` has it."""
+        return lucene_rarity(self._document_count, self._starts[terms + 1] - self._starts[terms])
+
+    def holding(self, terms: Sequence[int], documents: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether the term of each number occurs in each document [terms, documents]."""
+        found = np.zeros((len(terms), len(documents)), bool)
+        for row, term in zip(found, terms, strict=True):
+            holding = self._documents[self._starts[term] : self._starts[term + 1]]
+            at = np.minimum(holding.searchsorted(documents), len(holding) - 1)
+            np.equal(holding[at], documents, out=row)
+        return found
 
     @property
     def vocabulary(self) -> Container[str]:
@@ -216,12 +246,14 @@ class Scale:
 
 def scale_of(parts: Iterable[NDArray[np.floating]]) -> Scale:
     """The scale of the scores of several collections as if they were one; NaN does not count."""
-    known = [part[~np.isnan(part)] for part in parts]
+    known = [part[~np.isnan(part)] if _has_nan(part) else part for part in parts]
     n = sum(map(len, known))
     if not n:
         return Scale(0.0, 0.0)
-    mean = sum(float(part.sum(dtype=np.float64)) for part in known) / n
-    squares = sum(float(np.square(part - mean, dtype=np.float64).sum()) for part in known)
+    mean = sum(float(part.sum()) for part in known) / n
+    apart = [part - np.asarray(mean, part.dtype) for part in known]
+    # An array of squares costs as much as all the rest.
+    squares = sum(float(np.einsum("i,i->", part, part)) for part in apart)
     return Scale(mean, float(np.sqrt(squares / n)))
 
 

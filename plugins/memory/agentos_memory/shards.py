@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from agentos_memory.chunk_records import FIELDS, FileChunks
+from agentos_memory.chunk_records import FIELDS, NAMING_FIELDS, FileChunks
+from agentos_memory.chunk_traits import TEST_PENALTY, ChunkTraits
 from agentos_memory.dense import DenseArm, RowSource
 from agentos_memory.file_history import FileHistory
 from agentos_memory.file_neighbours import FileNeighbours
@@ -39,17 +40,6 @@ from agentos_memory.words import query_terms
 SearchMode: TypeAlias = Literal["hybrid", "semantic", "keyword"]
 ArmName: TypeAlias = Literal["keyword", "names", "bodies", "regex"]
 
-# In standard deviations of the fused score. People look for functions more often than for what
-# is around them, for what a product does rather than for its tests, and a longer function has
-# more to be found for (bench/retrieval).
-AROUND_PENALTY = 2.0
-DUNDER_PENALTY = 0.3
-TEST_PENALTY = 2.5
-LENGTH_BONUS = 0.2
-# What a report adds to them: a fault lies in what runs, and in files that change often.
-REPORT_AROUND_PENALTY = 1.5
-REPORT_LENGTH_BONUS = 0.4
-REPORT_CHANGES_BONUS = 0.45
 _TEST_WORDS = frozenset(query_terms("test tests testing fixture mock spec assert"))
 
 
@@ -166,19 +156,17 @@ class Shard:
         self._ends = np.array(columns.ends, np.int32)
         self._gaps = [gaps for part in stored for gaps in part.gaps]
         counts = list(map(counted, stored)) if counts is None else counts
-        self._lexical = Bm25fIndex.of_counts(counts)
+        self.lexical = Bm25fIndex.of_counts(counts, n_kept=len(NAMING_FIELDS))
         self._file_words = Bm25fIndex.of_counts(map(as_one_document, counts), weights={"file": 1.0})
         self._neighbours = FileNeighbours([f.path for f in files], (p.imports for p in stored))
         self._bodies = DenseArm(bodies) if bodies is not None else None
         self._names = DenseArm(names) if names is not None else None
         self._is_test = np.array([is_test_path(file.path) for file in files], bool)
         self._test_penalty = np.float32(TEST_PENALTY) * self._is_test[self._file_of]
-        lines = np.log(self._ends - self._starts + 1.0)
-        self._length = standardised(lines)
-        self._history = history
-        is_around = ~self._are_functions()
-        self._prior = self._priors(is_around)
-        self._report_prior = self._report_priors(is_around)
+        n_lines = self._ends - self._starts
+        self.traits = ChunkTraits(self._symbols, self._symbol_of, self._file_of, n_lines)
+        self._prior = self.traits.prior()
+        self.take_history(history)
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         for position, symbol in enumerate(columns.symbols):
             self._by_name[self._symbols[symbol].name].append(position)
@@ -188,6 +176,11 @@ class Shard:
         self._file_starts = np.searchsorted(self._file_of, np.arange(len(files) + 1))
         self._sizes = np.diff(self._file_starts)
         self._filled = np.flatnonzero(self._sizes)
+
+    def take_history(self, history: FileHistory | None) -> None:
+        """Rank by this history of the files from now on."""
+        self.history = history
+        self._report_prior = self.traits.report_prior(history.often if history else None)
 
     def __len__(self) -> int:
         """How many chunks there are."""
@@ -297,11 +290,11 @@ class Shard:
         if not len(self):
             return Measured((), {}, {}, self._sizes)
         if mode != "semantic":
-            terms = weighted_terms(query, self._lexical.vocabulary)
-            scores["bm25f"] = self._lexical.weighted_scores(terms)
+            terms = weighted_terms(query, self.lexical.vocabulary)
+            scores["bm25f"] = self.lexical.weighted_scores(terms)
             of_files["words"] = self._file_words.scores(query)
-            if self._history is not None:
-                of_files["subjects"] = self._history.scores(query)
+            if self.history is not None:
+                of_files["subjects"] = self.history.scores(query)
             answered.append("keyword")
         if mode != "keyword" and query_vector is not None:
             if self._names is not None and self._names.answers(query_vector):
@@ -331,6 +324,13 @@ class Shard:
             fused -= self._test_penalty
         return fused
 
+    def prior(self, positions: NDArray[np.integer], query: str, share: float) -> Scores:
+        """What speaks for some chunks besides arms and files, as `fused` has it."""
+        prior: Scores = self._prior[positions] + np.float32(share) * self._report_prior[positions]
+        if _TEST_WORDS.isdisjoint(query_terms(query)):
+            prior -= self._test_penalty[positions]
+        return prior
+
     @property
     def model(self) -> str | None:
         """The model whose vectors of queries the dense arms compare with."""
@@ -358,29 +358,6 @@ class Shard:
         highest = np.fmax if np.isnan(scores.max()) else np.maximum
         best[self._filled] = highest.reduceat(scores, self._file_starts[self._filled])
         return best
-
-    def _are_functions(self) -> NDArray[np.bool_]:
-        kinds = [symbol.kind in ("function", "method") for symbol in self._symbols]
-        are_functions: NDArray[np.bool_] = np.array(kinds, bool)[self._symbol_of]
-        return are_functions
-
-    def _priors(self, is_around: NDArray[np.bool_]) -> Scores:
-        """What speaks for a chunk before any query does."""
-        dunder = [symbol.name.startswith("__") for symbol in self._symbols]
-        prior = LENGTH_BONUS * self._length
-        prior -= AROUND_PENALTY * is_around
-        prior -= DUNDER_PENALTY * np.array(dunder, bool)[self._symbol_of]
-        return prior.astype(np.float32)
-
-    def _report_priors(self, is_around: NDArray[np.bool_]) -> Scores:
-        """What speaks for a chunk besides when a fault is reported, before saying which."""
-        prior = REPORT_LENGTH_BONUS * self._length
-        prior -= REPORT_AROUND_PENALTY * is_around
-        if self._history is not None:
-            # A manifest changes with every release, whatever was at fault.
-            runs = np.bincount(self._file_of, ~is_around, len(self.files)) > 0
-            prior += REPORT_CHANGES_BONUS * (self._history.often * runs)[self._file_of]
-        return prior.astype(np.float32)
 
 
 def counted(part: FileChunks) -> TermCounts:
