@@ -13,18 +13,14 @@ from numpy.typing import NDArray
 
 from agentos import PluginError
 from agentos_memory import correction
-from agentos_memory.analysis import analyse_file
 from agentos_memory.candidate_features import FEATURES
-from agentos_memory.chunk_records import decode_chunks, encode_chunks
-from agentos_memory.chunks import chunk_file
 from agentos_memory.correction import MODEL_FILE
 from agentos_memory.generations import Repository
-from agentos_memory.model import FileAnalysis
 from agentos_memory.ranked import CodeQuery, Found, rank, rank_all
 from agentos_memory.recognition import recognise
 from agentos_memory.shards import FileEntry, SearchMode, Shard
 from agentos_memory.trees import FORMAT, Trees
-from tests.agentos_memory.test_file_ranking import FixedRows
+from tests.agentos_memory.test_file_ranking import FixedRows, stored_chunks
 
 QUERY = "convert a price into the currency of the customer"
 SHOP = {
@@ -60,11 +56,7 @@ def shard_of(
     with_names: bool = True,
 ) -> Shard:
     """A shard of Python files, with cosines to the first axis by the name of the function."""
-    stored = []
-    for path, text in sorted(sources.items()):
-        analysis = analyse_file(path, text.encode(), package_dirs=frozenset())
-        assert isinstance(analysis, FileAnalysis)
-        stored.append(decode_chunks(path, encode_chunks(chunk_file(analysis, text.encode()))))
+    stored = stored_chunks(sources)
     called = [part.symbols[owner].name for part in stored for owner in part.owners]
     rows = np.zeros((len(called), 8), np.float32)
     rows[:, 0] = [cosines.get(name, 0.1) for name in called]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agentos_memory.analysis import analyse_file
-from agentos_memory.chunk_records import decode_chunks, encode_chunks
+from agentos_memory.chunk_records import FileChunks, decode_chunks, encode_chunks
 from agentos_memory.chunks import chunk_file
 from agentos_memory.file_neighbours import FileNeighbours
 from agentos_memory.generations import Repository
@@ -35,13 +35,19 @@ class FixedRows:
         return self
 
 
-def shard_over(sources: Mapping[str, str], bodies: Mapping[str, float] | None = None) -> Shard:
-    """A shard of Python files; `bodies` are cosines of functions to the first axis, by name."""
+def stored_chunks(sources: Mapping[str, str]) -> list[FileChunks]:
+    """The chunks of Python files in their stored form, by path."""
     stored = []
     for path, text in sorted(sources.items()):
         analysis = analyse_file(path, text.encode(), package_dirs=frozenset())
         assert isinstance(analysis, FileAnalysis)
         stored.append(decode_chunks(path, encode_chunks(chunk_file(analysis, text.encode()))))
+    return stored
+
+
+def shard_over(sources: Mapping[str, str], bodies: Mapping[str, float] | None = None) -> Shard:
+    """A shard of Python files; `bodies` are cosines of functions to the first axis, by name."""
+    stored = stored_chunks(sources)
     names = [part.symbols[owner].name for part in stored for owner in part.owners]
     rows = np.zeros((len(names), 8), np.float32)
     rows[:, 0] = [(bodies or {}).get(name, 0.0) for name in names]
