@@ -311,7 +311,7 @@ def _make_repository(path: Path, root: Path) -> None:
 
 
 def durable_write_ms(folder: Path, n: int = 50) -> float:
-    """The median time of a write of 8 KiB that is on the disk, of which each call waits for two."""
+    """The median time of a write of 8 KiB that is on the disk, of which each search waits for one."""
     times = []
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         for _ in range(n):

@@ -16,7 +16,7 @@ from agentos_memory import correction
 from agentos_memory.candidate_features import FEATURES
 from agentos_memory.correction import MODEL_FILE
 from agentos_memory.generations import Repository
-from agentos_memory.ranked import CodeQuery, Found, rank, rank_all
+from agentos_memory.ranked import Asked, CodeQuery, Found, rank, rank_all
 from agentos_memory.recognition import recognise
 from agentos_memory.shards import FileEntry, SearchMode, Shard
 from agentos_memory.trees import FORMAT, Trees
@@ -236,7 +236,7 @@ def test_scores_of_several_repositories_compare() -> None:
     )
     vector = np.eye(8, dtype=np.float32)[0]
     query = CodeQuery(QUERY)
-    found = rank_all([(other, vector), (meant, vector)], query, recognise(QUERY))
+    found = rank_all([Asked(other, vector), Asked(meant, vector)], query, recognise(QUERY))
     (_, of_other), (_, of_meant) = found
     assert of_other and of_meant[0].score > of_other[0].score
     together = names(meant, [each for each in of_meant if each.score > of_other[0].score])
@@ -246,6 +246,8 @@ def test_scores_of_several_repositories_compare() -> None:
 def test_an_empty_repository_beside_another_changes_nothing() -> None:
     shard, empty = shard_of(SHOP, COSINES), shard_of({}, {})
     vector = np.eye(8, dtype=np.float32)[0]
-    found = rank_all([(empty, vector), (shard, vector)], CodeQuery(QUERY), recognise(QUERY))
+    found = rank_all(
+        [Asked(empty, vector), Asked(shard, vector)], CodeQuery(QUERY), recognise(QUERY)
+    )
     assert not found[0][1]
     assert names(shard, found[1][1]) == names(shard, hits(shard))

@@ -18,7 +18,7 @@ from agentos_memory.chunk_records import decode_chunks, encode_chunks
 from agentos_memory.chunks import Chunk
 from agentos_memory.generations import Repository
 from agentos_memory.path_filters import path_filter
-from agentos_memory.ranked import CodeQuery, rank, rank_all
+from agentos_memory.ranked import Asked, CodeQuery, rank, rank_all
 from agentos_memory.recognition import recognise
 from agentos_memory.shards import FileEntry, Shard
 from tests.agentos_memory.repositories import (
@@ -122,7 +122,7 @@ def test_the_best_of_a_repository_about_something_else_does_not_come_first() -> 
     meant = asked(["erase", "drop", "wipe", "clear"], [0.9, 0.6, 0.6, 0.6])
     query = CodeQuery("remove it", "semantic")
     vector = np.eye(1, 8, dtype=np.float32)[0]
-    found = rank_all([(other, vector), (meant, vector)], query, recognise(query.text))
+    found = rank_all([Asked(other, vector), Asked(meant, vector)], query, recognise(query.text))
     (of_other, of_meant) = ([each.score for each in hits] for _, hits in found)
     assert min(of_meant) > max(of_other)
 

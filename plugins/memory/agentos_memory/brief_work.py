@@ -7,14 +7,19 @@ the chunks of a usual repository takes; a loop that is held for longer delays ev
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-MAX_IN_LOOP_S = 0.003
-# How much the newest run counts: a long one sends the next few to a thread.
-_NEWEST = 0.3
+MAX_IN_LOOP_S = 0.005
+# By how many of the last runs the next one is judged: a mean would send several brief ones to a
+# thread after each that took somewhat longer, and there they take longer themselves.
+_N_JUDGED = 9
+# One that took so many times the limit is a reason by itself.
+_MUCH_TOO_LONG = 4
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,12 +35,16 @@ class BriefWork:
     ) -> None:
         self._max_in_loop_s = max_in_loop_s
         self._clock = clock
-        self._expected_s: float | None = None
+        self._taken_s = deque[float](maxlen=_N_JUDGED)
 
     @property
     def is_brief(self) -> bool:
         """Whether the next run is done in the loop; not the first one, which may read anything."""
-        return self._expected_s is not None and self._expected_s <= self._max_in_loop_s
+        return (
+            bool(self._taken_s)
+            and statistics.median(self._taken_s) <= self._max_in_loop_s
+            and max(self._taken_s) <= _MUCH_TOO_LONG * self._max_in_loop_s
+        )
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work` returns or raises."""
@@ -50,6 +59,4 @@ class BriefWork:
         try:
             return work()
         finally:
-            taken_s = self._clock() - started
-            before_s = taken_s if self._expected_s is None else self._expected_s
-            self._expected_s = (1 - _NEWEST) * before_s + _NEWEST * taken_s
+            self._taken_s.append(self._clock() - started)

@@ -59,6 +59,11 @@ class CurrentFiles:
         self._texts = texts
         self._known: dict[str, tuple[Signature, _Known]] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what is read next drives out what was read before."""
+        return self._texts.is_full
+
     def read(
         self,
         root: Path,

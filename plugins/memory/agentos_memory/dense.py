@@ -8,6 +8,9 @@ waits for all of them, tens of milliseconds. Above: shards. Below: the rows of v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +24,7 @@ COARSE_DIMENSIONS = 96
 RESCORED = 512
 _SAMPLED_ROWS = 4_096
 _STRIDE = 8
+_MAX_THREADS = 4
 
 
 class Rows(Protocol):
@@ -70,6 +74,11 @@ class DenseArm:
         """The model whose vectors of queries compare with the rows."""
         return self._source.current.model
 
+    @property
+    def is_large(self) -> bool:
+        """Whether scoring takes longer than handing it to another thread."""
+        return self.n_rows > EXACT_ROWS
+
     def answers(self, query: NDArray[np.float32]) -> bool:
         """Whether there is any row that compares with the query."""
         current = self._source.current
@@ -117,6 +126,30 @@ class DenseArm:
         if len(fresh):
             self._coarse[fresh] = rows[fresh] @ self._basis
             self._projected[fresh] = True
+
+
+def scores_of(arms: Mapping[str, DenseArm], query: NDArray[np.float32]) -> dict[str, Scores]:
+    """What each arm says of its rows, by the arm's name; large arms are read at the same time."""
+    # The first is read here.
+    beside = {
+        name: _beside().submit(arm.scores, query)
+        for name, arm in list(arms.items())[1:]
+        if arm.is_large
+    }
+    scores = {}
+    for name, arm in arms.items():
+        running = beside.get(name)
+        # Where all threads are taken, waiting for one takes longer.
+        if running is None or running.cancel():
+            scores[name] = arm.scores(query)
+        else:
+            scores[name] = running.result()
+    return scores
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MAX_THREADS, "dense")
 
 
 def _best(scores: Scores) -> NDArray[np.int64]:

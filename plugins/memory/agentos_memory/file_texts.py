@@ -19,6 +19,7 @@ from agentos_memory.spans import TextLines
 from agentos_memory.work_files import read_file
 
 MAX_BYTES = 32 * 1024 * 1024
+_FULL = 0.9
 # A file that changed so recently may change again without another time of change.
 SETTLED_AFTER_S = 2.0
 
@@ -32,6 +33,11 @@ class FileTexts:
         self._known: OrderedDict[str, tuple[Signature, TextLines]] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is read next drives out what was read before."""
+        return self._n_bytes >= _FULL * MAX_BYTES
 
     def find(self, root: Path, path: str) -> TextLines | None:
         """The file as it is; None where it is gone, too large, or behind a symbolic link."""

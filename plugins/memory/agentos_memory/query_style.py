@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from agentos_memory.stemming import stem
@@ -64,6 +65,8 @@ def _by_stem(weights: Mapping[str, float]) -> Mapping[str, float]:
 _WEIGHTS, _FIRST_WEIGHTS = _by_stem(_ANYWHERE), _by_stem(_FIRST)
 
 
+# Asked several times on the way of one query.
+@lru_cache(64)
 def report_share(query: str) -> float:
     """From 0, a description, to 1, a report; near the middle where nothing tells."""
     words = split_identifiers(query)

@@ -23,7 +23,15 @@ from agentos_memory.path_filters import path_filter
 from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
 from agentos_memory.recognition import Recognised
-from agentos_memory.shards import ArmName, Measured, Scales, SearchMode, Shard, common_scales
+from agentos_memory.shards import (
+    ArmName,
+    Measured,
+    Scales,
+    SearchMode,
+    Shard,
+    Worded,
+    common_scales,
+)
 from agentos_memory.spans import TextLines
 from agentos_memory.vectors import Vector
 
@@ -57,6 +65,18 @@ class CodeQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A shard with the vector that its rows compare with.
+
+    `worded` is what the words of the query say of it, where that is known already.
+    """
+
+    shard: Shard
+    vector: Vector | None
+    worded: Worded | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A chunk of a shard with its score; `line` is where it answers, None for all of it."""
 
@@ -81,12 +101,12 @@ def rank(
     shard: Shard, query: CodeQuery, recognised: Recognised, vector: Vector | None
 ) -> tuple[Sequence[ArmName], list[Found]]:
     """The arms that answered, and the best chunks, one more than asked for where there are more."""
-    ((arms, found),) = rank_all([(shard, vector)], query, recognised)
+    ((arms, found),) = rank_all([Asked(shard, vector)], query, recognised)
     return arms, found
 
 
 def rank_all(
-    asked: Sequence[tuple[Shard, Vector | None]],
+    asked: Sequence[Asked],
     query: CodeQuery,
     recognised: Recognised,
     texts: FileTexts | None = None,
@@ -96,12 +116,12 @@ def rank_all(
     `texts` remembers files that were looked through for what a query quotes.
     """
     texts = texts or FileTexts()
-    measured = [shard.measure(query.text, vector, query.mode) for shard, vector in asked]
+    measured = [a.shard.measure(query.text, a.vector, query.mode, a.worded) for a in asked]
     is_corrected = query.mode == "hybrid" and all(may_correct(m) for m in measured if m.arms)
     scales = common_scales(measured) if is_corrected or len(asked) > 1 else None
     lifted = [
-        _lift(shard, query, recognised, each, scales, texts)
-        for (shard, _), each in zip(asked, measured, strict=True)
+        _lift(of.shard, query, recognised, each, scales, texts)
+        for of, each in zip(asked, measured, strict=True)
     ]
     n = query.limit + 1
     if any(each.levels is not None for each in lifted):

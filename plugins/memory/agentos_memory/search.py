@@ -19,13 +19,14 @@ from agentos_memory.file_texts import FileTexts
 from agentos_memory.freshness import Freshness
 from agentos_memory.generations import Repository
 from agentos_memory.query_vectors import QueryVectors
-from agentos_memory.ranked import CodeQuery, Found, file_filter, rank_all
+from agentos_memory.ranked import Asked, CodeQuery, Found, file_filter, rank_all
+from agentos_memory.read_ahead import ReadAhead
 from agentos_memory.recognition import Recognised, recognise
 from agentos_memory.regex_search import find_lines
 from agentos_memory.rereading import Reread, Rereading
 from agentos_memory.shard_loading import Shards, Tell
 from agentos_memory.shards import ArmName, SearchMode, Shard
-from agentos_memory.vectors import Vector, Vectors
+from agentos_memory.vectors import Vectors
 
 __all__ = ["CodeHit", "CodeHits", "CodeQuery", "CodeSearch", "IndexState"]
 
@@ -64,12 +65,16 @@ class _Source:
     """
 
     repository: Repository
-    shard: Shard
+    asked: Asked
     committed: Mapping[str, str]
-    vector: Vector | None
     problem: str | None
     is_outdated: bool
     """Whether there is a newer generation, which is still being loaded."""
+
+    @property
+    def shard(self) -> Shard:
+        """The chunks that are ranked."""
+        return self.asked.shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class CodeSearch:
         self._committed = CommittedFiles()
         self._texts = FileTexts()
         self._files = CurrentFiles(self._texts)
+        self.read_ahead = ReadAhead(self._files)
+        self._wording = BriefWork()
         self._ranking = defaultdict[SearchMode, BriefWork](BriefWork)
         self._listed: dict[str | None, list[Repository]] = {}
         """What the catalog answered last, by the name asked for."""
@@ -209,8 +216,11 @@ class CodeSearch:
         shard = await self._shards.get(repository, with_vectors=wants_vectors, tell=tell)
         answered = _answered(repository, shard)
         committed = await self._committed.of(answered.root, answered.commit)
-        vector, problem = None, None
+        self.read_ahead.begin(answered.root, shard.file_digests, committed)
+        worded, vector, problem = None, None, None
         if wants_vectors:
+            # The vector is made meanwhile.
+            worded = await self._wording.run(shard.worded, query.text, query.mode)
             try:
                 vector = await queried.of(shard.model)
             except UnavailableError as error:
@@ -218,13 +228,14 @@ class CodeSearch:
                     raise
                 problem = error.message
         is_outdated = shard.repository.generation < repository.generation
-        return _Source(answered, shard, committed, vector, problem, is_outdated)
+        asked = Asked(shard, vector, worded)
+        return _Source(answered, asked, committed, problem, is_outdated)
 
     def _ranked(
         self, query: CodeQuery, recognised: Recognised, sources: Sequence[_Source]
     ) -> _Found:
         """Ranked and looked up without a pause: every thread that is waited for costs a tenth."""
-        asked = [(source.shard, source.vector) for source in sources]
+        asked = [source.asked for source in sources]
         ranked = rank_all(asked, query, recognised, self._texts)
         answers = [
             _Answer(source, arms, found)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agentos_memory.chunk_records import FIELDS, NAMING_FIELDS, FileChunks
 from agentos_memory.chunk_traits import TEST_PENALTY, ChunkTraits
-from agentos_memory.dense import DenseArm, RowSource
+from agentos_memory.dense import DenseArm, RowSource, scores_of
 from agentos_memory.file_history import FileHistory
 from agentos_memory.file_neighbours import FileNeighbours
 from agentos_memory.generations import Repository
@@ -40,6 +40,7 @@ from agentos_memory.words import query_terms
 SearchMode: TypeAlias = Literal["hybrid", "semantic", "keyword"]
 ArmName: TypeAlias = Literal["keyword", "names", "bodies", "regex"]
 
+_DENSE_ARMS: Mapping[str, ArmName] = {"name": "names", "body": "bodies"}
 _TEST_WORDS = frozenset(query_terms("test tests testing fixture mock spec assert"))
 
 
@@ -64,6 +65,18 @@ class CodeChunk:
     start_line: int
     end_line: int
     signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """What the words of a query say of chunks and files, for which nobody waits for a vector.
+
+    `near` is how well each file's best chunk fits, on a scale of its own; only vectors ask for it.
+    """
+
+    lexical: Scores
+    of_files: Mapping[str, Scores]
+    near: Scores | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,35 +293,54 @@ class Shard:
         measured = self.measure(query, query_vector, mode)
         return Scored(self.fused(measured, query), measured.arms, measured.lexical)
 
+    def worded(self, query: str, mode: SearchMode) -> Worded | None:
+        """What the query's words say; None where the mode asks for none, or there is no chunk."""
+        if mode == "semantic" or not len(self):
+            return None
+        lexical = self.lexical.weighted_scores(weighted_terms(query, self.lexical.vocabulary))
+        of_files = {"words": self._file_words.scores(query)}
+        if self.history is not None:
+            of_files["subjects"] = self.history.scores(query)
+        near = standardised(self._best_of_files(lexical)) if mode == "hybrid" else None
+        return Worded(lexical, of_files, near)
+
     def measure(
-        self, query: str, query_vector: NDArray[np.float32] | None, mode: SearchMode
+        self,
+        query: str,
+        query_vector: NDArray[np.float32] | None,
+        mode: SearchMode,
+        worded: Worded | None = None,
     ) -> Measured:
-        """What each arm says that the mode asks for and that is there."""
+        """What each arm says that the mode asks for and that is there.
+
+        `worded` is what `worded` said, where it was asked before.
+        """
         scores: dict[str, Scores] = {}
         of_files: dict[str, Scores] = {}
         answered: list[ArmName] = []
         if not len(self):
             return Measured((), {}, {}, self._sizes)
-        if mode != "semantic":
-            terms = weighted_terms(query, self.lexical.vocabulary)
-            scores["bm25f"] = self.lexical.weighted_scores(terms)
-            of_files["words"] = self._file_words.scores(query)
-            if self.history is not None:
-                of_files["subjects"] = self.history.scores(query)
+        worded = worded or self.worded(query, mode)
+        if worded is not None:
+            scores["bm25f"] = worded.lexical
+            of_files |= worded.of_files
             answered.append("keyword")
         if mode != "keyword" and query_vector is not None:
-            if self._names is not None and self._names.answers(query_vector):
-                scores["name"] = self._names.scores(query_vector)
-                answered.append("names")
-            if self._bodies is not None and self._bodies.answers(query_vector):
-                scores["body"] = self._bodies.scores(query_vector)
-                of_files["best"] = self._best_of_files(scores["body"])
-                answered.append("bodies")
-        if "body" in scores and "bm25f" in scores:
-            words = standardised(self._best_of_files(scores["bm25f"]))
-            near = words + standardised(of_files["best"])
-            of_files["neighbours"] = self._neighbours.best(near)
+            answering = self._answering(query_vector)
+            scores |= scores_of(answering, query_vector)
+            answered += [_DENSE_ARMS[name] for name in answering]
+        if "body" in scores:
+            of_files["best"] = self._best_of_files(scores["body"])
+            if worded is not None and worded.near is not None:
+                near = worded.near + standardised(of_files["best"])
+                of_files["neighbours"] = self._neighbours.best(near)
         return Measured(tuple(answered), scores, of_files, self._sizes)
+
+    def _answering(self, query_vector: NDArray[np.float32]) -> Mapping[str, DenseArm]:
+        arms = {"name": self._names, "body": self._bodies}
+        return {
+            name: arm for name, arm in arms.items() if arm is not None and arm.answers(query_vector)
+        }
 
     def fused(self, measured: Measured, query: str, scales: Scales | None = None) -> Scores:
         """One score per chunk; they compare with those of other shards on the same `scales`."""
