@@ -20,7 +20,7 @@ from agentos_memory.generations import Repository
 from agentos_memory.path_filters import path_filter
 from agentos_memory.ranked import Asked, CodeQuery, rank, rank_all
 from agentos_memory.recognition import recognise
-from agentos_memory.shards import FileEntry, Shard
+from agentos_memory.shards import FileEntry, SearchMode, Shard
 from tests.agentos_memory.repositories import (
     LIBRARY,
     call,
@@ -109,6 +109,23 @@ def test_a_name_of_like_meaning_counts_where_words_and_bodies_say_nothing() -> N
         scored = shard.score("remove", names.rows[position], "hybrid")
         assert scored.scores.argmax() == position
         assert scored.arms == ("keyword", "names", "bodies")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword", "semantic"])
+def test_what_words_say_is_the_same_before_the_vector_is_there(mode: SearchMode) -> None:
+    rows = FixedRows(np.eye(3, 8, dtype=np.float32), np.ones(3, bool))
+    shard = shard_of(["erase", "paint", "erase_paint"], names=rows, bodies=rows)
+    vector, text = rows.rows[1], "erase what is drawn"
+    at_once = shard.measure(text, vector, mode)
+    before = shard.measure(text, vector, mode, shard.worded(text, mode))
+    assert before.arms == at_once.arms
+    for said, expected in (
+        (before.scores, at_once.scores),
+        (before.of_files, at_once.of_files),
+    ):
+        assert list(said) == list(expected)
+        for name in expected:
+            np.testing.assert_array_equal(said[name], expected[name])
 
 
 def test_the_best_of_a_repository_about_something_else_does_not_come_first() -> None:
