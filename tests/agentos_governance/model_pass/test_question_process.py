@@ -39,8 +39,8 @@ async def test_it_asks_the_same_as_without_a_process() -> None:
 async def test_work_that_takes_long_to_compare_is_told_as_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """4,000 lines, each of them forty times: comparing these takes minutes."""
-    monkeypatch.setattr(questions, "LIMIT_S", 0.5)
+    """4,000 lines, each of them forty times: comparing these takes eight times the limit and more."""
+    monkeypatch.setattr(questions, "LIMIT_S", 0.05)
     lines = [f"line {n % 101}" for n in range(3_999)]
     work = work_of({"src/a.py": "\n".join(lines)}, {"src/a.py": "\n".join(lines[::-1])})
 
@@ -50,7 +50,7 @@ async def test_work_that_takes_long_to_compare_is_told_as_not_shown(
     outcome = await review_with_model(
         model := answering(), work, ask, suspicions=(), settings=review_settings()
     )
-    assert outcome.state == "not_run" and "longer than 0.5 s" in str(outcome.why)
+    assert outcome.state == "not_run" and "longer than 0.05 s" in str(outcome.why)
     assert model.asked == []
 
 
