@@ -48,5 +48,5 @@ class ReadAhead:
                 step = paths[start : start + _FILES_PER_STEP]
                 await asyncio.to_thread(self._files.read, root, digests, committed, step)
                 await asyncio.sleep(_PAUSE_S)
-        except OSError as error:  # whoever shows a file looks at it again
+        except Exception as error:  # noqa: BLE001 - whoever shows a file looks at it again
             _log.warning("files_not_read_ahead", error=type(error).__name__)

@@ -123,7 +123,7 @@ class CodeSearch:
         self._committed = CommittedFiles()
         self._texts = FileTexts()
         self._files = CurrentFiles(self._texts)
-        self.read_ahead = ReadAhead(self._files)
+        self._read_ahead = ReadAhead(self._files)
         self._wording = BriefWork()
         self._ranking = defaultdict[SearchMode, BriefWork](BriefWork)
         self._listed: dict[str | None, list[Repository]] = {}
@@ -216,7 +216,7 @@ class CodeSearch:
         shard = await self._shards.get(repository, with_vectors=wants_vectors, tell=tell)
         answered = _answered(repository, shard)
         committed = await self._committed.of(answered.root, answered.commit)
-        self.read_ahead.begin(answered.root, shard.file_digests, committed)
+        self._read_ahead.begin(answered.root, shard.file_digests, committed)
         worded, vector, problem = None, None, None
         if wants_vectors:
             # The vector is made meanwhile.
