@@ -23,9 +23,10 @@ from agentos_memory.embedding import MiniLmEmbedder
 from agentos_memory.file_history import FileHistory
 from agentos_memory.generations import Repository
 from agentos_memory.knowledge.history import MAX_COMMITS
+from agentos_memory.measured import SearchMode
 from agentos_memory.ranked import CodeQuery, rank
 from agentos_memory.recognition import recognise
-from agentos_memory.shards import FileEntry, SearchMode, Shard, counted
+from agentos_memory.shards import FileEntry, Shard, counted
 from agentos_memory.words import split_identifiers
 from bench.retrieval.queries import Query, QuerySet, analyse_sources
 from bench.retrieval.scoring import BEST, Place

@@ -16,9 +16,10 @@ from agentos_memory import correction
 from agentos_memory.candidate_features import FEATURES
 from agentos_memory.correction import MODEL_FILE
 from agentos_memory.generations import Repository
+from agentos_memory.measured import SearchMode
 from agentos_memory.ranked import Asked, CodeQuery, Found, rank, rank_all
 from agentos_memory.recognition import recognise
-from agentos_memory.shards import FileEntry, SearchMode, Shard
+from agentos_memory.shards import FileEntry, Shard
 from agentos_memory.trees import FORMAT, Trees
 from tests.agentos_memory.test_file_ranking import FixedRows, stored_chunks
 

@@ -17,10 +17,11 @@ from agentos_memory import plugin
 from agentos_memory.chunk_records import decode_chunks, encode_chunks
 from agentos_memory.chunks import Chunk
 from agentos_memory.generations import Repository
+from agentos_memory.measured import SearchMode
 from agentos_memory.path_filters import path_filter
 from agentos_memory.ranked import Asked, CodeQuery, rank, rank_all
 from agentos_memory.recognition import recognise
-from agentos_memory.shards import FileEntry, SearchMode, Shard
+from agentos_memory.shards import FileEntry, Shard
 from tests.agentos_memory.repositories import (
     LIBRARY,
     call,

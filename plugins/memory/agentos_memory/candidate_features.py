@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agentos_memory.chunk_records import NAMING_FIELDS
 from agentos_memory.knowledge.history import MAX_COMMITS
+from agentos_memory.measured import Measured, Scales
 from agentos_memory.query_style import report_share
 from agentos_memory.ranking import (
     Bm25fIndex,
@@ -23,7 +24,7 @@ from agentos_memory.ranking import (
     arm_weights,
     file_weights,
 )
-from agentos_memory.shards import Measured, Scales, Shard
+from agentos_memory.shards import Shard
 from agentos_memory.words import query_terms
 
 Columns: TypeAlias = dict[str, NDArray[np.floating]]

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from agentos_memory.candidate_features import FEATURES, Candidates, features
+from agentos_memory.measured import Measured, Scales
 from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
-from agentos_memory.shards import Measured, Scales
 from agentos_memory.trees import Trees
 
 MODEL_FILE = Path(__file__).with_name("correction_trees.json")

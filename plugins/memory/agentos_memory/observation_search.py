@@ -19,6 +19,7 @@ import numpy as np
 
 from agentos import Database, PluginError, Queries, UnavailableError
 from agentos_memory.embedding_queue import EmbeddingQueue
+from agentos_memory.measured import SearchMode
 from agentos_memory.observation_texts import SCOPE
 from agentos_memory.observations import (
     NewObservation,
@@ -28,7 +29,6 @@ from agentos_memory.observations import (
 )
 from agentos_memory.ranking import Bm25fIndex, Scores, fuse
 from agentos_memory.residents import Residents
-from agentos_memory.shards import SearchMode
 from agentos_memory.vector_matrix import VectorMatrix, VectorRows, open_matrix
 from agentos_memory.vectors import Vectors, checked_vectors
 

@@ -19,19 +19,12 @@ from agentos_memory.correction import CANDIDATES, corrected, may_correct
 from agentos_memory.file_texts import FileTexts
 from agentos_memory.highest import highest
 from agentos_memory.literals import Message, find_quote
+from agentos_memory.measured import ArmName, Measured, Scales, SearchMode, Worded, common_scales
 from agentos_memory.path_filters import path_filter
 from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
 from agentos_memory.recognition import Recognised
-from agentos_memory.shards import (
-    ArmName,
-    Measured,
-    Scales,
-    SearchMode,
-    Shard,
-    Worded,
-    common_scales,
-)
+from agentos_memory.shards import Shard
 from agentos_memory.spans import TextLines
 from agentos_memory.vectors import Vector
 

@@ -18,6 +18,7 @@ from agentos_memory.current_files import CommittedFiles, CurrentFile, CurrentFil
 from agentos_memory.file_texts import FileTexts
 from agentos_memory.freshness import Freshness
 from agentos_memory.generations import Repository
+from agentos_memory.measured import ArmName, SearchMode
 from agentos_memory.query_vectors import QueryVectors
 from agentos_memory.ranked import Asked, CodeQuery, Found, file_filter, rank_all
 from agentos_memory.read_ahead import ReadAhead
@@ -25,7 +26,7 @@ from agentos_memory.recognition import Recognised, recognise
 from agentos_memory.regex_search import find_lines
 from agentos_memory.rereading import Reread, Rereading
 from agentos_memory.shard_loading import Shards, Tell
-from agentos_memory.shards import ArmName, SearchMode, Shard
+from agentos_memory.shards import Shard
 from agentos_memory.vectors import Vectors
 
 __all__ = ["CodeHit", "CodeHits", "CodeQuery", "CodeSearch", "IndexState"]

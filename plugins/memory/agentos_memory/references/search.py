@@ -17,12 +17,12 @@ from asyncpg import Record
 from agentos import Database, NotFoundError, Queries, UnavailableError
 from agentos_memory.dense import DenseArm
 from agentos_memory.embedding_queue import EmbeddingQueue
+from agentos_memory.measured import SearchMode
 from agentos_memory.ranking import Bm25fIndex, Scores, fuse
 from agentos_memory.references.excerpts import excerpt
 from agentos_memory.references.section_texts import SCOPE
 from agentos_memory.references.store import unknown_source
 from agentos_memory.residents import Residents
-from agentos_memory.shards import SearchMode
 from agentos_memory.vector_matrix import VectorMatrix, open_matrix
 from agentos_memory.vectors import Vector, Vectors
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 from agentos import InvalidArgumentError, ToolCall, tool
 from agentos_memory.code_hits import CodeHit
 from agentos_memory.indexing import NAME_PATTERN
+from agentos_memory.measured import ArmName, SearchMode
 from agentos_memory.memory import Memory
 from agentos_memory.ranked import CodeQuery
 from agentos_memory.run_timing import RunTiming
 from agentos_memory.search import IndexState
-from agentos_memory.shards import ArmName, SearchMode
 
 MAX_LISTED_SKIPS = 20
 INDEX_TIMEOUT_S = 1_800.0

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from agentos import InvalidArgumentError, ToolCall, tool
 from agentos_memory.anchors import Anchor
+from agentos_memory.measured import SearchMode
 from agentos_memory.memory import Memory
 from agentos_memory.observation_search import ObservationArm, ObservationQuery
 from agentos_memory.observations import (
@@ -23,7 +24,6 @@ from agentos_memory.observations import (
     record_observation,
     require_no_secrets,
 )
-from agentos_memory.shards import SearchMode
 from agentos_memory.tools.observation_results import (
     ObservationId,
     ObservationResult,

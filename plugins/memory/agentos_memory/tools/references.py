@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from agentos import InvalidArgumentError, ToolCall, tool
+from agentos_memory.measured import SearchMode
 from agentos_memory.memory import Memory
 from agentos_memory.references.search import ReferenceArm, ReferenceHit, ReferenceQuery
 from agentos_memory.references.source_states import SourceState
 from agentos_memory.references.store import NAME_PATTERN, ReferenceSource
-from agentos_memory.shards import SearchMode
 from agentos_memory.tools.wire import WireModel
 
 ADD_TIMEOUT_S = 600.0
