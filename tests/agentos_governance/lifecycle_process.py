@@ -70,7 +70,7 @@ def arm(fault: str, office: Office, plugin: LifecyclePlugin) -> None:
         "after the worktree": lambda: _dies_after(preparation, "ensure_worktree"),
         "after the blob": lambda: _dies_after_plain(DirectoryBlobs, "put"),
         "in a gate": lambda: setattr(plugin.probe, "in_gate", _die),
-        "after the packet": lambda: _dies_after_plain(submission, "store_packet"),
+        "after the packet": lambda: _dies_after(submission, "store_packet"),
         "inside the transaction": lambda: _dies_after(Transaction, "append"),
         "before the commit": lambda: _dies_before(Transaction, "commit"),
         "after the commit": lambda: _dies_after(kernel.recorder, "finished"),

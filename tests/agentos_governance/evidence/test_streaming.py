@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from agentos_governance.evidence.digests import SortedDigests
 from agentos_governance.evidence.dsse import IN_TOTO_PAYLOAD, EncodedPayload, sign_envelope
 from agentos_governance.evidence.recorded import RecordedEvidence
 from agentos_governance.evidence.taking import TakenFile, TakenFiles
-from agentos_governance.evidence.threads import AHEAD, map_in_threads
+from agentos_governance.evidence.threads import AHEAD, map_in_threads, use_in_thread
 from agentos_governance.evidence.verify_packet import Problem, read_signatures
 from agentos_governance.views import EvidenceView
 from tests.agentos_governance.evidence.sample_packets import sample_keys
@@ -118,3 +122,71 @@ def test_an_envelope_in_pieces_is_that_in_one(tmp_path: Path, size: int) -> None
         if other != payload:
             with pytest.raises(Problem):
                 read_signatures(path, memoryview(other))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_a_thread_uses_is_closed_after_its_work(fails: bool) -> None:
+    seen: list[bool] = []
+    resource = io.BytesIO()
+
+    def work() -> int:
+        seen.append(resource.closed)
+        if fails:
+            raise OSError("no space left")
+        return 7
+
+    if fails:
+        with pytest.raises(OSError, match="no space"):
+            await use_in_thread(resource, work)
+    else:
+        assert await use_in_thread(resource, work) == 7
+    assert seen == [False] and resource.closed
+
+
+@pytest.mark.anyio
+async def test_who_is_cancelled_before_a_thread_is_free_closes_what_it_would_have_used() -> None:
+    """Else it stays open until it is collected: a server that stops while it writes a packet."""
+    loop = asyncio.get_running_loop()
+    is_free = threading.Event()
+    resource, ran = io.BytesIO(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        loop.set_default_executor(pool)
+        blocking = pool.submit(is_free.wait, 30)
+        using = asyncio.ensure_future(use_in_thread(resource, ran.set))
+        await asyncio.sleep(0)
+        using.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await using
+        assert resource.closed
+        is_free.set()
+        assert blocking.result(30)
+    assert not ran.is_set()
+
+
+@pytest.mark.anyio
+async def test_who_is_cancelled_leaves_it_to_the_thread_that_uses_it() -> None:
+    begun, may_end, closed = threading.Event(), threading.Event(), threading.Event()
+    written: list[int] = []
+
+    class Resource(io.BytesIO):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    resource = Resource()
+
+    def work() -> None:
+        begun.set()
+        may_end.wait(30)
+        written.append(resource.write(b"all of it"))
+
+    using = asyncio.ensure_future(use_in_thread(resource, work))
+    await asyncio.to_thread(begun.wait, 30)
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert not resource.closed
+    may_end.set()
+    assert await asyncio.to_thread(closed.wait, 30)
+    assert written == [9]

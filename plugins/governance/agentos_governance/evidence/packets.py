@@ -30,7 +30,7 @@ from agentos_governance.evidence.packet_lines import (
     sql,
     write_lines,
 )
-from agentos_governance.evidence.threads import map_in_threads
+from agentos_governance.evidence.threads import map_in_threads, use_in_thread
 from agentos_governance.evidence.verify_packet import (
     ENVELOPE_FILE,
     PREDICATE_TYPE,
@@ -59,23 +59,21 @@ def packet_folder(settings: Settings, work_order: str) -> Path:
     return settings.home / "evidence" / work_order
 
 
-def store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
-    """Write the packet durably; the same content gives the same bytes. One writer at a time."""
-    try:
-        with _only_writer(settings, content.work_order):
-            return _write(settings, content)
-    finally:
-        content.close()
+async def store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
+    """Write the packet durably, and close the content; the same content gives the same bytes."""
+    return await use_in_thread(content, partial(_store_packet, settings, content))
+
+
+def _store_packet(settings: Settings, content: PacketContent) -> PacketSummary:
+    with _only_writer(settings, content.work_order):
+        return _write(settings, content)
 
 
 def _store_final_packet(settings: Settings, content: PacketContent, event_hash: str) -> None:
     """The same, unless another writer was faster: nobody sees a finished packet change."""
-    try:
-        with _only_writer(settings, content.work_order):
-            if not is_packet_after(settings, content.work_order, event_hash):
-                _write(settings, content)
-    finally:
-        content.close()
+    with _only_writer(settings, content.work_order):
+        if not is_packet_after(settings, content.work_order, event_hash):
+            _write(settings, content)
 
 
 def _write(settings: Settings, content: PacketContent) -> PacketSummary:
@@ -111,7 +109,7 @@ async def packet_content(
 ) -> PacketContent:
     """The packet of the work order as the reader sees it; `head` is the event it is made after.
 
-    Whoever gets it hands it to `store_packet`, or closes it.
+    Whoever gets it hands it to `store_packet` or `use_in_thread`, or closes it.
     """
     row = await get_order(reader, work_order)
     votes = await list_votes(reader, work_order)
@@ -249,4 +247,4 @@ async def ensure_final_packet(kernel: Kernel, work_order: str) -> None:
         head=ended,
         adversarial=submitted.data.get("adversarial"),
     )
-    await asyncio.to_thread(_store_final_packet, kernel.settings, content, ended.hash)
+    await use_in_thread(content, partial(_store_final_packet, kernel.settings, content, ended.hash))

@@ -65,23 +65,17 @@ class Taker:
         facts = examine(self.kinds, self.kind, self.required, content)
         return TakenFile(relative, self.blobs.put(content), len(content), facts)
 
-    def take_all(self, paths: Sequence[str]) -> TakenFiles:
+    def take_all(self, paths: Sequence[str], taken: TakenFiles) -> None:
         """Many files, in their order; the first that cannot be taken refuses all of them.
 
-        InvalidArgumentError where two paths lead to one file. The caller closes what it gets.
+        InvalidArgumentError where two paths lead to one file.
         """
-        taken = TakenFiles()
-        try:
-            for file in map_in_threads(partial(_named, self.take), paths, THREADS):
-                taken.add(file)
-        except BaseException:
-            taken.close()
-            raise
-        return taken
+        for file in map_in_threads(partial(_named, self.take), paths, THREADS):
+            taken.add(file)
 
 
 class TakenFiles:
-    """Many taken files, kept on disk until they are recorded; whoever gets one closes it."""
+    """Many taken files, kept on disk until they are recorded; whoever makes one closes it."""
 
     def __init__(self) -> None:
         self._lines = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - see close

@@ -83,7 +83,7 @@ async def accept(call: ToolCall, transaction: Transaction, passed: PassedWork) -
         adversarial=passed.adversarial,
     )
     # Durable before the event that names it; a packet whose event never comes is overwritten.
-    packet = await asyncio.to_thread(store_packet, call.kernel.settings, content)
+    packet = await store_packet(call.kernel.settings, content)
     data = {
         "work_order": work_order,
         "summary": passed.summary,

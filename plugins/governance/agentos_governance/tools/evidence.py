@@ -178,8 +178,9 @@ async def record_evidence_files(
     if (paths is None) == (folder is None):
         raise InvalidArgumentError("give exactly one of `paths` and `folder`")
     held = require_held(call, work_order)
-    files = await asyncio.to_thread(_take_all, call, held, kind, paths, folder, pattern)
-    with closing(files):
+    # Made here: a cancelled call lets go of it, and a thread that still takes files stops at that.
+    with closing(TakenFiles()) as files:
+        await asyncio.to_thread(_take_all, call, held, kind, paths, folder, pattern, files)
         batch = new_id("EB")
         transaction = await require_lease(call, held)
         await _check_count(transaction, work_order, new_files=len(files))
@@ -278,7 +279,8 @@ def _take_all(
     paths: Sequence[str] | None,
     folder: str | None,
     pattern: str,
-) -> TakenFiles:
+    taken: TakenFiles,
+) -> None:
     workspace = _workspace(held)
     if paths is None:
         assert folder is not None
@@ -287,7 +289,7 @@ def _take_all(
     blobs = open_blob_store(call.kernel.settings)
     kinds = call.service(EvidenceKinds)
     check_read = partial(_check_read, held)
-    return Taker(workspace, kinds, kind, required, blobs, check_read).take_all(paths)
+    Taker(workspace, kinds, kind, required, blobs, check_read).take_all(paths, taken)
 
 
 async def _observed(
