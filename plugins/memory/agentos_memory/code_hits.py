@@ -5,6 +5,7 @@ Above: search and the tool. Below: shards, and files as they are now.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from agentos_memory.shown_lines import redact_lines, without_keys
 SNIPPET_LINES = 12
 SNIPPET_LINE_CHARS = 160
 _LINES_BEFORE_MATCH = 3
+_IS_DECORATED = re.compile(rb"\s*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,12 @@ def _shown(
     start, end = span
     assert file.text is not None
     is_there = end <= file.text.n_lines
+    lines = file.text.cut(start, end)
     decorators, shown, n_more = list[str](), list[str](), 0
     if is_there:
-        decorators = _decorators(file, start, min(end, start + SNIPPET_LINES - 1))
+        # Most hits have none, and are not looked at line by line for it.
+        if _IS_DECORATED.match(lines):
+            decorators = _decorators(file, start, min(end, start + SNIPPET_LINES - 1))
         first = start if found.line is None else max(start, found.line - _LINES_BEFORE_MATCH)
         spans = uncovered(first, end, gaps if found.line is None else ())
         shown, n_more = _first_lines(file, spans)
@@ -115,7 +120,7 @@ def _shown(
         end,
         found.line,
         text,
-        sha256_hex(file.text.cut(start, end)) if is_there else None,
+        sha256_hex(lines) if is_there else None,
         repository.commit if file.is_committed else None,
         not file.is_indexed,
         is_redacted,
@@ -147,21 +152,20 @@ def _first_lines(file: CurrentFile, spans: Iterable[tuple[int, int]]) -> tuple[l
 def _lines(file: CurrentFile, first: int, last: int) -> list[str]:
     """Lines of a file that has them, without the lines of private keys."""
     assert file.text is not None
+    cut = file.text.cut(first, last)
     # Every end of a line counts as one.
-    cut = file.text.cut(first, last).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines = source_lines(cut)
-    return list(without_keys(lines, first, file.keys))
+    if b"\r" in cut:
+        cut = cut.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return list(without_keys(source_lines(cut), first, file.keys))
 
 
 def _decorators(file: CurrentFile, first: int, last: int) -> list[str]:
     """What the lines at the top say that begin with `@`."""
     assert file.text is not None
     n = first
-    while n <= last and file.text.cut(n, n).lstrip().startswith(b"@"):
+    while n <= last and _IS_DECORATED.match(file.text.cut(n, n)):
         n += 1
-    # Most hits have none, and are not decoded for it.
-    above = _lines(file, first, n - 1) if n > first else []
-    return [line.strip().removeprefix("@") for line in above]
+    return [line.strip().removeprefix("@") for line in _lines(file, first, n - 1)]
 
 
 def _is_test(chunk: CodeChunk, decorators: Sequence[str]) -> bool:

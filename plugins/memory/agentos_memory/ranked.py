@@ -249,9 +249,11 @@ def _of_groups(lifted: _Lifted, limit: int, n_candidates: int) -> list[int]:
     n_chosen = int(np.count_nonzero(lifted.chosen))
     while True:
         top = _top(lifted.scores, lifted.chosen, n_candidates)
-        _, firsts = np.unique(lifted.shard.groups(top), return_index=True)
+        firsts: dict[int, int] = {}
+        for position, group in zip(top, lifted.shard.groups(top), strict=True):
+            firsts.setdefault(group, position)
         if len(firsts) >= limit or n_candidates >= n_chosen:
-            return [top[first] for first in sorted(firsts.tolist())]
+            return list(firsts.values())
         n_candidates *= 8
 
 

@@ -321,10 +321,12 @@ def standardised(
     They are on the scores' own scale unless another is given.
     """
     values = np.asarray(scores, np.float32)
-    missing = np.isnan(values) if _has_nan(values) else None
+    # The mean of scores with NaN is NaN.
+    mean = values.mean() if len(values) else np.float32(0)
+    missing = np.isnan(values) if np.isnan(mean) else None
     result: Scores
     if scale is None and missing is None and len(values):
-        result = values - values.mean()
+        result = values - mean
         # What `std` gives, which would subtract the mean again. An array of squares costs as
         # much as all the rest, and a product by BLAS may wait for other threads.
         spread = np.sqrt(np.einsum("i,i->", result, result) / len(result))

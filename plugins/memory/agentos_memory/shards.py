@@ -115,10 +115,11 @@ class Shard:
         self._bodies = DenseArm(bodies) if bodies is not None else None
         self._names = DenseArm(names) if names is not None else None
         self._is_test = np.array([is_test_path(file.path) for file in files], bool)
-        self._test_penalty = np.float32(TEST_PENALTY) * self._is_test[self._file_of]
         n_lines = self._ends - self._starts
         self.traits = ChunkTraits(self._symbols, self._symbol_of, self._file_of, n_lines)
-        self._prior = self.traits.prior()
+        self._prior_of_tests = self.traits.prior()
+        penalty = (TEST_PENALTY * self._is_test).astype(np.float32)
+        self._prior: Scores = self._prior_of_tests - penalty[self._file_of]
         self.take_history(history)
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
         for position, symbol in enumerate(columns.symbols):
@@ -289,19 +290,20 @@ class Shard:
         share = report_share(query)
         arms = scales.arms if scales is not None else None
         fused = fuse(measured.scores, arm_weights(share), arms)
-        fused += self._prior
+        fused += self._prior_for(query)
         fused += np.float32(share) * self._report_prior
         fused += np.repeat(self._fused_of_files(measured, share, scales), self._sizes)
-        if _TEST_WORDS.isdisjoint(query_terms(query)):
-            fused -= self._test_penalty
         return fused
 
     def prior(self, positions: NDArray[np.integer], query: str, share: float) -> Scores:
         """What speaks for some chunks besides arms and files, as `fused` has it."""
-        prior: Scores = self._prior[positions] + np.float32(share) * self._report_prior[positions]
-        if _TEST_WORDS.isdisjoint(query_terms(query)):
-            prior -= self._test_penalty[positions]
+        prior: Scores = self._prior_for(query)[positions]
+        prior += np.float32(share) * self._report_prior[positions]
         return prior
+
+    def _prior_for(self, query: str) -> Scores:
+        asks_for_tests = not _TEST_WORDS.isdisjoint(query_terms(query))
+        return self._prior_of_tests if asks_for_tests else self._prior
 
     @property
     def model(self) -> str | None:

@@ -58,6 +58,8 @@ T = TypeVar("T")
 MAX_BODY_BYTES = 65_536
 MAX_BRACKETS = 100
 MAX_RESERVED_BYTES = 2_048
+# From then on a call ends when its client leaves; until then it may go on for as long.
+WATCHED_AFTER_S = 0.05
 
 _MODERN = LATEST_MODERN_VERSION.encode()
 _LEGACY = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
@@ -325,6 +327,7 @@ def _error(call: PlainCall, error: MCPError) -> bytes:
 
 async def _unless_left(work: Awaitable[T], receive: Receive) -> T | None:
     """What `work` gives; None, and the work cancelled, where the client leaves before."""
+    watching: asyncio.Task[None] | None = None
     with anyio.CancelScope() as scope:
 
         async def watch() -> None:
@@ -332,11 +335,18 @@ async def _unless_left(work: Awaitable[T], receive: Receive) -> T | None:
                 pass
             scope.cancel()
 
-        watching = asyncio.create_task(watch())
+        def begin() -> None:
+            nonlocal watching
+            watching = asyncio.create_task(watch())
+
+        # Most calls are over before anybody could have left them, and a task costs more than a timer.
+        beginning = asyncio.get_running_loop().call_later(WATCHED_AFTER_S, begin)
         try:
             return await work
         finally:
-            watching.cancel()
+            beginning.cancel()
+            if watching is not None:
+                watching.cancel()
     return None
 
 
