@@ -8,7 +8,9 @@ stdio) with all plugins and an embedded PostgreSQL of its own. One client asks d
 after the other: the official one (`sdk`), which checks every answer against the tool's schema, or
 one that does nothing beyond the protocol, of 2026-07-28 (`raw`) or 2025-11-25 (`raw-2025`). Wall
 times include the client; CPU is told apart: the server, PostgreSQL with all its processes, and the
-client. `--vectors none` measures without vectors; by default all are made first, and `--home` keeps
+client. Beside each mode stands what the packaged model takes right after it for the vector of one
+of the queries, alone and on one thread: the same work everywhere, so figures of two machines, or of
+two hours of a shared one, compare by it. `--vectors none` measures without vectors; by default all are made first, and `--home` keeps
 database and copy for the next run. `--answers` writes what was answered, to compare two versions.
 With `--while-indexing` another client changes and indexes the same repository all the time. Linux
 only.
@@ -43,6 +45,7 @@ from mcp.client.streamable_http import streamable_http_client
 from agentos import ConfigurationError
 from agentos.database.embedded import EmbeddedPostgres
 from agentos_memory import process_usage
+from agentos_memory.embedding import MiniLmEmbedder
 from bench.raw_client import LEGACY, MODERN, RawClient
 from bench.search_queries import make_queries
 
@@ -53,6 +56,7 @@ WARM_UP = 20
 IDLE_FOR_S, BUSY_CPU_S, IDLE_TIMEOUT_S = 7, 0.1, 300.0
 MODES = ("keyword", "hybrid", "semantic")
 CLIENTS = ("sdk", "raw", "raw-2025")
+QUERY_TOKENS = 64
 _IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
 
 Call: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -61,7 +65,10 @@ Call: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One mode over one edge; milliseconds per request, and the load average at the end."""
+    """One mode over one edge; milliseconds per request, and the load average at the end.
+
+    `vector_ms` is what the vector of one query takes here, by `query_vector_ms`.
+    """
 
     edge: str
     client: str
@@ -75,6 +82,7 @@ class Latency:
     client_cpu_ms: float
     arms: list[str]
     load: float
+    vector_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,20 @@ async def _measure(bench: Bench, edge: Edge, client: str, call: Call, mode: str)
         own,
         list(arms),
         round(os.getloadavg()[0], 2),
+        query_vector_ms(bench.queries),
     )
+
+
+def query_vector_ms(queries: Sequence[str], n: int = 60) -> float:
+    """The median time that the packaged model takes for one of the queries, on one thread."""
+    embedder = MiniLmEmbedder(threads=1)
+    embedder.embed(queries[:1], max_tokens=QUERY_TOKENS)
+    times = []
+    for query in queries[:n]:
+        started = time.perf_counter()
+        embedder.embed([query], max_tokens=QUERY_TOKENS)
+        times.append((time.perf_counter() - started) * 1000)
+    return round(statistics.median(times), 2)
 
 
 def _cpu_s(bench: Bench, edge: Edge) -> tuple[float, float, float]:
@@ -386,13 +407,15 @@ def main() -> None:
         return
     print(f"a durable write of 8 KiB takes {document['durable_write_ms']} ms here")
     print(
-        "edge   client    mode      p50 ms  p95 ms  max ms   CPU ms: server  database  client  load  arms"
+        "edge   client    mode      p50 ms  p95 ms  max ms   CPU ms: server  database  client  load"
+        "  a vector  arms"
     )
     for each in document["figures"]:
         print(
             f"{each['edge']:6} {each['client']:9} {each['mode']:8} {each['p50_ms']:7.2f} {each['p95_ms']:7.2f} "
             f"{each['max_ms']:7.2f} {each['server_cpu_ms']:15.2f} {each['database_cpu_ms']:9.2f} "
-            f"{each['client_cpu_ms']:7.2f} {each['load']:5.2f}  {', '.join(each['arms'])}"
+            f"{each['client_cpu_ms']:7.2f} {each['load']:5.2f} {each['vector_ms']:9.2f}  "
+            f"{', '.join(each['arms'])}"
         )
 
 
