@@ -10,10 +10,10 @@ one that does nothing beyond the protocol, of 2026-07-28 (`raw`) or 2025-11-25 (
 times include the client; CPU is told apart: the server, PostgreSQL with all its processes, and the
 client. Beside each mode stands what the packaged model takes right after it for the vector of one
 of the queries, alone and on one thread: the same work everywhere, so figures of two machines, or of
-two hours of a shared one, compare by it. `--vectors none` measures without vectors; by default all are made first, and `--home` keeps
-database and copy for the next run. `--answers` writes what was answered, to compare two versions.
-With `--while-indexing` another client changes and indexes the same repository all the time. Linux
-only.
+two hours of a shared one, compare by it. `--vectors none` measures without vectors; by default all
+are made first, and `--home` keeps database and copy for the next run. `--answers` writes what was
+answered, to compare two versions. With `--while-indexing` another client changes and indexes the
+same repository all the time. Linux only.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from agentos_memory.shown_lines import redact_lines, without_keys
 SNIPPET_LINES = 12
 SNIPPET_LINE_CHARS = 160
 _LINES_BEFORE_MATCH = 3
-_IS_DECORATED = re.compile(rb"\s*@")
+# Of the first line, which is why it may not go on past its end.
+_IS_DECORATED = re.compile(rb"[ \t\f\v]*@")
 
 
 @dataclass(frozen=True, slots=True)
