@@ -3,8 +3,9 @@
 Precision is tp / (tp + fp), recall tp / truth. An answer is soft, and counts as neither, when the
 server resolves the call to a method that the symbol overrides (`dispatch`), cannot type its
 receiver (`unknown`), or sees a mention without a call (`ref`). Nested functions fold into the
-outermost one, calls outside of functions and recursion are ignored. Micro figures are over edges,
-macro figures are means over symbols.
+outermost one, calls outside of functions and recursion are ignored. Constructed classes count where
+callers of classes are asked for, not among callees. Micro figures are over edges, macro figures are
+means over symbols.
 """
 
 from __future__ import annotations
@@ -54,8 +55,11 @@ class Table:
             outer = f"{path}::{'.'.join(parts[:end])}"
             if self._kinds.get(outer) in ("function", "method"):
                 return outer
-        kind = self._kinds.get(identifier)
-        return f"{path}::{MODULE}" if kind != "class" else identifier
+        return identifier if self.is_class(identifier) else f"{path}::{MODULE}"
+
+    def is_class(self, identifier: str) -> bool:
+        """Whether a definition is a class."""
+        return self._kinds.get(identifier) == "class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,10 @@ def _score_symbol(
 
     def keep(ids: Iterable[str]) -> set[str]:
         folded = {table.fold(each) for each in ids}
-        return {each for each in folded if each != own and not each.endswith(f"::{MODULE}")}
+        outside = {own} | {each for each in folded if each.endswith(f"::{MODULE}")}
+        if mode == "callees":
+            outside |= {each for each in folded if table.is_class(each)}
+        return folded - outside
 
     want, soft = _wanted(symbol, keep, mode)
     names = set(symbol.get("callees_unresolved", ())) if mode == "callees" else set()

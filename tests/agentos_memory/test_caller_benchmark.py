@@ -75,3 +75,20 @@ async def test_an_answer_that_the_server_contradicts_costs_precision(tmp_path: P
     given = {"a.py::f": ["a.py::g", "a.py::h", "a.py::f", "a.py::<module>"]}
     summary = score(truth, given, Table.load(path), "callers")["functions+methods"]
     assert (summary.macro_precision, summary.macro_recall, summary.exact_sets) == (0.5, 1.0, 0.0)
+
+
+async def test_a_class_that_is_constructed_is_no_callee(tmp_path: Path) -> None:
+    rows = {"a.py": [[1, 4, "function", "f"], [6, 7, "function", "g"], [9, 10, "class", "C"]]}
+    truth = {
+        "symbols": [
+            {
+                "id": "a.py::f", "kind": "function", "stratum": "function",
+                "callees": ["a.py::g", "a.py::C"], "callees_unresolved": [],
+            }
+        ]
+    }  # fmt: skip
+    for given in (["a.py::g"], ["a.py::g", "a.py::C"]):
+        summary = score(truth, {"a.py::f": given}, Table(rows), "callees")["functions+methods"]
+        assert (summary.precision, summary.recall) == (1.0, 1.0)
+    summary = score(truth, {"a.py::f": ["a.py::C"]}, Table(rows), "callees")["functions+methods"]
+    assert summary.recall == 0.0
