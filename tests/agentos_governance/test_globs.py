@@ -38,8 +38,8 @@ def test_no_roots_admit_nothing() -> None:
 
 
 def test_hostile_patterns_do_not_make_matching_slow() -> None:
-    before = time.process_time()
+    before = time.thread_time()
     assert not compile_roots(["**/" * 100 + "*a" * 50 + "b"])("a/" * 200 + "a" * 200)
     pattern = compile_globs(["*a" * 200 + "b"])
     assert pattern is not None and not pattern.match("a" * 4000)
-    assert time.process_time() - before < 2
+    assert time.thread_time() - before < 2

@@ -168,19 +168,19 @@ def test_the_largest_contract_judges_the_largest_action_in_little_time(workspace
     """Was 23.7 s; the bound is generous so that only another order of growth exceeds it."""
     globs = ["*" + "a*" * 4 + "b" * 140 + str(n) for n in range(199)]
     contract = compile_contract(parse_contract({**ANYTHING, "forbidden_actions": globs}))
-    before = time.process_time()
+    before = time.thread_time()
     paths = [f"{'a' * 150}{n}" for n in range(200)]
     assert contract.judge(Action("Read", paths=paths), workspace).is_allowed
     assert contract.judge(Action("Bash", command="a;" * 199), workspace).is_allowed
-    assert time.process_time() - before < 5
+    assert time.thread_time() - before < 5
 
 
 def test_space_after_a_path_in_a_patch_costs_no_more_than_reading_it() -> None:
     """Quadratic in a patch of any size before: 100,000 spaces took minutes."""
     patch = "*** Add File: a" + " " * 100_000 + "b\n*** Add File: src/c  \n"
-    before = time.process_time()
+    before = time.thread_time()
     assert paths_of(Action("apply_patch", args={"input": patch}))[1] == "src/c"
-    assert time.process_time() - before < 5
+    assert time.thread_time() - before < 5
 
 
 class NotingContract(CompiledContract):

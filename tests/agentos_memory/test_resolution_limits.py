@@ -29,9 +29,9 @@ def test_a_chain_of_thousands_of_classes_is_resolved_in_seconds(step: int) -> No
     source = "".join(f"class K{n}(K{n - 1}):\n    def m{n}(self): ...\n" for n in names)
     source += f"def near(k: K3999): k.m{3999 - MAX_ORDER + 1}()\n"
     source += f"def far(k: K3999): k.m{3999 - MAX_ORDER}()\n"
-    started = time.process_time()
+    started = time.thread_time()
     edges = _resolved({"a.py": source})
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
     assert sum(edge.kind == "inherits" for edge in edges) == 3_999
     sources = {source for source, _ in _calls(edges)}
     assert "a.near" in sources and not any(e.source == "a.far" and e.tier == "typed" for e in edges)
@@ -41,9 +41,9 @@ def test_classes_of_hundreds_of_bases_are_resolved_in_seconds() -> None:
     bases = [f"B{n}" for n in range(300)]
     source = "class O: ...\n" + "".join(f"class {base}(O): ...\n" for base in bases)
     source += "".join(f"class C{n}({', '.join(bases)}): ...\n" for n in range(50))
-    started = time.process_time()
+    started = time.thread_time()
     assert len(_resolved({"a.py": source})) == 300 + 50 * 300
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_cycles_and_bases_that_depend_on_each_other_end() -> None:

@@ -132,9 +132,9 @@ def test_the_time_of_an_extractor_grows_as_the_text_does(
             _ = file.hcl if path.endswith(".tf") else file.python
             # As in the process that extracts; here the collector would walk the heap of all tests.
             with bulk_work():
-                start = time.process_time()
+                start = time.thread_time()
                 extractor.extract(file)
-                times.append(time.process_time() - start)
+                times.append(time.thread_time() - start)
         return min(times)
 
     small = cpu_s(2_000)
