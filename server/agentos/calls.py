@@ -239,6 +239,9 @@ class ToolCall:
     transaction: Transaction | None = None
     guards: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
     """Checks that authorizers want repeated inside the call's transaction; raising aborts it."""
+    forbidden_reads: list[Callable[[str], bool]] = field(default_factory=list)
+    """What authorizers keep from being read: whether a file is, by its path from the top folder of
+    its repository. They are compared, so that what they said of many files can be kept."""
     decision: Mapping[str, Any] | None = None
     """What authorizers based their verdicts on, as JSON; recorded with the call."""
     admissions: list[Callable[[Transaction], Awaitable[None]]] = field(default_factory=list)
@@ -256,6 +259,14 @@ class ToolCall:
     def now(self) -> datetime:
         """The kernel clock's time."""
         return self.kernel.clock.now()
+
+    def may_read(self, path: str) -> bool:
+        """Whether a file that the body finds by itself may be shown to the caller.
+
+        `path` is relative to the top folder of the file's repository. Of what a tool declares as
+        `paths`, authorizers have judged the arguments already.
+        """
+        return not any(forbids(path) for forbids in self.forbidden_reads)
 
     def service(self, kind: type[T]) -> T:
         """The service that a plugin registered for the protocol type `kind`."""

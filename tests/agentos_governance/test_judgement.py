@@ -238,3 +238,30 @@ def test_what_another_shell_would_run_is_not_read_as_if_it_were_bash(tmp_path: P
     assert (judgement.verdict, judgement.rule) == ("deny", "command_analysis")
     contract["allowed_roots"] = ["."]
     assert compile_contract(parse_contract(contract)).judge(action, tmp_path).is_allowed
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "read:src/a",
+        "read:src/*",
+        "Read:src/?",
+        "Read(src/a)",
+        "Read(src*)",
+        "*a",
+        "?ead:*",
+        "[rR]ead*a",
+    ],
+)
+def test_what_keeps_a_file_from_being_read_is_known_beforehand(pattern: str) -> None:
+    contract = compiled(forbidden_actions=["git push*", pattern])
+    assert contract.may_forbid_reads
+    refusal = contract.judge_read("src/a")
+    assert refusal is not None and refusal.rule == "forbidden_actions[1]"
+
+
+def test_contracts_that_forbid_other_things_are_known_to_forbid_no_read() -> None:
+    contract = compiled(
+        forbidden_actions=["git push*", "write:*migrations/*", "network", "rm -rf*"]
+    )
+    assert not contract.may_forbid_reads and contract.judge_read("src/a") is None

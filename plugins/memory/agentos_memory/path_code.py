@@ -6,7 +6,7 @@ Above: `explain_code_path`. Below: the working tree, the digests of the index.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentos import Database, Queries, sha256_hex
@@ -49,8 +49,12 @@ async def read_excerpts(
     graph: SymbolGraph,
     start: int,
     relations: Sequence[Relation],
+    may_read: Callable[[str], bool],
 ) -> list[Excerpt | None]:
-    """The head of the start, and around each call; None for a file that has changed since."""
+    """The head of the start, and around each call.
+
+    None for a file that has changed since, or that may not be read.
+    """
     first = graph.definitions[start]
     last = min(first.start_line + MAX_HEAD_LINES - 1, first.end_line)
     wanted = [(first.path, first.start_line, last)]
@@ -63,7 +67,7 @@ async def read_excerpts(
                 min(relation.line + LINES_AROUND, max(inside.end_line, relation.line)),
             )
         )
-    paths = sorted({path for path, _, _ in wanted})
+    paths = sorted(filter(may_read, {path for path, _, _ in wanted}))
     rows = await database.fetch(_sql.read_digests, repository.id, paths)
     digests = {row["path"]: row["sha256"] for row in rows}
     files = await asyncio.to_thread(_read_unchanged, repository, digests)

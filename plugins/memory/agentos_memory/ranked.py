@@ -23,6 +23,7 @@ from agentos_memory.measured import ArmName, Measured, Scales, SearchMode, Worde
 from agentos_memory.path_filters import path_filter
 from agentos_memory.query_style import report_share
 from agentos_memory.ranking import Scores
+from agentos_memory.readable_files import ForbidsRead
 from agentos_memory.recognition import Recognised
 from agentos_memory.shards import Shard
 from agentos_memory.spans import TextLines
@@ -55,6 +56,8 @@ class CodeQuery:
     language: str | None = None
     kind: str | None = None
     limit: int = 10
+    forbidden: tuple[ForbidsRead, ...] = ()
+    """What keeps files from being found at all (`ToolCall.forbidden_reads`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +187,11 @@ def _spread_out(lifted: Mapping[int, float], n: int) -> Scores:
 
 def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
     """Which of the shard's files the query's filters leave."""
+    readable = shard.readable(query.forbidden)
     if query.path is None and query.language is None:
-        return np.ones(len(shard.files), bool)
+        return readable
     in_path = path_filter(query.path) if query.path is not None else None
-    return np.array(
+    wanted = np.array(
         [
             (query.language is None or file.language == query.language)
             and (in_path is None or in_path(file.path))
@@ -195,6 +199,7 @@ def file_filter(shard: Shard, query: CodeQuery) -> NDArray[np.bool_]:
         ],
         bool,
     )
+    return wanted & readable
 
 
 def _best(lifted: _Lifted, limit: int, behind: float) -> Iterator[Found]:

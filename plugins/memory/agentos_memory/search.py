@@ -218,6 +218,9 @@ class CodeSearch:
         answered = _answered(repository, shard)
         committed = await self._committed.of(answered.root, answered.commit)
         self._read_ahead.begin(answered.root, shard.file_digests, committed)
+        if query.forbidden:
+            # Of tens of thousands of files this takes a while, the first time.
+            await asyncio.to_thread(shard.readable, query.forbidden)
         worded, vector, problem = None, None, None
         if wants_vectors:
             # The vector is made meanwhile.

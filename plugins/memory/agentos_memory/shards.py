@@ -32,6 +32,7 @@ from agentos_memory.ranking import (
     scale_of_groups,
     standardised,
 )
+from agentos_memory.readable_files import readable_files
 from agentos_memory.term_counts import TermCounts, as_one_document, count_tokens
 from agentos_memory.words import query_terms
 
@@ -101,6 +102,8 @@ class Shard:
         self.repository = repository
         self.files = files
         self.file_digests: Mapping[str, str] = {file.path: file.sha256 for file in files}
+        self.readable = readable_files([file.path for file in files])
+        """Which of the files given rules leave, in their order."""
         self._symbols = [symbol for part in stored for symbol in part.symbols]
         columns = _columns(stored)
         self._file_of = np.array(columns.files, np.int32)

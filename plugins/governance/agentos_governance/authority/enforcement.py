@@ -307,10 +307,14 @@ def _knows_what_it_holds(call: ToolCall, held: HeldOrder, protocol: bool) -> boo
 
 
 async def _enter(call: ToolCall, held: HeldOrder, *, renews: bool) -> None:
-    """Bind the call to its work order: record, heartbeat, and the fence in its transaction."""
+    """Bind the call to its work order: record, heartbeat, what it may not read, and the fence in
+    its transaction.
+    """
     call.facts[FACTS] = held
     call.work_order = held.id
     call.stream = work_order_stream(held.id)
+    if held.mandate.may_forbid_reads:
+        call.forbidden_reads.append(held.mandate.forbids_read)
     ttl_s = held.contract.contract.lease_ttl_s
     is_late = held.expires_at - call.now() < timedelta(seconds=ttl_s / 2)
     if is_late and renews:

@@ -118,6 +118,15 @@ class Mandate:
                 return _said_by(grant, replace(refusal, reason=reason))
         return own
 
+    @property
+    def may_forbid_reads(self) -> bool:
+        """Whether some contract may keep a file from being read; most do not."""
+        return any(grant.contract.may_forbid_reads for grant in self.grants)
+
+    def forbids_read(self, relative: str) -> bool:
+        """Whether some contract keeps a file from being read, by whatever tool."""
+        return self.judge_read(relative) is not None
+
     def judge_read(self, relative: str) -> Judgement | None:
         """The first refusal to read a file, whatever the tool; None where nothing forbids it."""
         for grant in self.grants:

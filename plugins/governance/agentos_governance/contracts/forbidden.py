@@ -49,6 +49,15 @@ class ForbiddenActions:
                     best = index
         return best
 
+    def may_speak_of(self, beginnings: Sequence[str]) -> bool:
+        """Whether some pattern could match a subject that begins so; sometimes true without one."""
+        heads = [MAGIC.split(pattern, maxsplit=1)[0] for pattern in self.patterns]
+        return any(
+            head.startswith(beginning) or beginning.startswith(head)
+            for head in heads
+            for beginning in beginnings
+        )
+
     def _find_literals(self, subject: str) -> Iterable[int]:
         """Indexes of patterns without wildcards that are the subject, or its first words."""
         if not self._literals:

@@ -34,6 +34,7 @@ MAX_PATH_CHARACTERS = 32 * 1024
 """Of all paths of one action together."""
 _CACHED_TOOL_JUDGEMENTS = 4096
 _CACHED_PATH_JUDGEMENTS = 128
+_READS = ("read:", "Read:", "Read(")
 _SHORT = 400
 """Characters of paths whose judgement is kept, so that 1,000 contracts stay small."""
 
@@ -69,6 +70,7 @@ class CompiledContract:
         self._is_inside_roots = compile_roots(contract.allowed_roots)
         self._client_folders = ClientFolders(contract.allowed_roots)
         self._commands = CommandRules(contract, self._forbidden)
+        self.may_forbid_reads = self._forbidden.may_speak_of(_READS)
         self._judge_short_path = lru_cache(_CACHED_PATH_JUDGEMENTS)(self._judge_path)
         self._judge_tool = lru_cache(_CACHED_TOOL_JUDGEMENTS)(self._judge_tool_uncached)
 

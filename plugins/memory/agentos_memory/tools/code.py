@@ -304,7 +304,8 @@ async def search_code(
     """
     if not query.strip():
         raise InvalidArgumentError("argument `query` is blank", remedy="say what to search for")
-    wanted = CodeQuery(query, mode, repo, path, language, kind, limit)
+    forbidden = tuple(call.forbidden_reads)
+    wanted = CodeQuery(query, mode, repo, path, language, kind, limit, forbidden)
     steps = count(1)
 
     async def tell(step: str) -> None:

@@ -35,6 +35,7 @@ _CALLS: frozenset[TracedKind] = frozenset({"calls"})
 _CALLS_AND_REFERENCES: frozenset[TracedKind] = frozenset({"calls", "references"})
 # How many answers to a question are tried as the end of a path.
 TRIED_ANSWERS = 20
+_NO_CODE = "(not shown: the file changed since it was indexed, or may not be read)"
 
 
 class CodeResult(BaseModel):
@@ -61,7 +62,7 @@ class StepResult(BaseModel):
     code: CodeResult | None = Field(
         default=None,
         description="Around the call that leads here; of the first step its head. Null where the "
-        "file has changed since it was indexed.",
+        "file has changed since it was indexed, or may not be read.",
     )
 
 
@@ -117,7 +118,7 @@ async def explain_code_path(
             return _no_path(index, f"{to_symbol!r} is ambiguous", end.candidates)
         goals = [end.positions]
     else:
-        goals = await _answers(memory, start, question or "")
+        goals = await _answers(call, start, question or "")
     # A function that is handed over (a callback, a thread's target) is reached by a reference.
     for kinds in (_CALLS, _CALLS_AND_REFERENCES):
         for goal in goals:
@@ -129,10 +130,13 @@ async def explain_code_path(
     return _no_path(index, _why_no_path(start, to_symbol or question or ""), [])
 
 
-async def _answers(memory: Memory, start: Found, question: str) -> list[list[int]]:
+async def _answers(call: ToolCall, start: Found, question: str) -> list[list[int]]:
     """Symbols that answer the question, the best first."""
-    query = CodeQuery(question, repo=start.repository.name, limit=TRIED_ANSWERS)
-    found = await memory.search.run(query)
+    forbidden = tuple(call.forbidden_reads)
+    query = CodeQuery(
+        question, repo=start.repository.name, limit=TRIED_ANSWERS, forbidden=forbidden
+    )
+    found = await call.service(Memory).search.run(query)
     goals = []
     for hit in found.hits:
         goal = start.graph.find(f"{hit.chunk.path}:{hit.chunk.start_line}")
@@ -152,7 +156,12 @@ async def _path_result(
     definitions = start.graph.definitions
     first, last = definitions[start.positions[0]], definitions[goal[0]]
     excerpts = await read_excerpts(
-        call.kernel.database, start.repository, start.graph, start.positions[0], relations
+        call.kernel.database,
+        start.repository,
+        start.graph,
+        start.positions[0],
+        relations,
+        call.may_read,
     )
     steps = [_step(first, "the path starts here", excerpts[0])]
     for relation, excerpt in zip(relations, excerpts[1:], strict=True):
@@ -207,7 +216,7 @@ def _facts(
     for number, (step, excerpt) in enumerate(zip(steps, excerpts, strict=True), 1):
         place = f"{step.path}:{step.start_line}-{step.end_line}"
         lines.append(f"\n{number}. {step.symbol} ({place}): {step.why}")
-        code = f"{excerpt.path}\n{excerpt.text()}" if excerpt is not None else "(changed since)"
+        code = f"{excerpt.path}\n{excerpt.text()}" if excerpt is not None else _NO_CODE
         lines.append(code)
     return "\n".join(lines)
 
