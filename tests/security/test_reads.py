@@ -128,6 +128,19 @@ async def test_the_code_of_a_path_leaves_out_what_the_contract_keeps_from_being_
 
 
 @attempt("reads")
+async def test_a_question_is_not_answered_from_what_the_contract_keeps_from_being_read(
+    office: Office,
+) -> None:
+    asked = {"from_symbol": "shop.till.pay", "question": SECRET}
+    free = await office.call("w1", "explain_code_path", **asked)
+    assert free["steps"][-1]["symbol"] == "shop.rebates.rebate"
+    await _held(office, "read:shop/rebates.py")
+    bound = await office.call("w1", "explain_code_path", **asked)
+    assert all(step["path"] != "shop/rebates.py" for step in bound["steps"][-1:])
+    assert "percent" not in str(bound).replace(SECRET, "")
+
+
+@attempt("reads")
 async def test_what_one_worker_may_not_read_another_still_finds(office: Office) -> None:
     await _held(office, "read:shop/rebates.py")
     await _held(office, "read:shop/till.py", who="w2")
