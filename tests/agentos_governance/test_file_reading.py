@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +49,12 @@ def test_what_is_no_regular_file_is_refused_at_once(workspace: Path) -> None:
 
 @contextmanager
 def _swapping(file: Path, target: str) -> Iterator[None]:
-    """Meanwhile `file` is by turns itself and a link to `target`."""
+    """Meanwhile `file` is by turns itself and a link to `target`.
+
+    Each for a random time: two threads that take turns at the interpreter can fall into step, and
+    whoever looks then meets the same of both for as long as it looks.
+    """
+    pauses = random.Random(0)
     file.with_suffix(".link").symlink_to(target)
     content = file.read_bytes()
     stopped = threading.Event()
@@ -57,8 +64,10 @@ def _swapping(file: Path, target: str) -> Iterator[None]:
         while not stopped.is_set():
             made.symlink_to(target)
             made.replace(file)
+            time.sleep(pauses.uniform(0, 0.0001))
             made.write_bytes(content)
             made.replace(file)
+            time.sleep(pauses.uniform(0, 0.0001))
 
     thread = threading.Thread(target=swap)
     thread.start()
@@ -75,16 +84,18 @@ def test_a_file_that_is_swapped_for_a_link_is_never_read_elsewhere(
 ) -> None:
     (tmp_path / "secret").write_text("TOP SECRET", "utf-8")
     aim = target if target.startswith("/") else str(tmp_path / target)
-    n_read = 0
+    n_read = n_refused = 0
+    deadline = time.monotonic() + 60
     with _swapping(workspace / "src" / "e.txt", aim):
-        for _ in range(3_000):
+        while min(n_read, n_refused) < 3_000:
+            assert time.monotonic() < deadline, (n_read, n_refused)
             try:
                 _, content = read_workspace_file(workspace, "src/e.txt", LIMIT)
             except (CallRefusedError, NotFoundError):
-                continue
-            assert content == b"fine"
-            n_read += 1
-    assert n_read
+                n_refused += 1
+            else:
+                assert content == b"fine"
+                n_read += 1
 
 
 def test_a_file_with_another_name_perhaps_outside_is_refused(
