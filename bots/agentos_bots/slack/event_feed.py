@@ -103,24 +103,31 @@ class EventFeed:
             return
         self._is_moved = False
         try:
-            await self._kernel.call(
-                "save_cursor", {"channel": CHANNEL, "position": position}, key=uuid.uuid4().hex
-            )
+            await self._save_position(position)
         except (ToolError, RequestError) as error:
             _log.warning("cursor_not_saved", position=position, reason=error.message)
             self._is_moved = True
             return
         self._saved = position
 
+    async def _save_position(self, position: int) -> None:
+        arguments = {"channel": CHANNEL, "position": position}
+        await self._kernel.call("save_cursor", arguments, key=uuid.uuid4().hex)
+
     async def _first_position(self) -> int:
-        """The durable cursor; where there is none yet, the newest position: the resync does the rest."""
+        """The durable cursor; where there is none yet, the newest position: the resync does the rest.
+
+        That is saved before anything is posted: what ends while no bot runs must not go unseen.
+        """
         backoff = self._backoff()
         while True:
             try:
                 cursor = await self._kernel.call("get_cursor", {"channel": CHANNEL})
-                if cursor.get("saved_at") is None:
-                    return int(cursor.get("head") or cursor["position"])
-                return int(cursor["position"])
+                if cursor["saved_at"] is not None:
+                    return int(cursor["position"])
+                position = int(cursor["head"])
+                await self._save_position(position)
+                return position
             except (ToolError, RequestError) as error:
                 _log.warning("cursor_not_read", reason=error.message)
                 await backoff.wait()

@@ -60,7 +60,7 @@ async def assert_no_event(kernel: Kernel, type: str, *, after: int = 0) -> None:
 
 
 async def wait_for_event(
-    kernel: Kernel, type: str, data: Mapping[str, Any] | None = None, *, timeout_s: float = 30.0
+    kernel: Kernel, type: str, data: Mapping[str, Any] | None = None, *, timeout_s: float = 60.0
 ) -> Event:
     """The first such event, also one that a reaction appends in a moment.
 

@@ -79,7 +79,7 @@ class HttpDouble:
             headers = {"content-type": "application/json", **(headers or {})}
         self._answers[method, path].append(_Answer(status, body, headers or {}, delay_s, drops))
 
-    async def wait_for_requests(self, count: int, *, timeout_s: float = 30.0) -> None:
+    async def wait_for_requests(self, count: int, *, timeout_s: float = 60.0) -> None:
         """Until `count` requests came in; TimeoutError where they do not. They may wait for answers."""
         async with asyncio.timeout(timeout_s), self._arrivals:
             await self._arrivals.wait_for(lambda: len(self.requests) >= count)

@@ -24,7 +24,7 @@ from agentos import Settings
 from agentos.testing.slack import SlackEmulator
 from agentos_bots.slack.settings import Transport
 
-START_S = 30.0
+START_S = 120.0
 
 
 class Crashing:
@@ -72,6 +72,8 @@ class Crashing:
     async def _read(self, log: asyncio.StreamReader) -> None:
         async for line in log:
             self.lines.append(line.decode().rstrip())
+            # Shown where a test fails.
+            print(f"{self._pid}: {self.lines[-1]}", file=sys.stderr)
             self._news.set()
         self._news.set()
 
@@ -173,6 +175,8 @@ async def start_bot(
         "retry_max_s": 0.3,
         "ping_every_s": 0.5,
         "post_lease_s": 2,
+        # A person would be told to try again, where a machine is so busy; nobody does here.
+        "call_timeout_s": 60,
         **settings,
     }
     bot = await forks.start(

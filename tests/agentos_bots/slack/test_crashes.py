@@ -86,20 +86,21 @@ async def test_a_review_survives_the_death_of_bot_and_server_at_every_step(
             second = await gatehouse.resubmit(first.order)
 
             # It dies after the decision, before anybody sees it.
-            async with slack.hold("chat.update") as held:
-                async with killed_at_the_end(await bot()):
-                    shown = await posted(slack, second.review)
+            async with killed_at_the_end(await bot()) as dying:
+                shown = await posted(slack, second.review)
+                async with slack.hold("chat.update", ts=shown.ts) as held:
                     await slack.click(shown, "approve", user="UADA")
-                    await held.arrived(1)
-                assert await gatehouse.office.state(first.order) == "completed"
+                    await held.arrived()
+                    await dying.kill()
+            assert await gatehouse.office.state(first.order) == "completed"
             # The last one is told to stop, while it has something to finish.
             third = await gatehouse.submit("Another one")
             async with killed_at_the_end(await bot()) as last:
                 await slack.wait_until(lambda: "approve" not in shown.buttons, 60)
                 another = await posted(slack, third.review)
-                async with slack.hold("chat.update") as held:
+                async with slack.hold("chat.update", ts=another.ts) as held:
                     await slack.click(another, "approve", user="UADA")
-                    await held.arrived(1)
+                    await held.arrived()
                     last.tell_to_stop()
                 assert await last.wait() == 0
                 assert "approve" not in another.buttons

@@ -33,7 +33,7 @@ async def _late(
     work = await gatehouse.submit(quorum=2)
     card = await posted(slack, work.review)
     # The first vote's update is carried out when its bot has given up, and the end is shown.
-    async with slack.hold("chat.update", first=1) as late:
+    async with slack.hold("chat.update", first=1, ts=card.ts) as late:
         await slack.click(card, "approve", user="UADA")
         await late.arrived()
         await slack.wait_until(lambda: _n_updates(slack, card) >= 1, 60)

@@ -89,9 +89,9 @@ async def test_a_slow_update_of_one_bot_never_leaves_the_older_state_on_show(
     async with gatehouse.bot(slack), gatehouse.bot(slack):
         work = await gatehouse.submit(quorum=2)
         card = await posted(slack, work.review)
-        async with slack.hold("chat.update") as held:
+        async with slack.hold("chat.update", ts=card.ts) as held:
             await slack.click(card, "approve", user="UADA")
-            await held.arrived(1)
+            await held.arrived()
             # The review ends while the message with one vote is still on its way.
             await slack.click(card, "approve", user="UBEN")
         await slack.wait_until(lambda: "approve" not in card.buttons)
@@ -112,6 +112,20 @@ async def test_what_happens_while_no_bot_runs_is_shown_by_the_next_one(
         await posted(slack, waiting.review)
         await slack.wait_until(lambda: "approve" not in card.buttons)
     assert not slack.messages(metadata={"review": unseen.review})
+
+
+async def test_what_ends_after_the_very_first_bot_stopped_is_shown_by_the_next_one(
+    gatehouse: Gatehouse, slack: SlackEmulator
+) -> None:
+    # It waits already when the first bot starts: no event comes that makes the bot move its cursor.
+    work = await gatehouse.submit()
+    async with gatehouse.office.kernel.database.connection() as connection:
+        await connection.execute("delete from governance.channel_cursor")
+    async with gatehouse.bot(slack):
+        card = await posted(slack, work.review)
+    await gatehouse.office.vote("reviewer", work.order, work.sha256)
+    async with gatehouse.bot(slack):
+        await slack.wait_until(lambda: "approve" not in card.buttons, 60)
 
 
 async def test_a_stream_that_breaks_is_followed_again_from_where_it_was(

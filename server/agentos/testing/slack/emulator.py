@@ -155,11 +155,11 @@ class SlackEmulator(Acting):
         """A person's home tab, if the app published one."""
         return self._workspace.views.home(user)
 
-    async def wait_until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    async def wait_until(self, condition: Callable[[], object], timeout_s: float = 60.0) -> None:
         """Return once a condition holds; it is looked at whenever something happens in Slack."""
         await self._happenings.wait_until(condition, timeout_s)
 
-    async def wait_for_connections(self, n: int = 1, timeout_s: float = 30.0) -> None:
+    async def wait_for_connections(self, n: int = 1, timeout_s: float = 60.0) -> None:
         """Return once the app has so many connections."""
         await self.wait_until(lambda: self.n_connections >= n, timeout_s)
 
@@ -190,12 +190,14 @@ class SlackEmulator(Acting):
         """Run the next calls, then cut the connection before their answers."""
         self._faults.lose(method, times)
 
-    def hold(self, method: str, first: int | None = None) -> Hold:
+    def hold(self, method: str, first: int | None = None, **wanted: str) -> Hold:
         """Keep calls waiting for as long as `async with slack.hold(method) as held` lasts.
 
         With `first` only so many of them: those that come later are not kept, and overtake them.
+        What else is named are arguments: `slack.hold("chat.update", ts=message.ts)` keeps only
+        updates of that message.
         """
-        return self._faults.hold(method, first)
+        return self._faults.hold(method, first, wanted)
 
     async def disconnect(self, reason: Goodbye | None = "refresh_requested") -> None:
         """Tell every connection to go; None cuts them without a word."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from agentos.testing.slack.arguments import Arguments
+
 
 @dataclass(frozen=True)
 class FailingAnswer:
@@ -23,17 +25,18 @@ class Hold:
     """Keeps calls of a method waiting, after they came in and before they are run.
 
     Released at the end of its block, or by `release()`. With `first` it keeps only so many, and
-    those that come later overtake them.
+    those that come later overtake them; with `wanted` it keeps only calls with these arguments.
     """
 
-    def __init__(self, holds: list[Hold], first: int | None = None) -> None:
+    def __init__(self, holds: list[Hold], first: int | None, wanted: Mapping[str, str]) -> None:
         self._holds = holds
         self._first = first
+        self._wanted = wanted
         self._arrived = 0
         self._changed = asyncio.Condition()
         self._is_released = asyncio.Event()
 
-    async def arrived(self, n: int = 1, timeout_s: float = 30.0) -> None:
+    async def arrived(self, n: int = 1, timeout_s: float = 60.0) -> None:
         """Return once so many calls wait."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: self._arrived >= n)
@@ -42,8 +45,10 @@ class Hold:
         """Let them go on, and those that come later."""
         self._is_released.set()
 
-    async def wait(self) -> None:
+    async def wait(self, arguments: Arguments) -> None:
         """For the Web API: wait as one of the held calls."""
+        if any(arguments.text(name) != value for name, value in self._wanted.items()):
+            return
         if self._first is not None and self._arrived >= self._first:
             return
         async with self._changed:
@@ -87,16 +92,16 @@ class Faults:
         """The next calls are run, and their answers lost."""
         self._lost[method] += times
 
-    def hold(self, method: str, first: int | None = None) -> Hold:
+    def hold(self, method: str, first: int | None, wanted: Mapping[str, str]) -> Hold:
         """Something that keeps calls, or the first few, waiting while its block lasts."""
-        return Hold(self._holds[method], first)
+        return Hold(self._holds[method], first, wanted)
 
-    async def wait(self, method: str) -> None:
+    async def wait(self, method: str, arguments: Arguments) -> None:
         """Take the time that a call was given."""
         if self._delays[method]:
             await asyncio.sleep(self._delays[method].popleft())
         for hold in list(self._holds[method]):
-            await hold.wait()
+            await hold.wait(arguments)
 
     def next_answer(self, method: str) -> FailingAnswer | None:
         """The answer that this call gets in place of the real one."""

@@ -39,7 +39,7 @@ class WebApi:
         name = request.match_info["method"]
         method = self._methods.get(name)
         arguments = Arguments(await _values(request, method))
-        await self._faults.wait(name)
+        await self._faults.wait(name, arguments)
         failing = self._faults.next_answer(name)
         if failing is not None:
             self._record(name, arguments, failing.error)

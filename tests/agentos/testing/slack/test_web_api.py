@@ -318,6 +318,21 @@ async def test_two_calls_are_held_in_mid_flight(
     await slack.wait_until(lambda: len(slack.messages()) == 2)
 
 
+async def test_only_calls_with_the_named_arguments_are_held(
+    slack: SlackEmulator, client: AsyncWebClient
+) -> None:
+    first, second = [await client.chat_postMessage(channel="C1", text=each) for each in "ab"]
+    async with slack.hold("chat.update", ts=first["ts"]) as held:
+        waiting = asyncio.ensure_future(
+            client.chat_update(channel="C1", ts=first["ts"], text="late")
+        )
+        await client.chat_update(channel="C1", ts=second["ts"], text="now")
+        await held.arrived()
+        assert [message.text for message in slack.messages()] == ["a", "now"]
+    await waiting
+    assert [message.text for message in slack.messages()] == ["late", "now"]
+
+
 async def test_what_never_happens_is_a_timeout(slack: SlackEmulator) -> None:
     with pytest.raises(TimeoutError):
         await slack.wait_until(slack.messages, timeout_s=0.02)
