@@ -28,7 +28,15 @@ async def write(kernel: Kernel, writer: int) -> None:
 
 
 async def main(database_url: str, home: str) -> None:
-    settings = Settings(home=Path(home), database_url=database_url, plugins=(), worker="local")
+    settings = Settings(
+        home=Path(home),
+        database_url=database_url,
+        plugins=(),
+        worker="local",
+        # However long it runs before its test gets to kill it, no head covers what it wrote.
+        signed_head_every_s=86_400,
+        signed_head_every_events=1_000_000,
+    )
     async with (
         open_kernel(settings, extra_plugins={"notes": notes_plugin()}) as kernel,
         asyncio.TaskGroup() as tasks,

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agentos.http.listener import bind
+from tests.ports import held_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.conformance]
 
@@ -47,15 +47,8 @@ TASKS = {
 }
 
 
-def _free_port() -> int:
-    with bind("127.0.0.1", 0) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
-async def _served(home: Path, workers: int) -> AsyncIterator[str]:
-    port = _free_port()
+async def _served(home: Path, port: int, workers: int) -> AsyncIterator[str]:
     environment = os.environ | {
         "AGENTOS_HOME": str(home),
         "AGENTOS_PLUGINS": "conformance",
@@ -87,15 +80,23 @@ async def _until_ready(url: str, server: asyncio.subprocess.Process) -> None:
             await asyncio.sleep(0.2)
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
+
+
 @pytest.fixture(scope="module", params=[1, 2], ids=["1 worker", "2 workers"])
 def workers(request: pytest.FixtureRequest) -> Iterator[int]:
     yield request.param
 
 
 @pytest.mark.parametrize("revision", sorted(REQUIRED))
-async def test_every_required_scenario_passes(tmp_path: Path, workers: int, revision: str) -> None:
+async def test_every_required_scenario_passes(
+    tmp_path: Path, port: int, workers: int, revision: str
+) -> None:
     assert INSTALLED.is_dir(), "the suite is not installed; run `make conformance`"
-    async with _served(tmp_path / "home", workers) as url:
+    async with _served(tmp_path / "home", port, workers) as url:
         suite = await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "scripts/npm.py"), "exec", "--prefix", str(INSTALLED), "--",
             "conformance", "server", "--url", url, "--requirements", revision,

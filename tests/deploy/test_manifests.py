@@ -169,7 +169,7 @@ def _tracked_files() -> list[str]:
 
 def _run(words: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

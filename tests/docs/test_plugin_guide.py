@@ -29,6 +29,6 @@ def test_the_plugin_of_the_guide_passes_its_tests_and_the_check(tmp_path: Path) 
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=900,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agentos.http.listener import bind
 from tests.docs.pages import ROOT, console_commands, snippets_of
+from tests.ports import held_port
 
 CLIENTS = {"claude-code": "claude", "codex": "codex"}
 INSTALLED = Path(sys.prefix) / "clients"
@@ -26,7 +27,14 @@ done
 """
 
 
-def _run(name: str, folder: Path, database_url: str, *, with_client: bool) -> str:
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where the server of the page listens."""
+    with held_port() as port:
+        yield port
+
+
+def _run(name: str, folder: Path, database_url: str, port: int, *, with_client: bool) -> str:
     """Run a page's commands as one shell script; what they print."""
     page = ROOT / f"docs/quickstart-{name}.md"
     client = CLIENTS[name]
@@ -42,7 +50,7 @@ def _run(name: str, folder: Path, database_url: str, *, with_client: bool) -> st
     (repository / "README.md").write_text("Hello.\n")
     (contract,) = [snippet.text for snippet in snippets_of(page) if snippet.kind == "json"]
     (repository / "contract.json").write_text(contract)
-    environment = _environment(name, folder, home, database_url)
+    environment = _environment(name, folder, home, database_url, port)
     git = ["git", "-c", "user.name=ada", "-c", "user.email=ada@example.org"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "Begin"]):
         subprocess.run([*git, *arguments], cwd=repository, env=environment, check=True)
@@ -54,7 +62,7 @@ def _run(name: str, folder: Path, database_url: str, *, with_client: bool) -> st
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert sorted(path.name for path in repository.iterdir()) == [
@@ -63,12 +71,12 @@ def _run(name: str, folder: Path, database_url: str, *, with_client: bool) -> st
     return done.stdout
 
 
-def _environment(name: str, folder: Path, home: Path, database_url: str) -> dict[str, str]:
+def _environment(
+    name: str, folder: Path, home: Path, database_url: str, port: int
+) -> dict[str, str]:
     kept = {key: text for key, text in os.environ.items() if not key.startswith("AGENTOS_")}
     for variable in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME"):
         kept.pop(variable, None)
-    with bind("127.0.0.1", 0) as listener:
-        port = listener.getsockname()[1]
     path = [str(Path(sys.executable).parent), str(INSTALLED / name / "node_modules" / ".bin")]
     return kept | {
         "HOME": str(home),
@@ -83,10 +91,10 @@ def _environment(name: str, folder: Path, home: Path, database_url: str) -> dict
 
 @pytest.mark.parametrize("name", ["claude-code", pytest.param("codex", marks=pytest.mark.nightly)])
 def test_every_command_of_a_quick_start_succeeds(
-    tmp_path: Path, database_url: str, name: str
+    tmp_path: Path, database_url: str, port: int, name: str
 ) -> None:
     """By day one of them: but for the client's name, and its files, their commands are the same."""
-    printed = _run(name, tmp_path, database_url, with_client=False)
+    printed = _run(name, tmp_path, database_url, port, with_client=False)
     assert "Greet warmly" in printed
     assert "removed" in printed
 
@@ -94,8 +102,8 @@ def test_every_command_of_a_quick_start_succeeds(
 @pytest.mark.clients
 @pytest.mark.parametrize("name", CLIENTS)
 def test_the_commands_of_the_clients_succeed_as_well(
-    tmp_path: Path, database_url: str, name: str
+    tmp_path: Path, database_url: str, port: int, name: str
 ) -> None:
     assert (INSTALLED / name).is_dir(), "the clients are not installed; run `make clients`"
-    printed = _run(name, tmp_path, database_url, with_client=True)
+    printed = _run(name, tmp_path, database_url, port, with_client=True)
     assert re.search(r"^agentos\b.*(Connected|enabled)", printed, re.MULTILINE), printed

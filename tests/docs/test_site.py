@@ -17,7 +17,7 @@ def test_the_site_builds_strictly_with_every_page(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=900,
     )
     assert built.returncode == 0, built.stderr[-3000:]
     pages = {page.stem for page in (ROOT / "docs").glob("*.md")}

@@ -28,7 +28,7 @@ def test_an_example_passes_its_own_tests(name: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout + done.stderr
 

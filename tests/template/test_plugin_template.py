@@ -27,7 +27,7 @@ def _run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=900,
     )
 
 

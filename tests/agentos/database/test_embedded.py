@@ -272,7 +272,7 @@ def test_busy_backend_of_a_killed_server_does_not_block_the_restart(
                 pass
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
-        await asyncio.to_thread(server.ensure_running, timeout_s=30)
+        await asyncio.to_thread(server.ensure_running, timeout_s=120)
         with pytest.raises((asyncpg.PostgresConnectionError, OSError)):
             await loop
         watching.terminate()
@@ -324,7 +324,7 @@ def test_stale_process_id_of_a_live_foreign_process_is_harmless(data_dir: Path) 
     # PostgreSQL believes a recorded id only of a process that its own account could signal.
     account = account_for(data_dir / "pgdata")
     with (data_dir / "foreign.log").open("wb") as log:
-        foreign = account.spawn(["/bin/sleep", "60"], log=log, pass_fds=())
+        foreign = account.spawn(["/bin/sleep", "600"], log=log, pass_fds=())
     pid_file.write_text(recorded.replace(pid, str(foreign.pid), 1))
     assert server.pid is None
     assert query(server.start(), "SELECT 1") == 1

@@ -59,7 +59,7 @@ async def test_a_connection_that_died_while_nobody_used_it_is_replaced(database_
         async with asyncio.timeout(60):
             first = await database.fetch_value("select pg_backend_pid()")
             assert await database.fetch_value("select pg_backend_pid()") == first
-            await other.fetchval("select pg_terminate_backend($1, 5000)", first)
+            await other.fetchval("select pg_terminate_backend($1, 50000)", first)
             assert await database.fetch_value("select pg_backend_pid()") != first
             async with database.connection() as connection:
                 assert await connection.fetchval("select 1") == 1

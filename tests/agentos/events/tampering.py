@@ -16,10 +16,12 @@ from tests.agentos.plugin_factory import NOTED, Plugin, new_event
 
 @asynccontextmanager
 async def open_log(settings: Settings) -> AsyncIterator[Kernel]:
-    """A kernel that may append plain events and signs when asked and at shutdown."""
-    async with open_kernel(
-        settings, extra_plugins={"noted": Plugin(event_types=[NOTED])}
-    ) as kernel:
+    """A kernel that may append plain events and signs when asked and at shutdown.
+
+    Not every so often as well: a test that a busy machine takes that long for counts its heads.
+    """
+    seldom = settings.model_copy(update={"signed_head_every_s": 86_400.0})
+    async with open_kernel(seldom, extra_plugins={"noted": Plugin(event_types=[NOTED])}) as kernel:
         yield kernel
 
 

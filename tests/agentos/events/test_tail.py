@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.agentos.events.tampering import execute, open_log, rewrite, verify, w
 from tests.agentos.plugin_factory import new_event
 
 pytestmark = pytest.mark.anyio
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -144,6 +147,7 @@ def _acknowledged_before_kill(settings: Settings) -> list[str]:
     arguments = [str(settings.database_url), str(settings.home)]
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.agentos.kernel_process", *arguments],
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
     )

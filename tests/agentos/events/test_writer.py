@@ -347,7 +347,7 @@ async def terminate(kernel: Kernel, session: object) -> None:
     """End the server process of a connection, as an administrator would."""
     connection = session.connection if isinstance(session, Transaction) else session
     pid = connection.get_server_pid()  # type: ignore[attr-defined]
-    assert await kernel.database.fetch_value("select pg_terminate_backend($1, 5000)", pid)
+    assert await kernel.database.fetch_value("select pg_terminate_backend($1, 50000)", pid)
 
 
 async def test_what_was_submitted_is_stored_before_the_writer_closes(kernel: Kernel) -> None:

@@ -138,7 +138,7 @@ async def test_a_quiet_stream_beats(
 
 
 async def test_open_streams_end_when_the_server_stops(kernel: Kernel) -> None:
-    async with asyncio.timeout(60), httpx.AsyncClient() as client:
+    async with asyncio.timeout(60), httpx.AsyncClient(timeout=60) as client:
         async with serve_http(kernel) as url:
             stream = await client.send(client.build_request("GET", f"{url}/events"), stream=True)
         assert [line async for line in stream.aiter_lines()] == [": stream of events", ""]

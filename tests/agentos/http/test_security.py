@@ -29,7 +29,7 @@ async def served(
     async with (
         open_kernel(changed, extra_plugins={"edge_test": edge_plugin}) as kernel,
         serve_http(kernel) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield kernel, client
 

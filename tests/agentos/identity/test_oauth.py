@@ -38,6 +38,7 @@ from agentos import (
 )
 from agentos.http.listener import bind
 from agentos.http.process import EdgeServer
+from agentos.identity.oauth import issuer as issuer_module
 from agentos.identity.oauth.issuer import ATTEMPT_EVERY_S, IssuerKeys
 from agentos.identity.oauth.settings import IssuerSettings, parse_oauth
 from agentos.testing import serve_http
@@ -58,6 +59,12 @@ ROLES = [
     {"claim": "scope", "value": "agentos:review", "role": "reviewer"},
     {"claim": "scope", "value": "agentos:work", "role": "worker"},
 ]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine answers for the issuer late; tests of how long one waits set it again."""
+    monkeypatch.setattr(issuer_module, "FETCH_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture
@@ -144,8 +151,9 @@ async def test_an_address_that_nobody_verified_names_no_person(
 
 BAD_CLAIMS: Mapping[str, tuple[dict[str, Any], str]] = {
     "expired": ({"exp": int(time.time()) - 60}, "expired"),
-    "not yet": ({"nbf": int(time.time()) + 3_600}, "not valid yet"),
-    "issued in the future": ({"iat": int(time.time()) + 3_600}, "not valid yet"),
+    # These are made when the tests are collected, which may be hours before this one runs.
+    "not yet": ({"nbf": int(time.time()) + 864_000}, "not valid yet"),
+    "issued in the future": ({"iat": int(time.time()) + 864_000}, "not valid yet"),
     "for another resource": ({"aud": "https://other.example.com/mcp"}, "another resource"),
     "for a resource below": ({"aud": f"{AUDIENCE}/x"}, "another resource"),
     "for a resource above": ({"aud": "https://agentos.example.com"}, "another resource"),
@@ -265,7 +273,8 @@ async def test_keys_are_rotated_without_a_restart_and_withdrawn_ones_end(
 async def test_invented_key_ids_do_not_make_the_server_ask_the_issuer_again_and_again(
     settings: Settings, issuer: AuthorizationServer
 ) -> None:
-    async with served(settings, issuer) as (_, http):
+    async with served(settings, issuer) as (kernel, http):
+        Moved(kernel)
         await whoami(http, issuer.token(AUDIENCE))
         for number in range(10):
             refused(
@@ -410,7 +419,7 @@ async def test_without_the_setting_there_is_no_metadata_and_no_jwt_is_good(
     async with (
         open_kernel(settings, extra_plugins={"edge_test": edge_plugin}) as kernel,
         serve_http(kernel) as url,
-        httpx.AsyncClient(base_url=url) as http,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         assert (await http.get(PRM)).status_code == 404
         assert "resource_metadata" not in (await whoami(http, "a.b.c")).headers["www-authenticate"]
@@ -489,7 +498,7 @@ async def test_the_official_client_gets_in_by_the_code_flow_with_pkce(
     redirected: list[str] = []
 
     async def follow(authorization_url: str) -> None:
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(timeout=60) as browser:
             redirected.append((await browser.get(authorization_url)).headers["location"])
 
     async def callback() -> AuthorizationCodeResult:
@@ -530,13 +539,13 @@ async def running(kernel: Kernel, listener: Any) -> AsyncIterator[None]:
 
 
 class Moved:
-    """Moves the clock by which a kernel's issuer keys age."""
+    """Holds the clock by which a kernel's issuer keys age, and moves it."""
 
     def __init__(self, kernel: Kernel) -> None:
         assert kernel.oauth is not None
-        self.offset_s = 0.0
+        self.now_s = time.monotonic()
         for issuer in kernel.oauth.issuers.values():
-            issuer.keys._monotonic = lambda: time.monotonic() + self.offset_s
+            issuer.keys._monotonic = lambda: self.now_s
 
     def advance(self, seconds: float) -> None:
-        self.offset_s += seconds
+        self.now_s += seconds

@@ -21,6 +21,7 @@ from tests.agentos.identity.test_oauth import (
     ROLES,
     Moved,
     caller,
+    patience,
     refused,
     served,
     whoami,
@@ -28,6 +29,7 @@ from tests.agentos.identity.test_oauth import (
 from tests.agentos.mcp import edge_plugin
 
 pytestmark = pytest.mark.anyio
+__all__ = ["patience"]
 
 
 def keys_of(kernel: Kernel, issuer: AuthorizationServer) -> IssuerKeys:
@@ -118,7 +120,7 @@ async def test_an_issuer_that_hangs_from_the_start_costs_one_short_wait(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Long enough for the request to arrive on a busy machine.
-    monkeypatch.setattr(issuer_module, "FETCH_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(issuer_module, "FETCH_TIMEOUT_S", 5.0)
     async with (
         serve_authorization(goes_on=anyio.Event()) as issuer,
         served(settings, issuer) as (kernel, http),

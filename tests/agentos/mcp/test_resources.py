@@ -266,7 +266,7 @@ async def test_a_listener_is_told_no_more_once_its_token_is_revoked(
     headers = {"authorization": f"Bearer {token.secret}"}
     async with (
         asyncio.timeout(60),
-        httpx2.AsyncClient(headers=headers) as http,
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
         Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
         client.listen(resource_subscriptions=["shelf://books/dune"]) as events,
     ):
@@ -278,6 +278,8 @@ async def test_a_listener_is_told_no_more_once_its_token_is_revoked(
 async def test_a_server_that_stops_ends_the_streams_of_its_listeners(
     kernel: Kernel,
 ) -> None:
+    # So long that a busy machine does not reach half of it.
+    kernel.settings = kernel.settings.model_copy(update={"shutdown_timeout_s": 240.0})
     async with (
         asyncio.timeout(kernel.settings.shutdown_timeout_s / 2),
         AsyncExitStack() as serving,

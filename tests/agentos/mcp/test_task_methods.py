@@ -37,6 +37,12 @@ async def kernel(settings: Settings) -> AsyncIterator[Kernel]:
         yield kernel
 
 
+@pytest.fixture
+def late(kernel: Kernel) -> None:
+    """No call becomes a task by taking long: what is slow is then the machine alone."""
+    kernel.settings = kernel.settings.model_copy(update={"task_after_s": 60.0})
+
+
 async def _call(
     http: httpx.AsyncClient,
     tool: str,
@@ -173,6 +179,7 @@ async def test_an_answer_of_the_wrong_form_is_refused_and_the_question_stays(
     assert ended["result"]["structuredContent"]["name"] == "x Ann nobody"
 
 
+@pytest.mark.usefixtures("late")
 async def test_a_call_that_asks_before_it_detaches_takes_its_answers_along(
     http: httpx.AsyncClient, kernel: Kernel, meeting: Meeting
 ) -> None:
@@ -192,24 +199,23 @@ async def test_a_call_that_asks_before_it_detaches_takes_its_answers_along(
     assert ended["result"]["structuredContent"]["name"] == "x Ann"
 
 
+@pytest.mark.usefixtures("late")
 async def test_closing_the_response_cancels_a_call_that_is_no_task_yet(
     http: httpx.AsyncClient, kernel: Kernel, meeting: Meeting
 ) -> None:
     body, headers = modern_call("look", {"port": meeting.port, "name": "x"}, TAKES_TASKS)
-    async with httpx.AsyncClient(base_url=http.base_url) as leaving:
+    async with httpx.AsyncClient(base_url=http.base_url, timeout=60) as leaving:
         calling = asyncio.ensure_future(leaving.post("/mcp", json=body, headers=headers))
         await meeting.arrived("x")
         calling.cancel()
     await meeting.left("x")
-    # It may have become a task in that very moment; then it is a cancelled one.
-    states = await kernel.database.fetch("select status from kernel.task")
-    assert {row["status"] for row in states} <= {"cancelled"}
+    assert await kernel.database.fetch_value("select count(*) from kernel.task") == 0
 
 
 async def test_a_task_outlives_the_connection_it_came_by(
     http: httpx.AsyncClient, meeting: Meeting
 ) -> None:
-    async with httpx.AsyncClient(base_url=http.base_url) as leaving:
+    async with httpx.AsyncClient(base_url=http.base_url, timeout=60) as leaving:
         arguments = {"port": meeting.port, "name": "x"}
         id = (await _call(leaving, "do_work", arguments))["result"]["taskId"]
     await meeting.arrived("x")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ import nats
 
 
 class NatsServer:
-    """One server that a test may stop and start again."""
+    """One server on a port that is held for it; a test may stop it and start it again."""
 
-    def __init__(self, store: Path) -> None:
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+    def __init__(self, store: Path, port: int) -> None:
+        self.port = port
         self._store = store
         self._process: subprocess.Popen[bytes] | None = None
 

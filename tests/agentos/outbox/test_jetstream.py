@@ -20,6 +20,7 @@ from agentos.outbox.jetstream import open_jetstream
 from agentos.outbox.start import sink_name
 from tests.agentos.outbox.nats_server import NatsServer
 from tests.agentos.plugin_factory import NOTED, Plugin, new_event
+from tests.ports import held_port
 
 pytestmark = pytest.mark.anyio
 
@@ -30,10 +31,11 @@ CURSOR = "select position from kernel.outbox_cursor where sink like 'nats/%'"
 
 @pytest.fixture
 def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
-    server = NatsServer(tmp_path / "jetstream")
-    server.start()
-    yield server
-    server.stop()
+    with held_port() as port:
+        server = NatsServer(tmp_path / "jetstream", port)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def _publish_and_die(settings: Settings, url: str, count: int) -> int:
     }
     program = [sys.executable, "-m", "tests.agentos.outbox.publishing_process"]
     return subprocess.run(
-        program, cwd=REPOSITORY, env=environment, timeout=60, check=False
+        program, cwd=REPOSITORY, env=environment, timeout=240, check=False
     ).returncode
 
 

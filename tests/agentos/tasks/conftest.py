@@ -33,6 +33,12 @@ async def kernel(settings: Settings) -> AsyncIterator[Kernel]:
 
 
 @pytest.fixture
+def late(kernel: Kernel) -> None:
+    """No call becomes a task by taking long: what is slow is then the machine alone."""
+    kernel.settings = kernel.settings.model_copy(update={"task_after_s": 60.0})
+
+
+@pytest.fixture
 async def other(settings: Settings, kernel: Kernel) -> AsyncIterator[Kernel]:
     """Another kernel on the same database, as in another process."""
     async with open_kernel(settings, extra_plugins={"tasks": tasks_plugin()}) as other:

@@ -36,10 +36,17 @@ async def _worked(kernel: Kernel, name: str) -> int:
     return int(await kernel.database.fetch_value(COUNT_WORK, name))
 
 
-async def test_a_call_becomes_a_task_when_it_takes_long(kernel: Kernel, meeting: Meeting) -> None:
+@pytest.mark.usefixtures("late")
+async def test_a_call_that_ends_in_time_is_answered_at_once(
+    kernel: Kernel, meeting: Meeting
+) -> None:
     await meeting.release("short")
     result = await answered(kernel, "look", port=meeting.port, name="short")
     assert result.structured["name"] == "short"
+    assert await kernel.database.fetch_value("select count(*) from kernel.task") == 0
+
+
+async def test_a_call_becomes_a_task_when_it_takes_long(kernel: Kernel, meeting: Meeting) -> None:
     task = await begin(kernel, "look", port=meeting.port, name="long")
     assert task.status == "working"
     await meeting.release("long")
@@ -162,7 +169,9 @@ async def test_what_another_process_has_taken_over_is_not_written_twice(
         )
     await meeting.release("x")
     await meeting.left("x")
-    await kernel.tasks._runs[task.id][1] if task.id in kernel.tasks._runs else None
+    if task.id in kernel.tasks._runs:
+        # A renewal may have found out first, and cancelled the run.
+        await asyncio.wait([kernel.tasks._runs[task.id][1]])
     assert await _worked(kernel, "x") == 0
     assert (await kernel.tasks.get(LOCAL, task.id)).status == "working"
 
@@ -215,6 +224,7 @@ def _looking(meeting: Meeting, tool: str, name: str = "x") -> CallRequest:
     return request(tool, port=meeting.port, name=name)
 
 
+@pytest.mark.usefixtures("late")
 async def test_a_client_that_goes_away_before_it_knows_of_a_task_has_cancelled(
     kernel: Kernel, meeting: Meeting
 ) -> None:

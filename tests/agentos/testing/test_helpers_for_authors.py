@@ -159,7 +159,10 @@ def test_a_fake_clock_goes_where_a_test_says_and_never_back_by_itself() -> None:
 
 
 async def test_the_http_double_answers_in_order_and_remembers_what_it_got() -> None:
-    async with HttpDouble() as double, httpx2.AsyncClient(base_url=double.url) as client:
+    async with (
+        HttpDouble() as double,
+        httpx2.AsyncClient(base_url=double.url, timeout=60) as client,
+    ):
         double.answer("POST", "/issues", status=503)
         double.answer("POST", "/issues", status=201, json={"key": "OPS-1"})
         statuses = [
@@ -173,10 +176,13 @@ async def test_the_http_double_answers_in_order_and_remembers_what_it_got() -> N
 
 
 async def test_the_http_double_can_be_slow_and_can_hang_up() -> None:
-    async with HttpDouble() as double, httpx2.AsyncClient(base_url=double.url) as client:
+    async with (
+        HttpDouble() as double,
+        httpx2.AsyncClient(base_url=double.url, timeout=60) as client,
+    ):
         double.answer("GET", "/gone", drops=True)
         with pytest.raises(httpx2.RemoteProtocolError):
             await client.get("/gone")
         double.answer("GET", "/slow", delay_s=30)
         with pytest.raises(httpx2.ReadTimeout):
-            await client.get("/slow", timeout=0.05)
+            await client.get("/slow", timeout=httpx2.Timeout(60, read=0.05))

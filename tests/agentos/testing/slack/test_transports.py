@@ -23,7 +23,8 @@ USERS = [SlackUser("UADA", "ada")]
 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackEmulator]:
-    async with SlackEmulator(users=USERS, ack_timeout_s=1.0) as slack:
+    # More than Slack gives an app: one on a busy machine is not late.
+    async with SlackEmulator(users=USERS, ack_timeout_s=60.0) as slack:
         yield slack
 
 
@@ -142,11 +143,15 @@ async def test_an_http_retry_says_which_and_why_and_can_be_declined(
 
 
 async def test_an_app_that_is_slow_or_gone_is_a_failure_of_the_delivery() -> None:
-    async with SlackEmulator(users=USERS, ack_timeout_s=0.05, retry_delays_s=()) as slack:
-        async with HttpDouble() as app:
-            slack.use_http(f"{app.url}/slack/events")
-            app.answer("POST", "/slack/events", delay_s=0.2)
-            assert (await slack.command("/agentos", user="UADA")).failure == "timeout"
+    async with (
+        SlackEmulator(users=USERS, ack_timeout_s=0.05, retry_delays_s=()) as slack,
+        HttpDouble() as app,
+    ):
+        slack.use_http(f"{app.url}/slack/events")
+        app.answer("POST", "/slack/events", delay_s=30)
+        assert (await slack.command("/agentos", user="UADA")).failure == "timeout"
+    async with SlackEmulator(users=USERS, ack_timeout_s=60.0, retry_delays_s=()) as slack:
+        slack.use_http(f"{app.url}/slack/events")
         gone = await slack.command("/agentos", user="UADA")
         assert gone.failure == "connection_failed"
 
