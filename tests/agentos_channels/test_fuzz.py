@@ -99,7 +99,10 @@ async def test_nothing_that_is_posted_to_the_webhook_breaks_it_or_decides(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:
     chance = random.Random(20_260_302)
-    async with open_webhook(settings, monkeypatch) as scene, httpx2.AsyncClient() as client:
+    async with (
+        open_webhook(settings, monkeypatch) as scene,
+        httpx2.AsyncClient(timeout=60) as client,
+    ):
         order, card = await scene.submit()
         await scene.link("u-1", "Ada")
         before = await _votes(scene.office)

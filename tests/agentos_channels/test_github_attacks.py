@@ -34,7 +34,7 @@ async def test_nothing_is_done_about_what_is_not_signed_or_not_meant_for_us(
         # Who sends what is not signed does not even cause a request.
         unread = len(scene.github.requests) - before
         assert unread <= len(ignored)
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             assert (await client.get(f"{scene.hooks.url}/channels/github")).status_code == 405
             posted = await client.post(f"{scene.hooks.url}/channels/none", content=b"{}")
             assert posted.status_code == 404

@@ -148,7 +148,7 @@ async def test_what_is_forged_old_reflected_or_misshapen_decides_nothing(
         sent = scene.receiver.requests[0]
         names = ("webhook-id", "webhook-timestamp", "webhook-signature")
         headers = {name: sent.headers[name] for name in names}
-        async with httpx2.AsyncClient() as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             url = f"{scene.url}/channels/webhook"
             reflected = await client.post(url, content=sent.body, headers=headers)
             bare = await client.post(url, content=sent.body)

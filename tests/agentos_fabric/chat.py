@@ -75,7 +75,7 @@ def completer_settings(endpoint: HttpDouble, **changes: Any) -> dict[str, Any]:
         "completer": {
             "url": f"{endpoint.url}/v1",
             "model": "tiny-1",
-            "timeout_s": 5,
+            "timeout_s": 60,
             "max_retries": 0,
             **changes,
         }

@@ -47,12 +47,18 @@ async def test_no_more_requests_run_at_once_than_the_settings_say(
     tmp_path: Path, database_url: str
 ) -> None:
     n_running = n_most = 0
+    # The first one waits for the second, so that both are known to run at once.
+    are_two = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal n_running, n_most
         await reader.readuntil(b"\r\n\r\n")
         n_running += 1
         n_most = max(n_most, n_running)
+        if n_running == 2:
+            are_two.set()
+        async with asyncio.timeout(60):
+            await are_two.wait()
         for _ in range(20):
             await asyncio.sleep(0)
         n_running -= 1

@@ -13,7 +13,6 @@ import asyncio
 import base64
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -198,11 +197,6 @@ async def _hang(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     raise AssertionError
 
 
-async def _freeze(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    os.kill(os.getpid(), signal.SIGSTOP)
-    return text("thawed")
-
-
 async def _huge(ctx: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     return text("x" * arguments["bytes"])
 
@@ -285,7 +279,6 @@ DOES = {
     "environment": _environment,
     "everything": _everything,
     "fail": _fail,
-    "freeze": _freeze,
     "hang": _hang,
     "huge": _huge,
     "lie": _lie,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,8 @@ from agentos import Kernel, Settings, ToolCall
 from agentos.testing import serve_http
 from agentos_gateway.protocol.conversation import Conversation, Turns
 from tests.agentos_gateway.stage import Foreign, approved, call, gateway_kernel, tool_named
-from tests.agentos_gateway.test_http import free_port, served
+from tests.agentos_gateway.test_http import served
+from tests.ports import held_port
 
 pytestmark = pytest.mark.anyio
 
@@ -140,8 +142,6 @@ async def test_nobody_is_asked_what_another_call_is_about(
 ) -> None:
     """A question before 2026 does not name its call; over HTTP with event streams, too."""
     foreign.says(*(tool_named(name) for name in ASKING))
-    port = free_port()
-    at = {"url": f"http://127.0.0.1:{port}/mcp", "protocol": "legacy", "asks": True}
     is_asked, may_answer = asyncio.Event(), asyncio.Event()
 
     class Slow(Person):
@@ -156,11 +156,12 @@ async def test_nobody_is_asked_what_another_call_is_about(
         ) as client:
             return text(await client.call_tool(f"other__{tool}", {}))
 
-    async with (
-        served(foreign, port, "sse"),
-        gateway_kernel(settings, {"other": at}) as kernel,
-        serve_http(kernel) as url,
-    ):
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(held_port())
+        await stack.enter_async_context(served(foreign, port, "sse"))
+        at = {"url": f"http://127.0.0.1:{port}/mcp", "protocol": "legacy", "asks": True}
+        kernel = await stack.enter_async_context(gateway_kernel(settings, {"other": at}))
+        url = await stack.enter_async_context(serve_http(kernel))
         await approved(kernel)
         first = asyncio.create_task(ask("ask_twice", Slow("Oslo")))
         await is_asked.wait()

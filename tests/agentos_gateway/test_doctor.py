@@ -33,11 +33,18 @@ async def test_the_doctor_tells_how_each_server_is_and_what_to_do(
         await approved(kernel, "fine", "echo")
         await call(kernel, "inspect_gateway_server", {"server": "broken"})
         # Another process asks: what is known there is what was written down.
-        found = await told(kernel, lambda checks: checks["gateway broken"].detail.count("open"))
+        waiting = "1 new, waiting for approval (pid)"
+        found = await told(
+            kernel,
+            lambda checks: (
+                "circuit open" in checks["gateway broken"].detail
+                and waiting in checks["gateway fine"].detail
+            ),
+        )
         fine, broken, idle = (found[f"gateway {name}"] for name in ("fine", "broken", "idle"))
         assert fine.ok and fine.remedy is None
         assert "stdio" in fine.detail and "1 approved (echo)" in fine.detail
-        assert "1 new, waiting for approval (pid)" in fine.detail
+        assert waiting in fine.detail
         assert not broken.ok and "circuit open; last error: " in broken.detail
         assert "exit code 3" in broken.detail
         assert broken.remedy is not None and "`agentos gateway test broken`" in broken.remedy

@@ -96,13 +96,16 @@ async def test_a_call_without_an_answer_ends_in_time_and_is_cancelled_there(
     settings: Settings, foreign: Foreign, tmp_path: Path
 ) -> None:
     foreign.says(tool_named("hang"), tool_named("pid"))
-    servers = {"other": foreign.settings(tools={"hang": {"timeout_s": 0.5}})}
-    async with gateway_kernel(settings, servers) as kernel:
+    hasty = foreign.settings(tools={"hang": {"timeout_s": 0.5}}, max_failures=100)
+    async with gateway_kernel(settings, {"other": hasty}) as kernel:
         await approved(kernel)
         pid = text_of(await call(kernel, "other__pid"))
         mark = tmp_path / "mark"
-        late = await call(kernel, "other__hang", {"mark": str(mark)})
-        assert late.error_code == "unavailable" and "within 0.5 s" in late.text
+        async with asyncio.timeout(60):
+            # One that is over before a slow server has begun it leaves no mark there.
+            while not mark.exists():
+                late = await call(kernel, "other__hang", {"mark": str(mark)})
+                assert late.error_code == "unavailable" and "within 0.5 s" in late.text
         await until(lambda: mark.exists() and mark.read_text() == "cancelled")
         # One slow call is no reason to end those of others.
         assert text_of(await call(kernel, "other__pid")) == pid
@@ -111,16 +114,17 @@ async def test_a_call_without_an_answer_ends_in_time_and_is_cancelled_there(
 async def test_a_server_that_hangs_is_left_alone_and_killed_then_tried_again(
     settings: Settings, foreign: Foreign
 ) -> None:
-    foreign.says(tool_named("freeze"), tool_named("pid"), tool_named("echo"))
+    foreign.says(tool_named("pid"), tool_named("echo"))
     # Only what is to take too long has little time.
-    hasty = {tool: {"timeout_s": 0.5} for tool in ("freeze", "echo")}
+    hasty = {"echo": {"timeout_s": 0.5}}
     patient = {"max_failures": 2, "retry_after_s": 600, "check_every_s": 600}
     servers = {"other": foreign.settings(tools=hasty, **patient)}
     async with gateway_kernel(settings, servers) as kernel:
         await approved(kernel)
         pid = int(text_of(await call(kernel, "other__pid")))
-        assert (await call(kernel, "other__freeze")).error_code == "unavailable"
-        assert (await call(kernel, "other__echo")).error_code == "unavailable"
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(2):
+            assert (await call(kernel, "other__echo")).error_code == "unavailable"
         connection = connection_of(kernel)
         assert state_of(connection) == "open"
         refused = await call(kernel, "other__pid")
@@ -211,7 +215,9 @@ async def test_a_server_ends_with_the_one_that_started_it(
         await approved(kernel)
         child = int(text_of(await call(kernel, "other__child")))
         pid = int(text_of(await call(kernel, "other__pid")))
-    assert not is_alive(pid) and not is_alive(child)
+    assert not is_alive(pid)
+    # It is killed by now, and gone once the machine gets to it.
+    await until(lambda: not is_alive(child))
 
 
 async def test_a_cancelled_call_is_cancelled_there_too(

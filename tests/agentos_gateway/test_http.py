@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +19,9 @@ from tests.agentos_gateway.stage import (
     text_of,
     tool_named,
 )
+from tests.ports import held_port
 
 pytestmark = pytest.mark.anyio
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -57,27 +50,27 @@ async def test_a_url_is_called_and_found_again_after_its_restart(
     settings: Settings, foreign: Foreign, protocol: str
 ) -> None:
     foreign.says(tool_named("echo"))
-    port = free_port()
-    servers = {
-        "other": {
-            "url": f"http://127.0.0.1:{port}/mcp",
-            "protocol": protocol,
-            "max_failures": 2,
-            "retry_after_s": 0.05,
+    with held_port() as port:
+        servers = {
+            "other": {
+                "url": f"http://127.0.0.1:{port}/mcp",
+                "protocol": protocol,
+                "max_failures": 2,
+                "retry_after_s": 0.05,
+            }
         }
-    }
-    async with gateway_kernel(settings, servers) as kernel:
-        async with served(foreign, port):
-            await approved(kernel)
-            assert text_of(await call(kernel, "other__echo", {"n": 1})) == '{"n": 1}'
-        down = await call(kernel, "other__echo", {"n": 2})
-        assert down.error_code == "unavailable" and "Connect" in down.text
-        async with served(foreign, port):
-            async with asyncio.timeout(60):
-                while (again := await call(kernel, "other__echo", {"n": 3})).is_error:
-                    assert again.error_code == "unavailable", again.text
-                    await asyncio.sleep(0.05)
-            assert text_of(again) == '{"n": 3}'
+        async with gateway_kernel(settings, servers) as kernel:
+            async with served(foreign, port):
+                await approved(kernel)
+                assert text_of(await call(kernel, "other__echo", {"n": 1})) == '{"n": 1}'
+            down = await call(kernel, "other__echo", {"n": 2})
+            assert down.error_code == "unavailable" and "Connect" in down.text
+            async with served(foreign, port):
+                async with asyncio.timeout(60):
+                    while (again := await call(kernel, "other__echo", {"n": 3})).is_error:
+                        assert again.error_code == "unavailable", again.text
+                        await asyncio.sleep(0.05)
+                assert text_of(again) == '{"n": 3}'
 
 
 async def test_a_server_that_refuses_or_floods_is_not_available(settings: Settings) -> None:

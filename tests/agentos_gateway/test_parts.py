@@ -64,7 +64,7 @@ def test_a_schema_checks_and_names_the_place() -> None:
 
 
 def test_a_schema_of_a_stranger_keeps_nobody_busy() -> None:
-    began = time.process_time()
+    began = time.thread_time()
     slow = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
     assert ArgumentSchema(slow).find_problem({"a": "a" * 40 + "!"}) is None
     named = {"type": "object", "patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}
@@ -84,7 +84,7 @@ def test_a_schema_of_a_stranger_keeps_nobody_busy() -> None:
     assert "deep" in str(ArgumentSchema(tree).find_problem(deep))
     unlike = {"type": "object", "properties": {"a": {"uniqueItems": True}}}
     assert ArgumentSchema(unlike).find_problem({"a": [{"n": n} for n in range(50_000)]}) is None
-    assert time.process_time() - began < 10
+    assert time.thread_time() - began < 10
 
 
 @pytest.mark.parametrize("selector", ["edits[].path", "edits.path", "edits.path[]"])

@@ -171,9 +171,11 @@ class Office:
         )
 
     async def expire(self, seconds: float = 61) -> int:
-        """Let leases run out and sweep; how many the sweep itself ended."""
+        """Let leases run out and sweep; how many ended, by this sweep or the server's own."""
+        n_before = len(await self.events(type="work_order.lease_expired"))
         self.clock.advance(seconds)
-        return await sweep(self.kernel)
+        await sweep(self.kernel)
+        return len(await self.events(type="work_order.lease_expired")) - n_before
 
     async def events(self, stream: str | None = None, type: str | None = None) -> list[Any]:
         """Stored events in order, of one stream and one type where given."""

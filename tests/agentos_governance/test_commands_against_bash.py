@@ -87,7 +87,7 @@ def run_in_bash(folder: Path, text: str) -> set[str]:
     max_examples=int(os.environ.get("AGENTOS_BASH_EXAMPLES", "300")),
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=9))
 def test_every_program_that_bash_runs_is_listed_or_the_line_is_refused(

@@ -110,6 +110,7 @@ async def test_no_amendment_exceeds_a_parent_not_even_an_admin_s(settings: Setti
         assert "id" in await _amend(office, "admin", child, allowed_tools=["read_x", "read_y"])
 
 
+@pytest.mark.usefixtures("no_sweeper")
 async def test_a_contract_is_not_edited_while_somebody_works_or_reviews(
     settings: Settings,
 ) -> None:

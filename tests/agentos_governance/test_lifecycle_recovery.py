@@ -35,7 +35,7 @@ def _run_jobs(jobs: list[dict[str, Any]], **environment: str) -> list[dict[str, 
         input=json.dumps(jobs).encode(),
         stdout=subprocess.PIPE,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith((b'{"job', b'{"answer'))]
     return [json.loads(line) for line in lines]

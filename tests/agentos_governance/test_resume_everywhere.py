@@ -116,7 +116,7 @@ def elsewhere(
         input=json.dumps([job]).encode(),
         stdout=subprocess.PIPE,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     [line] = [line for line in done.stdout.splitlines() if line.startswith(b'{"answer')]
     answer: dict[str, Any] = json.loads(line)["answer"]

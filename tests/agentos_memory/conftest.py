@@ -12,9 +12,30 @@ from agentos import Kernel, Settings, open_kernel
 from agentos.database.migrations import MigrationSet
 from agentos.testing import AllowEverything
 from agentos.testing.databases import TestDatabases
+from agentos_memory import embedding_queue, observation_search, refinement
+from agentos_memory.knowledge import builder
+from agentos_memory.references import model_summaries
+from agentos_memory.references import search as reference_search
 from tests.agentos_memory.repositories import LIBRARY, make_repository
 
 MEMORY = MigrationSet("memory", "agentos_memory")
+NEVER_S = 3_600.0
+PATIENT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Background work begins when a test asks for it, and whoever needs it waits until it is done.
+
+    On a slow machine it would begin by itself in the middle of a test, and answers would do without.
+    """
+    for module in (embedding_queue, refinement, builder):
+        monkeypatch.setattr(module, "STARTS_AFTER_S", NEVER_S)
+    monkeypatch.setattr(model_summaries, "POLL_EVERY_S", NEVER_S)
+    waits_s = {"hybrid": PATIENT_S, "semantic": PATIENT_S}
+    for search in (observation_search, reference_search):
+        monkeypatch.setattr(search, "WAITS_FOR_VECTORS_S", waits_s)
+    monkeypatch.setattr(observation_search, "EMBEDS_NEW_WITHIN_S", PATIENT_S)
 
 
 @pytest.fixture(scope="session")

@@ -378,8 +378,13 @@ async def test_the_kernel_itself_is_indexed_and_found(kernel: Kernel, tmp_path: 
     assert run["files"] == sum(find_language(each.name) is not None for each in source.rglob("*"))
     found = await call(kernel, "search_code", query="open_kernel", limit=3)
     assert found["hits"][0]["symbol"] == "agentos.kernel.open_kernel"
+    # By words: how many vectors there are by now depends on the machine, and so does the order.
     described = await call(
-        kernel, "search_code", query="replace secrets in text before it is recorded", limit=5
+        kernel,
+        "search_code",
+        query="replace secrets in text before it is recorded",
+        mode="keyword",
+        limit=5,
     )
     assert "agentos/redaction.py" in [hit["path"] for hit in described["hits"]]
 

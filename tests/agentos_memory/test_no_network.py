@@ -36,6 +36,6 @@ print("indexed")
 
 def test_indexing_and_embedding_open_no_socket() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.stdout, done.returncode) == ("indexed\n", 0), done.stderr

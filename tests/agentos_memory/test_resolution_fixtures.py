@@ -251,7 +251,7 @@ def _collected(root: Path) -> set[tuple[str, str, str]]:
          "no:cacheprovider", "-c", os.devnull, f"--rootdir={root}", "--import-mode=importlib", "."],
         cwd=root, env={**os.environ, "PYTHONPATH": str(plugins), "PYTEST_ADDOPTS": "",
                        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     (line,) = [each for each in run.stdout.splitlines() if each.startswith("FOUND")]
     return {

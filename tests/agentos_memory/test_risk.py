@@ -89,10 +89,12 @@ async def test_rows_that_cannot_be_read_end_neither_the_reading_nor_the_server(
         await connection.execute("update memory.graph_file set relations = 'x'")
     with structlog.testing.capture_logs() as logs:
         async with asyncio.timeout(60):
-            while len(logs) < 2:
+            while len([each for each in logs if each["event"].startswith("coverage_")]) < 2:
                 assert cache.assess(_asked(repo, "pkg/alone.py")) is None
                 await kernel.database.fetch_value("select 1")
-    assert {each["event"] for each in logs} == {"coverage_failed"}
+    # What else the server logs meanwhile is about something else.
+    told = {each["event"] for each in logs if each["event"].startswith("coverage_")}
+    assert told == {"coverage_failed"}
 
     async with kernel.database.connection() as connection:
         await connection.execute(

@@ -21,6 +21,7 @@ from agentos_memory.language_servers import (
     find_server,
     open_client,
 )
+from agentos_memory.language_servers import pool as server_pool
 from tests.agentos_memory.fake_language_server import write_server
 from tests.agentos_memory.repositories import write_files
 
@@ -107,8 +108,10 @@ async def test_one_server_makes_room_for_another(tree: Path, tmp_path: Path) -> 
 
 
 async def test_a_server_that_failed_is_started_again_only_after_a_pause(
-    tree: Path, tmp_path: Path
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So long that it is not over before it is asked again.
+    monkeypatch.setattr(server_pool, "FIRST_BACKOFF_S", 600.0)
     pool, server = make_pool(), installed(tmp_path / "server", "dies")
     with pytest.raises(UnavailableError, match="heap out of memory"):
         async with pool.client(server, tree, []) as client:

@@ -143,7 +143,7 @@ async def test_the_watching_command_indexes_again_after_a_change(
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             first = json.loads(await process.stdout.readline())
             write_files(shop, {"shop/vouchers.py": "def redeem() -> None: ...\n"})
             second = json.loads(await process.stdout.readline())

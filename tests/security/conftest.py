@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos import Settings
+from agentos import Kernel, Settings
 from agentos.database.migrations import MigrationSet
 from agentos.testing.databases import TestDatabases
 from tests.agentos_governance.lifecycle import Office, open_office
@@ -24,12 +24,21 @@ def migrations() -> Sequence[MigrationSet]:
 async def office(
     anyio_backend: str, databases: TestDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Office]:
-    """An open office on a database of its own; its clock only moves forward."""
+    """An open office on a database of its own; its clock only moves forward.
+
+    It does not sweep by itself: what is over stays as it is until a scenario sweeps.
+    """
+
+    async def rest(kernel: Kernel) -> None:
+        """Nothing."""
+
     url = await databases.create(GOVERNANCE)
     home = tmp_path_factory.mktemp("security")
     settings = Settings(home=home, database_url=url, plugins=(), worker="local")
-    async with open_office(settings) as opened:
-        yield opened
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("agentos_governance.plugin.sweep_for_ever", rest)
+        async with open_office(settings) as opened:
+            yield opened
     await databases.drop(url)
 
 

@@ -18,6 +18,7 @@ from agentos.testing.slack import Message, SlackEmulator, SlackUser
 from agentos_bots.slack.bot import Bot, open_bot
 from agentos_bots.slack.settings import Secrets, SlackSettings, Transport
 from tests.agentos_governance.lifecycle import Office, open_office
+from tests.ports import held_port
 
 USERS = (
     SlackUser("UADA", "ada", "ada@example.com"),
@@ -164,12 +165,12 @@ def told(slack: SlackEmulator, user: str) -> str:
 class Relay:
     """A wire between a bot and the server, which a test cuts and mends."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, own_port: int) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
         self._target = (host, int(port))
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
-        self._port = 0
+        self._port = own_port
 
     @property
     def url(self) -> str:
@@ -179,7 +180,6 @@ class Relay:
     async def mend(self) -> None:
         """Let everything through from now on."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Break every connection, and refuse new ones."""
@@ -209,9 +209,10 @@ class Relay:
 @asynccontextmanager
 async def relayed(gatehouse: Gatehouse) -> AsyncIterator[Relay]:
     """A wire to the server that is whole at first."""
-    relay = Relay(gatehouse.url)
-    await relay.mend()
-    try:
-        yield relay
-    finally:
-        await relay.cut()
+    with held_port() as port:
+        relay = Relay(gatehouse.url, port)
+        await relay.mend()
+        try:
+            yield relay
+        finally:
+            await relay.cut()

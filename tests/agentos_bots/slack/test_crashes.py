@@ -5,8 +5,9 @@ A real server process, real bot processes, an emulated Slack that outlives them.
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.agentos_bots.slack.processes import (
     start_server,
 )
 from tests.agentos_governance.lifecycle import UNLIMITED, Office
+from tests.ports import held_port
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +35,10 @@ pytestmark = pytest.mark.anyio
 async def gatehouse(settings: Settings) -> AsyncIterator[Gatehouse]:
     """The same people, on a clock that runs, and a server of their own to be started."""
     changes: dict[str, Any] = {"plugins": ("governance",), "budgets": UNLIMITED}
-    port = _free_port()
-    async with open_kernel(settings.model_copy(update=changes)) as kernel:
+    async with AsyncExitStack() as stack:
+        port = stack.enter_context(held_port())
+        opened = open_kernel(settings.model_copy(update=changes))
+        kernel = await stack.enter_async_context(opened)
         office = Office(kernel, SystemClock())  # type: ignore[arg-type]
         for who, role in (("planner", Role.PLANNER), ("admin", Role.ADMIN), ("bot", Role.BOT)):
             await office.join(who, role)
@@ -79,8 +83,7 @@ async def test_a_review_survives_the_death_of_bot_and_server_at_every_step(
         await server.kill()
         async with killed_at_the_end(await start_server(forks, settings, port)):
             async with killed_at_the_end(await bot()):
-                sent = await slack.submit(_form(slack), {"reason": "The tests assert nothing"})
-                assert sent.is_closed
+                await _sent(slack, {"reason": "The tests assert nothing"})
                 await slack.wait_until(lambda: "approve" not in card.buttons)
             await gatehouse.office.claim("w1", first.order)
             second = await gatehouse.resubmit(first.order)
@@ -115,7 +118,8 @@ def _form(slack: SlackEmulator) -> Any:
     return view if view is not None and view.callback_id == "agentos.request_changes" else None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def _sent(slack: SlackEmulator, values: dict[str, Any]) -> None:
+    """Send the form until it is taken, as a person does: too late an answer leaves it open."""
+    async with asyncio.timeout(60):
+        while not (await slack.submit(_form(slack), values)).is_closed:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)

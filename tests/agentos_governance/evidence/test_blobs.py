@@ -118,7 +118,7 @@ def test_threads_that_put_the_same_at_once_agree(blobs: BlobStore) -> None:
 
     def put(number: int) -> str:
         if number < 4:
-            together.wait(10)
+            together.wait(60)
         return blobs.put(b"same %d" % (number % 3))
 
     with ThreadPoolExecutor(4) as pool:

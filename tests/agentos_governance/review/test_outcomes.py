@@ -231,7 +231,10 @@ async def test_work_submitted_before_there_were_rounds_gets_one(settings: Settin
         )
         await transaction.execute("delete from governance.lease where work_order = $1", order)
         await transaction.commit()
-        assert [await adopt_reviews(office.kernel) for _ in range(2)] == [1, 0]
+        for _ in range(2):
+            await adopt_reviews(office.kernel)
+        # By this call, or by the server's own sweeper.
+        assert await types_of(office, order) == ["review.opened"]
         assert (await last_round(office, order))["state"] == "open"
         assert await office.vote("anna", order, "a" * 64) == "completed"
         await office.assert_consistent()

@@ -146,5 +146,7 @@ async def test_what_the_fast_server_holds_ends_for_the_slow_one_when_it_ends(
                 await asyncio.sleep(0.1)
         assert heir["attempt"] == 2
         for server in (slow, fast):
-            assert timedelta(0) < server.office.kernel.clock.now() - ends < timedelta(seconds=30)
+            # The two agree within what a reading of the database took, and not within an hour.
+            late = server.office.kernel.clock.now() - ends
+            assert timedelta(seconds=-5) < late < timedelta(minutes=5)
         assert await types_of(slow.office, order) == ["review.opened"]

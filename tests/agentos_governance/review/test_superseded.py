@@ -194,6 +194,7 @@ async def test_a_worker_cannot_keep_reviewers_from_deciding_by_submitting_withou
         await office.assert_consistent()
 
 
+@pytest.mark.usefixtures("no_sweeper")
 async def test_what_expired_is_never_said_to_be_superseded(settings: Settings) -> None:
     async with review_office(settings, {"expire_after_s": DAY_S}) as office:
         order, first = await submitted(office)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import tracemalloc
-
-import pytest
+from concurrent.futures import ProcessPoolExecutor
 
 from agentos import Settings
 from tests.agentos_governance.lifecycle import Office, open_office
 from tests.agentos_governance.persons.acting import add_person, call_for
 
-pytestmark = pytest.mark.anyio
-
 N_WAITING = 10_000
 PAGE = 200
-MOST_BYTES = 16 * 1024 * 1024
-"""Of memory for one page; all of the queue at once takes ten times that."""
+MOST_BYTES = 4 * 1024 * 1024
+"""Of memory for one page: it takes a quarter of that, and all rows of the queue twice as much."""
 _FILL = (
     "insert into governance.decision_request (id, kind, state, title, body, options, sha256, stream,"
     " worker, role, opened_at, expires_at) select 'RV-' || n, 'provide_context', 'open',"
@@ -30,9 +29,24 @@ async def _fill(office: Office) -> None:
         await connection.execute(_FILL, office.clock.now(), N_WAITING)
 
 
-async def test_every_review_of_a_long_queue_is_on_one_page_and_pages_are_bounded(
+def test_every_review_of_a_long_queue_is_on_one_page_and_pages_are_bounded(
     settings: Settings,
 ) -> None:
+    # What other tests left at work in this process would be measured too.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+        seen, peak = alone.submit(_read_alone, settings).result()
+    assert peak < MOST_BYTES
+    assert len(seen) == len(set(seen)) == 5 * PAGE
+    opened = [int(review.removeprefix("RV-")) // 50 for review in seen]
+    assert opened == sorted(opened, reverse=True)
+
+
+def _read_alone(settings: Settings) -> tuple[list[str], int]:
+    """The reviews of the first pages, and the peak of memory in bytes while these were read."""
+    return asyncio.run(_read(settings))
+
+
+async def _read(settings: Settings) -> tuple[list[str], int]:
     async with open_office(settings) as office:
         ada = await add_person(office, "Ada")
         await _fill(office)
@@ -49,10 +63,6 @@ async def test_every_review_of_a_long_queue_is_on_one_page_and_pages_are_bounded
                 seen += [each["id"] for each in page["reviews"]]
                 cursor = page["next_cursor"]
                 if cursor is None or len(seen) >= 5 * PAGE:
-                    break
-            assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+                    return seen, tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert len(seen) == len(set(seen)) == 5 * PAGE
-        opened = [int(review.removeprefix("RV-")) // 50 for review in seen]
-        assert opened == sorted(opened, reverse=True)

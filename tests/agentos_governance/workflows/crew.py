@@ -60,7 +60,7 @@ class Crew:
         assert self._zygote.stdin is not None and self._zygote.stdout is not None
         self._zygote.stdin.close()
         self._zygote.stdout.close()
-        self._zygote.wait(10)
+        self._zygote.wait(60)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ async def _kill_at_random(
     for name in names:
         crew.start(name)
     try:
-        async with asyncio.timeout(60 + 15 * n_kills):
+        async with asyncio.timeout(300 + 15 * n_kills):
             while await connection.fetchval(OPEN_ORDERS, N_ORDERS):
                 if due and _n_lines(folder / "log") >= due[0]:
                     del due[0]

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.anyio
 
 CONTRACT: Mapping[str, Any] = {
     "allowed_tools": ["*"],
-    "lease_ttl_s": 1,
+    # Short, as it is waited for; who records and who submits must not lose it on a busy machine.
+    "lease_ttl_s": 2,
     "review": {"required": False},
 }
 
@@ -83,5 +84,5 @@ async def test_another_worker_continues_what_a_killed_one_held(
         total_s = time.monotonic() - killed
         print(f"continued after {total_s:.2f} s, the claim took {server_ms:.1f} ms")
         # The bar is 5 s on an idle machine, which this prints; a busy one must not fail the test.
-        assert total_s < 20
+        assert total_s < 60
         await office.assert_consistent()

@@ -241,4 +241,5 @@ def test_hostile_text_takes_no_time(extractor: Any, path: str) -> None:
     for text in hostile:
         began = time.thread_time()
         extractor.extract(SourceFile(path, text.encode()))
-        assert time.thread_time() - began < 4, text[:30]
+        # The slowest takes a second of an ordinary machine.
+        assert time.thread_time() - began < 10, text[:30]
