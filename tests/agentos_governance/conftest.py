@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from agentos import Kernel
 from agentos.database.migrations import MigrationSet
+from tests.agentos_governance.lifecycle import stop_sweepers
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +17,5 @@ def migrations() -> Sequence[MigrationSet]:
 
 @pytest.fixture
 def no_sweeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of the test do not sweep by themselves: what is due stays so until the test sweeps."""
-
-    async def rest(kernel: Kernel) -> None:
-        """Nothing."""
-
-    monkeypatch.setattr("agentos_governance.plugin.sweep_for_ever", rest)
+    """See `stop_sweepers`."""
+    stop_sweepers(monkeypatch)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agentos import CallRequest, Credentials, Kernel, Role, Settings, ToolResult, open_kernel
 from agentos.events.rebuild import check_read_models
 from agentos_governance.sweeper import sweep
@@ -204,6 +206,15 @@ class Office:
             " where b.spent_usd <> coalesce(l.usd, 0) or b.held_usd <> coalesce(h.usd, 0)"
         )
         assert not wrong, [row["work_order"] for row in wrong]
+
+
+def stop_sweepers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels do not sweep by themselves: what is due stays so until a test sweeps."""
+
+    async def rest(kernel: Kernel) -> None:
+        """Nothing."""
+
+    monkeypatch.setattr("agentos_governance.plugin.sweep_for_ever", rest)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ import pytest
 import agentos_memory.plugin
 from agentos import Kernel, Settings, open_kernel
 from agentos.testing import AllowEverything
+from agentos_memory import embedding_queue
 from agentos_memory.chunk_records import decode_chunks
 from agentos_memory.code_texts import code_scope
 from agentos_memory.embedding import EmbedderSettings
@@ -155,6 +156,20 @@ async def test_a_killed_process_loses_one_step_and_its_successor_goes_on(
     assert progress.n_unreadable == 0
     assert len(after) == progress.names_total + progress.bodies_total
     assert {digest: after[digest] for digest in before} == before
+
+
+async def test_a_server_makes_vectors_that_are_missing_without_being_asked(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(tmp_path / "many", many_functions(2, 5))
+    async with running(settings, embedder={"kind": "none"}) as kernel:
+        await call(kernel, "index_repository", path=str(tmp_path / "many"))
+    monkeypatch.setattr(embedding_queue, "STARTS_AFTER_S", 0.05)
+    letters = LetterEmbedder()
+    async with running(settings, EmbedderPlugin(letters), **SERVICE) as kernel:
+        async with asyncio.timeout(60):
+            while not letters.embedded:
+                await kernel.service(Memory).embedding_queue.moved()
 
 
 async def test_two_processes_never_embed_the_same_text(settings: Settings, tmp_path: Path) -> None:

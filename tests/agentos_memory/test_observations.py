@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import multiprocessing
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from tests.agentos_memory.repositories import (
     refusal,
     write_files,
 )
+from tests.alone import run_alone
 
 pytestmark = pytest.mark.anyio
 
@@ -237,9 +236,7 @@ async def test_a_reference_to_more_than_a_file_of_source_is_kept_without_a_diges
     await call(kernel, "index_repository", path=str(shop))
     write_files(shop, {"large.txt": b"a\n" * 30_000_000})
     commit = commit_all(shop)
-    # What other tests left at work in this process would be measured too.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        digests, grown = await asyncio.wrap_future(alone.submit(_note_large, settings, commit))
+    digests, grown = await asyncio.to_thread(run_alone, _note_large, settings, commit)
     assert digests == [None, None]
     assert grown < 30_000_000
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from tests.agentos_memory.repositories import (
     refusal,
     write_files,
 )
+from tests.alone import run_alone
 
 pytestmark = pytest.mark.anyio
 
@@ -207,9 +206,7 @@ async def test_lines_of_matches_are_counted_once_and_in_order() -> None:
 
 
 def test_more_text_than_may_be_held_at_once_is_searched() -> None:
-    # What other tests left at work in this process would be measured too.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        found, grown = alone.submit(_search_much).result()
+    found, grown = run_alone(_search_much)
     assert found == [(number, 2) for number in range(20, 30)]
     assert grown < 100 << 20
 

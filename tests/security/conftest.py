@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agentos import Kernel, Settings
+from agentos import Settings
 from agentos.database.migrations import MigrationSet
 from agentos.testing.databases import TestDatabases
-from tests.agentos_governance.lifecycle import Office, open_office
+from tests.agentos_governance.lifecycle import Office, open_office, stop_sweepers
 from tests.security.arenas import GOVERNANCE
 
 
@@ -28,15 +28,11 @@ async def office(
 
     It does not sweep by itself: what is over stays as it is until a scenario sweeps.
     """
-
-    async def rest(kernel: Kernel) -> None:
-        """Nothing."""
-
     url = await databases.create(GOVERNANCE)
     home = tmp_path_factory.mktemp("security")
     settings = Settings(home=home, database_url=url, plugins=(), worker="local")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("agentos_governance.plugin.sweep_for_ever", rest)
+        stop_sweepers(patched)
         async with open_office(settings) as opened:
             yield opened
     await databases.drop(url)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
-import multiprocessing
 import os
 import time
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from agentos import Settings, digest_of
 from agentos_governance.evidence.packet_verification import verify_packet
 from agentos_governance.evidence.packets import packet_folder
 from tests.agentos_governance.lifecycle import Office, open_office, sample_repository
+from tests.alone import run_alone
 
 pytestmark = pytest.mark.anyio
 
@@ -107,12 +106,8 @@ def _before() -> int:
 
 
 def _bytes_a_file(settings: Settings, tmp_path: Path, few: int, many_: int) -> dict[str, float]:
-    """By how much each step's peak grows with each further file, in a process of its own.
-
-    What other tests left at work in this one would be measured too.
-    """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        return alone.submit(_measure_alone, settings, tmp_path, few, many_).result()
+    """By how much each step's peak grows with each further file."""
+    return run_alone(_measure_alone, settings, tmp_path, few, many_)
 
 
 def _measure_alone(settings: Settings, tmp_path: Path, few: int, many_: int) -> dict[str, float]:

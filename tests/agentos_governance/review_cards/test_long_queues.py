@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
 
 from agentos import Settings
 from tests.agentos_governance.lifecycle import Office, open_office
 from tests.agentos_governance.persons.acting import add_person, call_for
+from tests.alone import run_alone
 
 N_WAITING = 10_000
 PAGE = 200
@@ -32,9 +31,7 @@ async def _fill(office: Office) -> None:
 def test_every_review_of_a_long_queue_is_on_one_page_and_pages_are_bounded(
     settings: Settings,
 ) -> None:
-    # What other tests left at work in this process would be measured too.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        seen, peak = alone.submit(_read_alone, settings).result()
+    seen, peak = run_alone(_read_alone, settings)
     assert peak < MOST_BYTES
     assert len(seen) == len(set(seen)) == 5 * PAGE
     opened = [int(review.removeprefix("RV-")) // 50 for review in seen]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import tracemalloc
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from agentos_memory.knowledge.query_execution import Answer, run_query
 from agentos_memory.knowledge.query_parsing import parse_query
 from tests.agentos_memory.knowledge.company import make_company
 from tests.agentos_memory.repositories import call, refusal
+from tests.alone import run_alone
 
 pytestmark = pytest.mark.anyio
 
@@ -137,9 +136,7 @@ async def test_the_answer_says_which_limit_cut_it(
 
 
 def test_walks_of_many_edges_are_not_held_in_memory() -> None:
-    # What other tests left at work in this process would be measured too.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        answer, peak = alone.submit(_count_walks).result()
+    answer, peak = run_alone(_count_walks)
     assert answer.cut_by in ("steps", "time") and isinstance(answer.rows[0][0], int)
     # Every walk held would take a hundred bytes and more.
     assert answer.rows[0][0] > 3_000 and peak < 200_000
