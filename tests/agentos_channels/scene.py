@@ -48,8 +48,8 @@ class Scene:
     hooks: Deliveries
     repository: Path
 
-    async def submit(self, *, pushed: bool = True, **review: Any) -> Submitted:
-        """Work of w1 on `src/app.py`, whose branch has pull request 12."""
+    async def submit(self, *, pushed: bytes = CHANGED, **review: Any) -> Submitted:
+        """Work of w1 on `src/app.py`; pull request 12 of its branch has `pushed` in that file."""
         contract = {"review": {"required": True, **review}}
         order = await self.office.create("Add a cache", repo=self.repository, contract=contract)
         claimed = await self.office.claim("w1", order)
@@ -57,8 +57,7 @@ class Scene:
         path = Path(workspace["path"])
         (path / "src" / "app.py").write_bytes(CHANGED)
         self.github.open_pull_request(workspace["branch"], workspace["base_commit"])
-        if pushed:
-            self.github.push(12, {"src/app.py": CHANGED})
+        self.github.push(12, {"src/app.py": pushed})
         return await self.resubmit(order, path)
 
     async def resubmit(self, order: str, workspace: Path) -> Submitted:

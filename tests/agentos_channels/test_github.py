@@ -125,16 +125,14 @@ async def test_work_that_was_never_pushed_cannot_be_approved_there(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_scene(settings, tmp_path, monkeypatch) as scene:
-        work = await scene.submit(pushed=False)
+        work = await scene.submit(pushed=b"print('harmless')\n")
         await scene.link(ADA, "Ada")
-        head = scene.github.push(12, {"src/app.py": b"print('harmless')\n"})
-        await scene.hooks.pushed()
         await scene.shown(work)
         (comment,) = scene.github.cards()
         assert "does not show the submitted work" in comment.body
         assert (await scene.hooks.review(ADA, "approved")).status_code == 409
         assert await scene.office.state(work.order) == "in_review"
-        assert scene.github.status(head) is None
+        assert scene.github.status(scene.github.pull_requests[12].head) is None
 
 
 async def test_a_new_round_gets_its_own_card_and_the_old_one_says_what_became_of_it(
