@@ -11,10 +11,12 @@ import pytest
 
 from agentos import Kernel, Role, Settings, open_kernel
 from tests.agentos.mcp.edge import JSON, MODERN, legacy_call, modern_call
+from tests.agentos.tasks.fixtures import late, meeting
 from tests.agentos.tasks.meeting import Meeting
 from tests.agentos.tasks.plugin import tasks_plugin
 
 pytestmark = pytest.mark.anyio
+__all__ = ["late", "meeting"]
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
@@ -22,25 +24,10 @@ TAKES_TASKS: dict[str, Any] = {CAPABILITIES: {"elicitation": {}, "extensions": {
 
 
 @pytest.fixture
-async def meeting() -> AsyncIterator[Meeting]:
-    meeting = Meeting()
-    server = await asyncio.start_server(meeting.serve, "127.0.0.1", 0)
-    meeting.port = server.sockets[0].getsockname()[1]
-    yield meeting
-    server.close()
-
-
-@pytest.fixture
 async def kernel(settings: Settings) -> AsyncIterator[Kernel]:
     settings = settings.model_copy(update={"task_after_s": 0.2})
     async with open_kernel(settings, extra_plugins={"tasks": tasks_plugin()}) as kernel:
         yield kernel
-
-
-@pytest.fixture
-def late(kernel: Kernel) -> None:
-    """No call becomes a task by taking long: what is slow is then the machine alone."""
-    kernel.settings = kernel.settings.model_copy(update={"task_after_s": 60.0})
 
 
 async def _call(
