@@ -24,6 +24,8 @@ def test_the_highest_are_those_of_ordering_all(n_scores: int, share: float, n: i
     scores = rng.standard_normal(n_scores).astype(np.float32)
     chosen = rng.random(n_scores) < share
     assert highest(scores, chosen, n).tolist() == by_ordering(scores, chosen, n)
+    everything = np.ones(n_scores, bool)
+    assert highest(scores, None, n).tolist() == by_ordering(scores, everything, n)
 
 
 def test_all_that_equal_the_last_one_are_among_them() -> None:

@@ -32,9 +32,13 @@ DOCUMENTS: list[Mapping[str, str]] = [
     {"name": "send", "class": "HTTPClient", "signature": "Send a request to the server"},
     {"name": "_", "body": ""},
 ]
+# "file" stands in most of these, and every other word in few.
+MANY_DOCUMENTS = [*DOCUMENTS, *({"body": f"a file numbered {n}"} for n in range(60))]
 
 
-def reference_scores(docs: Sequence[Mapping[str, str]], query: str) -> list[float]:
+def reference_scores(
+    docs: Sequence[Mapping[str, str]], query: str, weights: Mapping[str, float] | None = None
+) -> list[float]:
     """BM25F written as its formula, one document and term at a time."""
     split = [{field: stems_of(doc.get(field, "")) for field in FIELD_WEIGHTS} for doc in docs]
     means = {f: sum(len(doc[f]) for doc in split) / len(docs) or 1.0 for f in FIELD_WEIGHTS}
@@ -49,16 +53,26 @@ def reference_scores(docs: Sequence[Mapping[str, str]], query: str) -> list[floa
                 share = LENGTH_NORMS.get(f, B)
                 norm = 1 - share + share * len(doc[f]) / means[f]
                 frequency += weight * doc[f].count(term) / norm
-            score += rarity * frequency * (K1 + 1) / (K1 + frequency)
+            weight = (weights or {}).get(term, 1.0)
+            score += weight * rarity * frequency * (K1 + 1) / (K1 + frequency)
         scores.append(score)
     return scores
 
 
+@pytest.mark.parametrize("documents", [DOCUMENTS, MANY_DOCUMENTS])
 @pytest.mark.parametrize("query", ["parse the config file", "HTTP client request", "absent", ""])
-def test_bm25f_equals_its_formula(query: str) -> None:
-    scores = Bm25fIndex.build(DOCUMENTS).scores(query)
+def test_bm25f_equals_its_formula(query: str, documents: Sequence[Mapping[str, str]]) -> None:
+    scores = Bm25fIndex.build(documents).scores(query)
     assert scores.dtype == np.float32
-    np.testing.assert_allclose(scores, reference_scores(DOCUMENTS, query), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(scores, reference_scores(documents, query), rtol=1e-5, atol=1e-7)
+
+
+def test_terms_count_by_their_weights_however_common() -> None:
+    weights = {"file": 0.5, "pars": 0.25}
+    index = Bm25fIndex.build(MANY_DOCUMENTS)
+    expected = reference_scores(MANY_DOCUMENTS, "file parse", weights)
+    for _ in range(2):
+        np.testing.assert_allclose(index.weighted_scores(weights), expected, rtol=1e-5, atol=1e-7)
 
 
 def test_a_word_in_the_name_outranks_the_same_word_in_the_body() -> None:
@@ -116,8 +130,8 @@ def test_the_fields_of_stored_chunks_are_those_that_have_weights() -> None:
 
 def test_inflections_meet_and_stop_words_leave_queries_only() -> None:
     assert stems_of("Queries of the indexes") == ["queri", "of", "the", "index"]
-    assert query_terms("the query of the queries") == ["queri"]
-    assert query_terms("what is it") == ["what", "is", "it"]
+    assert query_terms("the query of the queries") == ("queri",)
+    assert query_terms("what is it") == ("what", "is", "it")
 
 
 @pytest.mark.parametrize(

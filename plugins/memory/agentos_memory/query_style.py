@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from agentos_memory.stemming import stem
-from agentos_memory.words import STOP_WORDS, query_terms, split_identifiers
+from agentos_memory.words import STOP_WORDS, query_terms, query_words
 
 # Log odds, learned from the sentences of docstrings and the subjects of commits that the packaged
 # model is trained on. Articles and names of things were left out: people write either differently.
@@ -69,7 +69,7 @@ _WEIGHTS, _FIRST_WEIGHTS = _by_stem(_ANYWHERE), _by_stem(_FIRST)
 @lru_cache(64)
 def report_share(query: str) -> float:
     """From 0, a description, to 1, a report; near the middle where nothing tells."""
-    words = split_identifiers(query)
+    words = query_words(query)
     terms = list(dict.fromkeys(map(stem, words)))
     odds = _BASE + _sum(_WEIGHTS, terms) + _sum(_FIRST_WEIGHTS, terms[:1]) + _opening(words[:2])
     return 1 / (1 + math.exp(-odds))
@@ -81,13 +81,17 @@ def weighted_terms(query: str, known: Container[str]) -> Mapping[str, float]:
     weights = {term: _LITTLE if term in _SAYS_LITTLE else 1.0 for term in terms}
     if len(terms) == 1:
         return dict.fromkeys(terms, 1.0)
-    for a, b in pairwise(split_identifiers(query)):
-        if a in STOP_WORDS and b in STOP_WORDS:
-            continue
-        joined = stem(a + b)
+    for joined in _joined(query):
         if joined in known:
             weights.setdefault(joined, _JOINED)
     return weights
+
+
+@lru_cache(64)
+def _joined(query: str) -> tuple[str, ...]:
+    """Each word of a query with the one after it, as one term."""
+    pairs = pairwise(query_words(query))
+    return tuple(stem(a + b) for a, b in pairs if a not in STOP_WORDS or b not in STOP_WORDS)
 
 
 def _opening(words: Sequence[str]) -> float:

@@ -5,7 +5,6 @@ Above: search. Below: shards, and messages found in files.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -83,12 +82,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Lifted:
-    """The scores of a shard's chunks, what may be found of them, and what the query names."""
+    """The scores of a shard's chunks, what may be found of them, and what the query names.
+
+    `chosen` is None where each may be found.
+    """
 
     shard: Shard
     measured: Measured
     scores: Scores
-    chosen: NDArray[np.bool_]
+    chosen: NDArray[np.bool_] | None
     levels: Scores | None
     lines: dict[int, int]
 
@@ -175,7 +177,8 @@ def _lift(
     # Words that occur nowhere find nothing.
     if query.mode == "keyword" and measured.lexical is not None:
         occur = measured.lexical > 0
-        chosen = chosen & (occur if levels is None else occur | (levels > 0))
+        occur = occur if levels is None else occur | (levels > 0)
+        chosen = occur if chosen is None else chosen & occur
     return _Lifted(shard, measured, scores, chosen, levels, lines)
 
 
@@ -251,13 +254,12 @@ def _of_groups(lifted: _Lifted, limit: int, n_candidates: int) -> list[int]:
 
     Parts of one definition are one hit; `n_candidates` make up for them, or more.
     """
-    n_chosen = int(np.count_nonzero(lifted.chosen))
     while True:
         top = _top(lifted.scores, lifted.chosen, n_candidates)
         firsts: dict[int, int] = {}
         for position, group in zip(top, lifted.shard.groups(top), strict=True):
             firsts.setdefault(group, position)
-        if len(firsts) >= limit or n_candidates >= n_chosen:
+        if len(firsts) >= limit or len(top) < n_candidates:
             return list(firsts.values())
         n_candidates *= 8
 
@@ -266,24 +268,23 @@ def _spread(
     shard: Shard, positions: Sequence[int], scores: Sequence[float], behind: float
 ) -> Iterator[tuple[int, float]]:
     """All of them, each so much behind for every one that stands before it from the same file."""
-    taken: Counter[int] = Counter()
+    files = shard.files_of(positions)
+    taken = dict.fromkeys(files, 0)
     waiting = [(-score, rank, 0) for rank, score in enumerate(scores)]
     while waiting:
         below, rank, counted = heappop(waiting)
-        position = positions[rank]
-        file = shard.file_of(position)
-        if counted < taken[file]:
-            lowered = below + behind * (taken[file] - counted)
-            heappush(waiting, (lowered, rank, taken[file]))
+        above = taken[files[rank]]
+        if counted < above:
+            heappush(waiting, (below + behind * (above - counted), rank, above))
             continue
-        taken[file] += 1
-        yield position, -below
+        taken[files[rank]] = above + 1
+        yield positions[rank], -below
 
 
-def _top(scores: Scores, chosen: NDArray[np.bool_], n: int) -> list[int]:
+def _top(scores: Scores, chosen: NDArray[np.bool_] | None, n: int) -> list[int]:
     """The n positions of the highest scores; equal ones in source order."""
     positions = highest(scores, chosen, n)
-    order = np.argsort(-scores[positions], kind="stable")[:n]
+    order = (-scores[positions]).argsort(kind="stable")[:n]
     top: list[int] = positions[order].tolist()
     return top
 
@@ -292,7 +293,7 @@ def _levels(
     shard: Shard,
     recognised: Recognised,
     scores: Scores,
-    chosen: NDArray[np.bool_],
+    chosen: NDArray[np.bool_] | None,
     texts: FileTexts,
 ) -> tuple[dict[int, float], dict[int, int]]:
     """How far chunks are lifted for what the query names, and the lines that it names."""
@@ -319,7 +320,7 @@ def _quoted(
     shard: Shard,
     message: str,
     scores: Scores,
-    chosen: NDArray[np.bool_],
+    chosen: NDArray[np.bool_] | None,
     texts: FileTexts,
 ) -> Iterator[tuple[int, int, float]]:
     """Chunks among the best that hold the message as a literal: position, line, share of it."""

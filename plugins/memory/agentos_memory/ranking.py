@@ -52,6 +52,9 @@ REPORT_FILE_WEIGHTS: Mapping[str, float] = {
 }
 K1 = 1.5
 B = 0.7
+# A term in more than every so manieth document is added as a whole column: one addition in order
+# takes a twelfth of the time of one that has to find its place.
+_COMMON = 8
 
 
 def arm_weights(report_share: float) -> Mapping[str, float]:
@@ -100,6 +103,17 @@ class Bm25fIndex:
         self._starts = starts
         self._documents = documents
         self._impacts = impacts
+        self._columns = {
+            term: self._column(term)
+            for term in np.flatnonzero(np.diff(starts) > document_count / _COMMON).tolist()
+        }
+
+    def _column(self, term: int) -> Scores:
+        """What a term adds to the score of every document."""
+        column = np.zeros(self._document_count, np.float32)
+        span = slice(self._starts[term], self._starts[term + 1])
+        column[self._documents[span]] = self._impacts[span]
+        return column
 
     @classmethod
     def build(
@@ -163,13 +177,18 @@ class Bm25fIndex:
         totals = np.zeros(self._document_count, np.float32)
         for term, weight in terms.items():
             index = self._vocabulary.get(term)
-            if index is not None:
-                span = slice(self._starts[index], self._starts[index + 1])
-                impacts = self._impacts[span]
-                if weight != 1:
-                    impacts = impacts * np.float32(weight)
+            if index is None:
+                continue
+            span = slice(self._starts[index], self._starts[index + 1])
+            column = self._columns.get(index)
+            impacts = self._impacts[span] if column is None else column
+            if weight != 1:
+                impacts = impacts * np.float32(weight)
+            if column is None:
                 # A third of the time of `+=`.
                 np.add.at(totals, self._documents[span], impacts)
+            else:
+                totals += impacts
         return totals
 
     def numbers(self, terms: Iterable[str]) -> list[int | None]:
@@ -277,7 +296,7 @@ def _without_nan(scores: Scores, sizes: NDArray[np.integer]) -> tuple[Scores, ND
 
 def _has_nan(scores: NDArray[np.floating]) -> bool:
     # The highest of scores with NaN is NaN, and is found in a fraction of the time of a mask.
-    return bool(len(scores)) and bool(np.isnan(scores.max()))
+    return bool(len(scores)) and bool(np.isnan(np.maximum.reduce(scores)))
 
 
 def fuse(
@@ -321,12 +340,12 @@ def standardised(
     They are on the scores' own scale unless another is given.
     """
     values = np.asarray(scores, np.float32)
-    # The mean of scores with NaN is NaN.
-    mean = values.mean() if len(values) else np.float32(0)
-    missing = np.isnan(values) if np.isnan(mean) else None
+    # The sum of scores with NaN is NaN.
+    total = np.add.reduce(values)
+    missing = np.isnan(values) if np.isnan(total) else None
     result: Scores
     if scale is None and missing is None and len(values):
-        result = values - mean
+        result = values - total / np.float32(len(values))
         # What `std` gives, which would subtract the mean again. An array of squares costs as
         # much as all the rest, and a product by BLAS may wait for other threads.
         spread = np.sqrt(np.einsum("i,i->", result, result) / len(result))

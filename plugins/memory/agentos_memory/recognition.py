@@ -17,6 +17,7 @@ _CODE_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:[.:][\w$]+)*")
 _LOOKS_LIKE_CODE = re.compile(r"_|[.:]|[a-z0-9][A-Z]")
 _PATH = r"(?:[\w@+~-]|[./\\](?=[\w@+~.-]))+\.[A-Za-z]\w{0,7}"
 _PLACE = re.compile(rf'({_PATH})(?::|"?,? line |#L|\()(\d{{1,7}})\b')
+_DIGIT = re.compile(r"\d")
 _FILE_NAME = re.compile(rf"(?:\./)?{_PATH}|(?:\./)?[\w@+~.-]+(?:/[\w@+~.-]+)+/?")
 _SPOKEN_PATTERN = re.compile(r"(?is)^\s*regexp?:\s*(.+?)\s*$")
 _SLASHED_PATTERN = re.compile(r"(?s)^\s*/(.+)/(i?)\s*$")
@@ -57,15 +58,27 @@ def recognise(query: str) -> Recognised:
     pattern = _pattern(whole)
     if pattern is not None:
         return Recognised(whole, pattern, (), None, (), False)
-    places = tuple(
+    is_file_name = _FILE_NAME.fullmatch(whole) is not None
+    may_quote = len(whole.split()) >= 2 and bool(_MESSAGE.search(whole))
+    file_name = whole.removeprefix("./").rstrip("/") if is_file_name else None
+    return Recognised(whole, None, _places(whole), file_name, _names(whole), may_quote)
+
+
+# Most queries are plain words, and looked at no closer once that is known.
+def _places(whole: str) -> tuple[Place, ...]:
+    if not _DIGIT.search(whole):
+        return ()
+    return tuple(
         Place(path.replace("\\", "/").removeprefix("./"), int(line))
         for path, line in _PLACE.findall(whole)
     )
-    is_file_name = _FILE_NAME.fullmatch(whole) is not None
-    names = tuple(dict.fromkeys(n for n in _CODE_NAME.findall(whole) if _LOOKS_LIKE_CODE.search(n)))
-    may_quote = len(whole.split()) >= 2 and bool(_MESSAGE.search(whole))
-    file_name = whole.removeprefix("./").rstrip("/") if is_file_name else None
-    return Recognised(whole, None, places, file_name, names, may_quote)
+
+
+def _names(whole: str) -> tuple[str, ...]:
+    if not _LOOKS_LIKE_CODE.search(whole):
+        return ()
+    names = _CODE_NAME.findall(whole)
+    return tuple(dict.fromkeys(name for name in names if _LOOKS_LIKE_CODE.search(name)))
 
 
 def _pattern(whole: str) -> str | None:

@@ -168,6 +168,11 @@ class Shard:
         """The number of the chunk's file."""
         return int(self._file_of[position])
 
+    def files_of(self, positions: Sequence[int]) -> list[int]:
+        """The number of each chunk's file."""
+        numbers: list[int] = self._file_of[positions].tolist()
+        return numbers
+
     def lines(self, position: int) -> tuple[int, int]:
         """The chunk's first and last line."""
         return int(self._starts[position]), int(self._ends[position])
@@ -221,13 +226,13 @@ class Shard:
         share = n_lines / (n_lines + 1)
         return round(share if self._is_test[self._file_of[position]] else 1 + share, 4)
 
-    def chosen(self, files: NDArray[np.bool_], kind: str | None) -> NDArray[np.bool_]:
-        """Which chunks lie in the chosen files and are of the kind."""
-        chosen: NDArray[np.bool_]
-        chosen = np.ones(len(self), bool) if files.all() else files[self._file_of]
+    def chosen(self, files: NDArray[np.bool_], kind: str | None) -> NDArray[np.bool_] | None:
+        """Which chunks lie in the chosen files and are of the kind; None for all."""
+        chosen: NDArray[np.bool_] | None = None if files.all() else files[self._file_of]
         if kind is not None:
-            of_kind = np.array([symbol.kind == kind for symbol in self._symbols], bool)
-            chosen = chosen & of_kind[self._symbol_of]
+            is_kind = np.array([symbol.kind == kind for symbol in self._symbols], bool)
+            of_kind = is_kind[self._symbol_of]
+            chosen = of_kind if chosen is None else chosen & of_kind
         return chosen
 
     def score(

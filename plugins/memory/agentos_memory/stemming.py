@@ -28,6 +28,8 @@ _STEP_4 = (
     "ive", "ize", "al", "er", "ic", "ou", "sion", "tion",
 )  # fmt: skip
 
+_MAPPED = (*_STEP_2, *_STEP_3)
+
 
 # Identifiers of a repository are made of some ten thousand words.
 @lru_cache(maxsize=100_000)
@@ -75,6 +77,9 @@ def _repaired(rest: str) -> str:
 
 
 def _mapped(word: str, endings: dict[str, str]) -> str:
+    # Of most words none is the ending.
+    if not word.endswith(_MAPPED):
+        return word
     for length in range(min(7, len(word) - 1), 2, -1):
         replacement = endings.get(word[-length:])
         if replacement is not None:
@@ -84,6 +89,8 @@ def _mapped(word: str, endings: dict[str, str]) -> str:
 
 
 def _dropped(word: str) -> str:
+    if not word.endswith(_STEP_4):
+        return word
     for ending in _STEP_4:
         if word.endswith(ending):
             kept = ending[0] if ending in ("sion", "tion") else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from agentos_memory.stemming import stem
 
@@ -36,11 +37,19 @@ def stems_of(text: str) -> list[str]:
     return list(_stems(split_identifiers(text)))
 
 
-def query_terms(query: str) -> list[str]:
+# Asked several times on the way of one query.
+@lru_cache(64)
+def query_words(query: str) -> tuple[str, ...]:
+    """The words of a query, as `split_identifiers` gives them."""
+    return tuple(split_identifiers(query))
+
+
+@lru_cache(64)
+def query_terms(query: str) -> tuple[str, ...]:
     """Distinct terms of a query without stop words; all of them when nothing else is left."""
-    words = split_identifiers(query)
+    words = query_words(query)
     telling = [word for word in words if word not in STOP_WORDS] or words
-    return list(dict.fromkeys(_stems(telling)))
+    return tuple(dict.fromkeys(_stems(telling)))
 
 
 def _stems(words: Iterable[str]) -> Iterator[str]:
