@@ -198,8 +198,11 @@ class Kernel:
         prepared = await self._prepare(request, principal)
         if isinstance(prepared, ToolResult):
             return prepared
-        with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
+        bound = structlog.contextvars.bind_contextvars(call=prepared.id, tool=request.tool)
+        try:
             result = await self.catalogue.pipelines[prepared.tool.name].run(prepared)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
         self.results.offer(prepared, result)
         self.bus.announce()
         return result

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agentos import sha256_hex
 from agentos_memory.chunks import source_lines
@@ -27,8 +27,7 @@ _LINES_BEFORE_MATCH = 3
 _IS_DECORATED = re.compile(rb"[ \t\f\v]*@")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeHit:
+class CodeHit(NamedTuple):
     """One chunk found. `line` is the one that answers, where it is not all of them.
 
     `sha256` is the digest of the lines from `start_line` to `end_line` with their line ends;

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -50,10 +51,14 @@ def reporting_loss(when: str = "before the answer") -> Iterator[None]:
     except CONNECTION_LOST as error:
         if not is_connection_lost(error):
             raise
-        raise UnavailableError(
-            f"the database connection was lost {when}",
-            remedy="repeat the call with the same idempotency key",
-        ) from error
+        raise _loss(when) from error
+
+
+def _loss(when: str) -> UnavailableError:
+    return UnavailableError(
+        f"the database connection was lost {when}",
+        remedy="repeat the call with the same idempotency key",
+    )
 
 
 # Kept aside by whoever used them last: taking one from asyncpg's pool and giving it back costs as
@@ -111,18 +116,9 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> Borrowed:
         """A connection for as long as the block talks to PostgreSQL; UnavailableError if none."""
-        connection = await self._acquire()
-        is_clean = False
-        try:
-            with reporting_loss():
-                yield connection
-            is_clean = True
-        finally:
-            with suppress(*CONNECTION_LOST):
-                await self._release(connection, is_clean=is_clean)
+        return Borrowed(self)
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a read, retried once the server is back."""
@@ -149,7 +145,8 @@ class Database:
                     raise
                 await asyncio.sleep(0.05)
 
-    async def _acquire(self) -> _Pooled:
+    async def acquire(self) -> _Pooled:
+        """A connection to give back with `release`; blocks of code use `connection`."""
         if self._pool is None:
             raise UnavailableError("the database is not open")
         while self._at_hand:
@@ -186,7 +183,8 @@ class Database:
         async with self._revival:
             await self._revive()
 
-    async def _release(self, connection: _Pooled, *, is_clean: bool) -> None:
+    async def release(self, connection: _Pooled, *, is_clean: bool) -> None:
+        """Take a connection back; `is_clean` says that what it was used for came to its end."""
         pool = self._pool
         assert pool is not None
         is_closed = connection.is_closed()
@@ -200,6 +198,36 @@ class Database:
             self._at_hand.append(connection)
             return
         await pool.release(connection)
+
+
+class Borrowed:
+    """A connection that is given back at the end of a block, entered once.
+
+    Every call enters several of them, and a generator would cost as much as a short statement.
+    """
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: _Pooled | None = None
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._database.acquire()
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        with suppress(*CONNECTION_LOST):
+            await self._database.release(connection, is_clean=error is None)
+        if error is not None and is_connection_lost(error):
+            raise _loss("before the answer") from error
 
 
 async def _prepare_connection(connection: Connection) -> None:

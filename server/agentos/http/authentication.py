@@ -7,7 +7,6 @@ The principal found here decides about 401; a tool call identifies its caller ag
 from __future__ import annotations
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +23,7 @@ PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 """Answered without a token: probes have none. They name no work and no person."""
 
 # A proxy on this machine makes the whole network look local.
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 
 
 class Authenticate:
@@ -43,7 +42,7 @@ class Authenticate:
             await self._app(scope, receive, send)
             return
         try:
-            credentials = self._credentials(Request(scope).headers)
+            credentials = self._credentials(Headers(scope=scope))
             scope[PRINCIPAL_KEY] = await self._kernel.identify(credentials)
         except InsufficientScopeError as error:
             headers = challenge(self._oauth, "insufficient_scope")
@@ -70,7 +69,7 @@ class Authenticate:
     def _credentials(self, headers: Headers) -> Credentials:
         given = headers.getlist("authorization")
         if not given:
-            is_direct = not any(name in headers for name in _FORWARDED)
+            is_direct = _FORWARDED.isdisjoint(name for name, _ in headers.raw)
             return Credentials(is_local=self._admits_local and is_direct)
         scheme, _, token = given[0].partition(" ")
         if len(given) != 1 or scheme.lower() != "bearer" or not token.strip():

@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos.http.addresses import host_of, host_of_origin, is_loopback
 from agentos.http.responses import error_response
+from agentos.isolation.waiting import WaitedTooLongError, bounded
 from agentos.settings import Settings
 
 BODY_TIMEOUT_S = 30.0
@@ -67,7 +69,7 @@ class CheckOrigin:
         self._origins = {origin.rstrip("/").lower() for origin in settings.allowed_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Request(scope).headers
+        headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(host_of(hosts[0])):
             message = "this server does not answer under that Host; see the setting allowed_hosts"
@@ -95,7 +97,7 @@ class LimitBody:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Request(scope).headers
+        headers = Headers(scope=scope)
         declared = headers.get("content-length")
         if declared is None and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
@@ -104,9 +106,9 @@ class LimitBody:
             await self._too_large(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await self._read(receive)
-        except TimeoutError:
+            # Of most bodies all is there, and a timer would cost more than the reading.
+            body = await bounded(self._read(receive), BODY_TIMEOUT_S)
+        except WaitedTooLongError:
             message = f"the body did not arrive within {BODY_TIMEOUT_S:g} s"
             await error_response(scope, 408, "timeout", message)(scope, receive, send)
             return

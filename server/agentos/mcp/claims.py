@@ -39,5 +39,5 @@ def _client_name(client: Implementation | None) -> str | None:
 def _claim(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
-    text = value if isinstance(value, str) else str(value)
-    return "".join(c for c in text[:MAX_CLAIM_CHARS] if c.isprintable())
+    text = (value if isinstance(value, str) else str(value))[:MAX_CLAIM_CHARS]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import anyio
 import orjson
 from mcp import MCPError
 from mcp.server import Server
@@ -327,27 +326,34 @@ def _error(call: PlainCall, error: MCPError) -> bytes:
 
 async def _unless_left(work: Awaitable[T], receive: Receive) -> T | None:
     """What `work` gives; None, and the work cancelled, where the client leaves before."""
+    loop = asyncio.get_running_loop()
     watching: asyncio.Task[None] | None = None
-    with anyio.CancelScope() as scope:
+    # A time limit that is over when the client leaves.
+    staying = asyncio.timeout(None)
 
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            scope.cancel()
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        staying.reschedule(loop.time())
 
-        def begin() -> None:
-            nonlocal watching
-            watching = asyncio.create_task(watch())
+    def begin() -> None:
+        nonlocal watching
+        watching = asyncio.create_task(watch())
 
-        # Most calls are over before anybody could have left them, and a task costs more than a timer.
-        beginning = asyncio.get_running_loop().call_later(WATCHED_AFTER_S, begin)
-        try:
-            return await work
-        finally:
-            beginning.cancel()
-            if watching is not None:
-                watching.cancel()
-    return None
+    try:
+        async with staying:
+            # Most calls are over before anybody could have left, and a task costs more than a timer.
+            beginning = loop.call_later(WATCHED_AFTER_S, begin)
+            try:
+                return await work
+            finally:
+                beginning.cancel()
+                if watching is not None:
+                    watching.cancel()
+    except TimeoutError:
+        if not staying.expired():
+            raise
+        return None
 
 
 async def _send(body: bytes, status: int, send: Send) -> None:

@@ -27,8 +27,8 @@ from mcp.server.streamable_http import check_accept_headers
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import INVALID_REQUEST
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -95,17 +95,18 @@ class McpEndpoint:
                 listening.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if request.method == "GET" and self._has_something_to_tell(request):
-            await self._tell_within_limit(request, receive, send)
-            return
-        if request.method != "POST":
+        if scope["method"] != "POST":
+            request = Request(scope, receive)
+            if scope["method"] == "GET" and self._has_something_to_tell(request):
+                await self._tell_within_limit(request, receive, send)
+                return
             await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
             return
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        content_type = Headers(scope=scope).get("content-type", "")
+        if content_type.partition(";")[0].strip() != "application/json":
             await Response("the content type must be application/json", 415)(scope, receive, send)
             return
-        body = await request.body()
+        body = await _body_of(receive)
         try:
             envelope = read_envelope(body)
         except MalformedMessage as error:
@@ -116,7 +117,7 @@ class McpEndpoint:
             call = self._direct.find(scope, envelope, body)
             if call is not None and await self._direct.answer(call, receive, send):
                 return
-        await self._answer(envelope, request, _Replay(body, receive), send)
+        await self._answer(envelope, Request(scope), _Replay(body, receive), send)
 
     async def _answer(
         self, envelope: Envelope, request: Request, receive: _Replay, send: Send
@@ -199,6 +200,18 @@ class McpEndpoint:
         request_id = envelope.params.get("requestId")
         if session_id is not None and isinstance(request_id, str | int):
             self._running.cancel(call_key(session_id, _credentials(request), request_id))
+
+
+async def _body_of(receive: Receive) -> bytes:
+    """The whole body, which is limited before it comes here; ClientDisconnect where it breaks off."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 class _Replay:
