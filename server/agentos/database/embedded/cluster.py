@@ -29,7 +29,6 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "maintenance_work_mem": "128MB",
     "min_wal_size": "32MB",
     "max_wal_size": "1GB",
-    "wal_compression": "on",
     "checkpoint_timeout": "15min",
     "fsync": "on",
     "synchronous_commit": "on",
