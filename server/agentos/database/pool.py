@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -116,9 +116,9 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    def connection(self) -> Borrowed:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for as long as the block talks to PostgreSQL; UnavailableError if none."""
-        return Borrowed(self)
+        return _Borrowed(self)
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """All rows of a read, retried once the server is back."""
@@ -145,8 +145,7 @@ class Database:
                     raise
                 await asyncio.sleep(0.05)
 
-    async def acquire(self) -> _Pooled:
-        """A connection to give back with `release`; blocks of code use `connection`."""
+    async def _acquire(self) -> _Pooled:
         if self._pool is None:
             raise UnavailableError("the database is not open")
         while self._at_hand:
@@ -183,8 +182,7 @@ class Database:
         async with self._revival:
             await self._revive()
 
-    async def release(self, connection: _Pooled, *, is_clean: bool) -> None:
-        """Take a connection back; `is_clean` says that what it was used for came to its end."""
+    async def _release(self, connection: _Pooled, *, is_clean: bool) -> None:
         pool = self._pool
         assert pool is not None
         is_closed = connection.is_closed()
@@ -200,7 +198,7 @@ class Database:
         await pool.release(connection)
 
 
-class Borrowed:
+class _Borrowed:
     """A connection that is given back at the end of a block, entered once.
 
     Every call enters several of them, and a generator would cost as much as a short statement.
@@ -213,7 +211,7 @@ class Borrowed:
         self._connection: _Pooled | None = None
 
     async def __aenter__(self) -> Connection:
-        self._connection = await self._database.acquire()
+        self._connection = await self._database._acquire()
         return self._connection
 
     async def __aexit__(
@@ -225,7 +223,7 @@ class Borrowed:
         connection, self._connection = self._connection, None
         assert connection is not None
         with suppress(*CONNECTION_LOST):
-            await self._database.release(connection, is_clean=error is None)
+            await self._database._release(connection, is_clean=error is None)
         if error is not None and is_connection_lost(error):
             raise _loss("before the answer") from error
 
