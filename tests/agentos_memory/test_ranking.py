@@ -33,7 +33,7 @@ DOCUMENTS: list[Mapping[str, str]] = [
     {"name": "_", "body": ""},
 ]
 # "file" stands in most of these, and every other word in few.
-MANY_DOCUMENTS = [*DOCUMENTS, *({"body": f"a file numbered {n}"} for n in range(60))]
+MANY_DOCUMENTS = [*DOCUMENTS, *({"body": f"a file numbered {n}"} for n in range(90))]
 
 
 def reference_scores(

@@ -52,9 +52,10 @@ REPORT_FILE_WEIGHTS: Mapping[str, float] = {
 }
 K1 = 1.5
 B = 0.7
-# A term in more than every so manieth document is added as a whole column: one addition in order
-# takes a twelfth of the time of one that has to find its place.
+# A term in more than every so manieth document, and in so many, is added as a whole column: one
+# addition in order takes a twelfth of the time of one that has to find its place.
 _COMMON = 8
+_MANY = 64
 
 
 def arm_weights(report_share: float) -> Mapping[str, float]:
@@ -103,10 +104,8 @@ class Bm25fIndex:
         self._starts = starts
         self._documents = documents
         self._impacts = impacts
-        self._columns = {
-            term: self._column(term)
-            for term in np.flatnonzero(np.diff(starts) > document_count / _COMMON).tolist()
-        }
+        common = np.diff(starts) > max(document_count / _COMMON, _MANY)
+        self._columns = {term: self._column(term) for term in np.flatnonzero(common).tolist()}
 
     def _column(self, term: int) -> Scores:
         """What a term adds to the score of every document."""
