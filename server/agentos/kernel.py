@@ -198,11 +198,8 @@ class Kernel:
         prepared = await self._prepare(request, principal)
         if isinstance(prepared, ToolResult):
             return prepared
-        bound = structlog.contextvars.bind_contextvars(call=prepared.id, tool=request.tool)
-        try:
+        with structlog.contextvars.bound_contextvars(call=prepared.id, tool=request.tool):
             result = await self.catalogue.pipelines[prepared.tool.name].run(prepared)
-        finally:
-            structlog.contextvars.reset_contextvars(**bound)
         self.results.offer(prepared, result)
         self.bus.announce()
         return result

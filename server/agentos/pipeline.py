@@ -107,8 +107,7 @@ class Pipeline:
         # From here a record is on its way, and a caller that gives up must not cause another one.
         if first is not None:
             return await _uninterrupted(self._replay(call, first))
-        finishing = self._finish(call, progress, result, started)
-        return await (finishing if _is_one_record(call, progress) else _uninterrupted(finishing))
+        return await _uninterrupted(self._finish(call, progress, result, started))
 
     async def _find_replay(self, call: ToolCall) -> ToolResult | None:
         first = await self._recorder.find_replay(call)
@@ -242,12 +241,6 @@ class Pipeline:
         except Exception as unstored:
             return _unrecorded(call, unstored)
         return first
-
-
-def _is_one_record(call: ToolCall, progress: _Progress) -> bool:
-    """Whether all that is left is to hand a record over, which its writer stores in any case."""
-    is_plain = call.transaction is None and call.task is None and call.idempotency_key is None
-    return is_plain and progress.is_admitted
 
 
 async def _uninterrupted(step: Coroutine[Any, Any, T]) -> T:

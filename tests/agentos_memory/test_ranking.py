@@ -32,7 +32,7 @@ DOCUMENTS: list[Mapping[str, str]] = [
     {"name": "send", "class": "HTTPClient", "signature": "Send a request to the server"},
     {"name": "_", "body": ""},
 ]
-# "file" stands in most of these, and every other word in few.
+# "file" stands in most of these, and what the first ones are about in few.
 MANY_DOCUMENTS = [*DOCUMENTS, *({"body": f"a file numbered {n}"} for n in range(90))]
 
 

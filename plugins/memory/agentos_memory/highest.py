@@ -27,7 +27,7 @@ def highest(
     if n >= len(candidates):
         return candidates
     own = scores[candidates]
-    best: NDArray[np.int64] = candidates[own >= _nth_highest(own.copy(), n)]
+    best: NDArray[np.int64] = candidates[own >= _partition_at(own.copy(), n)]
     return best
 
 
@@ -40,14 +40,14 @@ def _above_a_bound(
     n_above = 2 * n // _STRIDE + _SURPLUS
     if n_above >= len(sample):
         return None
-    found: NDArray[np.int64] = (scores >= _nth_highest(sample, n_above)).nonzero()[0]
+    found: NDArray[np.int64] = (scores >= _partition_at(sample, n_above)).nonzero()[0]
     if chosen is not None:
         found = found[chosen[found]]
     return found if len(found) >= n else None
 
 
-def _nth_highest(scores: NDArray[np.float32], n: int) -> np.float32:
-    """The n-th highest of more than n scores, which are put into another order for it."""
+def _partition_at(scores: NDArray[np.float32], n: int) -> np.float32:
+    """The n-th highest of more than n scores, which are put in order around it."""
     place = len(scores) - n
     scores.partition(place)
     nth: np.float32 = scores[place]

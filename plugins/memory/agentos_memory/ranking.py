@@ -53,7 +53,8 @@ REPORT_FILE_WEIGHTS: Mapping[str, float] = {
 K1 = 1.5
 B = 0.7
 # A term in more than every so manieth document, and in so many, is added as a whole column: one
-# addition in order takes a twelfth of the time of one that has to find its place.
+# addition in order takes a twelfth of the time of one that has to find its place. A column takes at
+# most four times the memory of the postings it stands for; of Django's there are 36, 6 MB.
 _COMMON = 8
 _MANY = 64
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,22 +18,34 @@ from pathlib import Path
 HUGE_PAGE_BYTES = 2 * 1024 * 1024
 # Of a range that is mostly in use already: what is not, is made room for as well.
 MIN_RESIDENT_SHARE = 0.75
+MAX_COLLAPSE_S = 1.0
 
 _MADV_COLLAPSE = 25
 _SMAPS = Path("/proc/self/smaps")
+_SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def collapse_memory() -> int:
-    """Put this process's own memory into huge pages where it fills them; how many there are now."""
+def collapse_memory(limit_s: float = MAX_COLLAPSE_S) -> int:
+    """Put this process's own memory into huge pages where it fills them; how many there are now.
+
+    It stops after `limit_s` seconds, since the system may have to make room, and where the
+    machine's administrator wants no huge pages it does not begin. Nothing is raised: what cannot
+    be had stays as it is.
+    """
     if sys.platform != "linux":
         return 0
-    madvise = ctypes.CDLL(None).madvise
-    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     n_collapsed = 0
-    with suppress(OSError):
+    # A C library without the call is an AttributeError.
+    with suppress(OSError, AttributeError):
+        if "[never]" in _SWITCH.read_text("utf-8"):
+            return 0
+        madvise = ctypes.CDLL(None).madvise
+        madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        deadline = time.monotonic() + limit_s
         for start, end in filled_ranges(_SMAPS.read_text("utf-8", "replace")):
             for page in range(start, end, HUGE_PAGE_BYTES):
-                # One that cannot be had now costs nothing but the attempt.
+                if time.monotonic() > deadline:
+                    return n_collapsed
                 n_collapsed += madvise(page, HUGE_PAGE_BYTES, _MADV_COLLAPSE) == 0
     return n_collapsed
 
@@ -43,9 +56,10 @@ def filled_ranges(smaps: str) -> Iterator[tuple[int, int]]:
     `smaps` is the text of /proc/PID/smaps.
     """
     bounds: tuple[int, int] | None = None
-    for line in smaps.splitlines():
+    # Names of files may hold whatever else `splitlines` takes for the end of a line.
+    for line in smaps.split("\n"):
         name, _, rest = line.partition(" ")
-        if not name.endswith(":"):
+        if rest and not name.endswith(":"):
             bounds = _private_bounds(name, rest)
         elif name == "Rss:" and bounds is not None:
             start, end = bounds

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentos.http import huge_pages
 from agentos.http.huge_pages import HUGE_PAGE_BYTES, collapse_memory, filled_ranges
 
 _SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -34,6 +35,7 @@ def test_only_whole_huge_pages_of_own_memory_in_use_are_collapsed() -> None:
             _mapping(6 * at, 3 * page, 3 * page, "rw-s 00000000 00:05 7  /dev/zero (deleted)"),
             _mapping(7 * at, 3 * page, 3 * page, "rw-p 00001000 fe:00 99 /usr/lib/with space.so"),
             _mapping(8 * at + 4096, page, page),
+            _mapping(9 * at, page, page, "r--p 00001000 fe:00 99 /tmp/a\x0cb\x85c\u2028d.so"),
         ]
     )
     assert list(filled_ranges(smaps)) == [(at, at + 2 * page), (3 * at, 3 * at + 3 * page)]
@@ -41,7 +43,7 @@ def test_only_whole_huge_pages_of_own_memory_in_use_are_collapsed() -> None:
 
 _PROGRAM = """
 from pathlib import Path
-from agentos.http.huge_pages import collapse_memory
+from agentos.http.huge_pages import collapse_memory, filled_ranges
 
 def huge():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
@@ -50,7 +52,8 @@ def huge():
 objects = [str(n) * 4 for n in range(400_000)]
 collapsed = collapse_memory()
 assert objects == [str(n) * 4 for n in range(400_000)]
-print(collapsed, huge())
+ranges = list(filled_ranges(Path("/proc/self/smaps").read_text("utf-8", "replace")))
+print(collapsed, huge(), sum(end - start for start, end in ranges))
 """
 
 
@@ -61,10 +64,24 @@ def test_objects_of_a_process_lie_in_huge_pages_after_it() -> None:
     found = subprocess.run(
         [sys.executable, "-c", _PROGRAM], check=True, capture_output=True, text=True
     )
-    collapsed, huge_kb = map(int, found.stdout.split())
+    collapsed, huge_kb, filled_bytes = map(int, found.stdout.split())
+    assert filled_bytes >= 10 * HUGE_PAGE_BYTES
     if not collapsed:
         pytest.skip("this kernel cannot collapse, or has no huge page to give")
     assert huge_kb * 1024 >= collapsed * HUGE_PAGE_BYTES // 2
+
+
+def test_it_takes_no_longer_than_it_may() -> None:
+    assert collapse_memory(limit_s=-1) == 0
+
+
+def test_an_administrator_who_wants_no_huge_pages_gets_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    switch = tmp_path / "enabled"
+    switch.write_text("always madvise [never]\n")
+    monkeypatch.setattr(huge_pages, "_SWITCH", switch)
+    assert collapse_memory() == 0
 
 
 def test_another_system_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
