@@ -49,12 +49,29 @@ def _unreadable(path: str, source: bytes, max_bytes: int) -> SkippedFile | None:
         text = source.decode("utf-8")
     except UnicodeDecodeError as error:
         return SkippedFile(path, "encoding", f"not UTF-8 at byte {error.start}")
-    longest = max(map(len, text.splitlines()), default=0)
+    longest = max(map(len, text.splitlines())) if _may_hold_long_line(source) else 0
     if longest > MAX_LINE_CHARS:
         return SkippedFile(
             path, "minified", f"a line of {longest} characters; the limit is {MAX_LINE_CHARS}"
         )
     return None
+
+
+def _may_hold_long_line(source: bytes) -> bool:
+    """Whether more bytes than a line may have characters follow each other without a newline."""
+    start = 0
+    while len(source) - start > MAX_LINE_CHARS:
+        end = source.rfind(b"\n", start, start + MAX_LINE_CHARS + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
+
+
+def _count_lines(source: bytes) -> int:
+    if b"\r" in source:
+        return len(source.splitlines())
+    return source.count(b"\n") + (source[-1:] not in (b"", b"\n"))
 
 
 def _extract(
@@ -63,7 +80,7 @@ def _extract(
     module = python_module_name(path, package_dirs) if language.dotted_modules else path
     root = parse(language, source)
     facts = FactCollector(path, module, language.module_separator)
-    line_count = len(source.splitlines())
+    line_count = _count_lines(source)
     language.extract(root, facts)
     symbols = (_module_symbol(path, module, line_count, facts.module_docstring), *facts.symbols)
     return FileAnalysis(

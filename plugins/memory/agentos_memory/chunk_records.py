@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import orjson
 
 from agentos_memory.chunks import Chunk, chunk_text, source_lines
+from agentos_memory.compression import compress, decompress
 from agentos_memory.vector_texts import body_text, name_text
 
 FIELDS = ("name", "class", "path", "signature", "body")
@@ -87,12 +87,12 @@ def encode_chunks(chunks: Sequence[Chunk]) -> bytes:
         sizes.tobytes(),
         tokens.tobytes(),
     )
-    return zlib.compress(_HEAD.pack(*map(len, parts)) + b"".join(parts), 1)
+    return compress(_HEAD.pack(*map(len, parts)) + b"".join(parts))
 
 
 def decode_chunks(path: str, blob: bytes) -> FileChunks:
     """What `encode_chunks` stored of the file at `path`."""
-    raw = zlib.decompress(blob)
+    raw = decompress(blob)
     parts = []
     start = _HEAD.size
     for size in _HEAD.unpack_from(raw):

@@ -11,7 +11,6 @@ Above: the reader of files. Below: `model`, `expressions`, `mentions`.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -20,6 +19,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import orjson
 
 from agentos_memory import model
+from agentos_memory.compression import compress, decompress
 from agentos_memory.expressions import Attribute, Defined, Expression, Name
 from agentos_memory.identity import identity
 from agentos_memory.mentions import Mentions, last_part
@@ -33,7 +33,6 @@ _FORMS: dict[str, _Form] = {
     "tuple[Expression, ...]": "many",
     "tuple[tuple[str, Expression], ...]": "pairs",
 }
-_COMPRESSION = 1
 
 
 def _form(annotation: str) -> _Form:
@@ -71,16 +70,14 @@ _SYMBOL_FIELDS = _fields(model.Symbol)
 def encode_symbols(symbols: Sequence[model.Symbol]) -> bytes:
     """The stored form of a file's symbols, kept apart since the graph needs them alone."""
     columns = [list(map(attrgetter(name), symbols)) for name, _ in _SYMBOL_FIELDS]
-    return zlib.compress(orjson.dumps(columns), _COMPRESSION)
+    return compress(orjson.dumps(columns))
 
 
 def decode_symbols(stored: bytes) -> tuple[model.Symbol, ...]:
     """What `encode_symbols` was given."""
     columns = [
         _decode_column(column, form, [])
-        for (_, form), column in zip(
-            _SYMBOL_FIELDS, orjson.loads(zlib.decompress(stored)), strict=True
-        )
+        for (_, form), column in zip(_SYMBOL_FIELDS, orjson.loads(decompress(stored)), strict=True)
     ]
     return tuple(map(model.Symbol, *columns))
 
@@ -109,7 +106,7 @@ def encode_facts(analysis: model.FileAnalysis) -> EncodedFacts | None:
         document = orjson.dumps([list(table.rows), plain, records])
     except (RecursionError, orjson.JSONEncodeError):
         return None
-    return EncodedFacts(zlib.compress(document, _COMPRESSION), table.mentions())
+    return EncodedFacts(compress(document), table.mentions())
 
 
 def decode_facts(stored: bytes, symbols: bytes) -> model.FileAnalysis:
@@ -117,7 +114,7 @@ def decode_facts(stored: bytes, symbols: bytes) -> model.FileAnalysis:
 
     Equal expressions of a file are one object.
     """
-    rows, plain, columns = orjson.loads(zlib.decompress(stored))
+    rows, plain, columns = orjson.loads(decompress(stored))
     table = _decode_table(rows)
     made: dict[str, Any] = {"symbols": decode_symbols(symbols)}
     made |= {

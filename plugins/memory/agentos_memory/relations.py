@@ -8,7 +8,6 @@ touches few files. Above: the analysis session that encodes, the catalogue that 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from operator import attrgetter
 
 import orjson
 
+from agentos_memory.compression import compress, decompress
 from agentos_memory.model import Edge, Resolution, UnresolvedSite
 
-_COMPRESSION = 1
 _EDGE_FIELDS = (
     "source", "target", "kind", "line", "target_path", "confidence", "tier", "rule",
 )  # fmt: skip
@@ -48,7 +47,7 @@ def encode_relations(resolution: Resolution, paths: Iterable[str]) -> list[FileR
 
 def decode_relations(path: str, stored: bytes) -> tuple[list[Edge], list[UnresolvedSite]]:
     """The edges and open call sites that were encoded for `path`."""
-    edge_columns, site_columns = orjson.loads(zlib.decompress(stored))
+    edge_columns, site_columns = orjson.loads(decompress(stored))
     edges = [
         Edge(source, target, kind, path, line, target_path, confidence, tier, rule)
         for source, target, kind, line, target_path, confidence, tier, rule in zip(
@@ -64,7 +63,7 @@ def decode_relations(path: str, stored: bytes) -> tuple[list[Edge], list[Unresol
 
 def target_paths(stored: bytes) -> frozenset[str]:
     """The files in which the encoded edges end."""
-    edge_columns, _ = orjson.loads(zlib.decompress(stored))
+    edge_columns, _ = orjson.loads(decompress(stored))
     return frozenset(edge_columns[_EDGE_FIELDS.index("target_path")])
 
 
@@ -75,4 +74,4 @@ def _encode(path: str, edges: Sequence[Edge], sites: Sequence[UnresolvedSite]) -
     ]
     document = orjson.dumps(columns)
     digest = hashlib.sha256(document).hexdigest()
-    return FileRelations(path, digest, len(edges), zlib.compress(document, _COMPRESSION))
+    return FileRelations(path, digest, len(edges), compress(document))

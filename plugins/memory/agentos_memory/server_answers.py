@@ -7,19 +7,18 @@ graphs, refinement that asks. Below: `model`.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import orjson
 
+from agentos_memory.compression import compress, decompress
 from agentos_memory.model import Edge, EdgeKind, UnresolvedSite
 from agentos_memory.resolution.evidence import CONFIDENCE
 
 CONSTRUCTORS = ("__init__", "__new__", "constructor")
 RULE = "language server"
-_COMPRESSION = 1
 
 # A symbol by its file and qualified name.
 Name: TypeAlias = tuple[str, str]
@@ -62,14 +61,14 @@ def encode_answers(answers: Sequence[SiteAnswer]) -> bytes:
          [[t.path, t.qualified_name, t.content_id] for t in a.targets]]
         for a in answers
     ]  # fmt: skip
-    return zlib.compress(orjson.dumps(rows), _COMPRESSION)
+    return compress(orjson.dumps(rows))
 
 
 def decode_answers(stored: bytes) -> list[SiteAnswer]:
     """The answers that were encoded."""
     return [
         SiteAnswer(line, callee, server, tuple(AnsweredTarget(*t) for t in targets), is_open)
-        for line, callee, server, is_open, targets in orjson.loads(zlib.decompress(stored))
+        for line, callee, server, is_open, targets in orjson.loads(decompress(stored))
     ]
 
 

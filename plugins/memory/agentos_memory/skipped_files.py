@@ -6,21 +6,21 @@ indexer and the catalogue. Below: `model`.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import orjson
 
+from agentos_memory.compression import compress, decompress
 from agentos_memory.model import SkippedFile
 
 
 def encode_skipped(files: Sequence[SkippedFile]) -> bytes:
     """The stored form; equal lists give equal bytes."""
-    return zlib.compress(orjson.dumps([[f.path, f.reason, f.detail] for f in files]), 1)
+    return compress(orjson.dumps([[f.path, f.reason, f.detail] for f in files]))
 
 
 def decode_skipped(stored: bytes | None) -> list[SkippedFile]:
     """What `encode_skipped` was given; nothing for a repository that never stored a list."""
     if stored is None:
         return []
-    return [SkippedFile(*each) for each in orjson.loads(zlib.decompress(stored))]
+    return [SkippedFile(*each) for each in orjson.loads(decompress(stored))]

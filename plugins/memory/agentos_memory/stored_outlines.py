@@ -5,19 +5,19 @@ Above: contents of files, and the graph's refresh, which reads them all. Below: 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import astuple
 
 import orjson
 
+from agentos_memory.compression import compress, decompress
 from agentos_memory.resolution.outlines import FileOutline
 
 
 def encode_outline(outline: FileOutline) -> bytes:
     """The stored form; equal outlines give equal bytes."""
-    return zlib.compress(orjson.dumps(astuple(outline)), 1)
+    return compress(orjson.dumps(astuple(outline)))
 
 
 def decode_outline(stored: bytes) -> FileOutline:
     """What `encode_outline` was given."""
-    return FileOutline(*orjson.loads(zlib.decompress(stored)))
+    return FileOutline(*orjson.loads(decompress(stored)))

@@ -17,6 +17,7 @@ _ANALYSING = (
     "analysis.py",
     "chunk_records.py",
     "chunks.py",
+    "compression.py",
     "expressions.py",
     "facts.py",
     "file_contents.py",

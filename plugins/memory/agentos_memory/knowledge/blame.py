@@ -8,7 +8,6 @@ Above: the builder's background task. Below: the kernel's `Git`, stored extracti
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import orjson
 import structlog
 
 from agentos import Database, Queries, UnavailableError
+from agentos_memory.compression import compress, decompress
 from agentos_memory.knowledge.model import Entity, Extraction, KnowledgeEdge, Ref
 from agentos_memory.knowledge.records import decode_extraction
 from agentos_memory.own_git import own_git
@@ -26,7 +26,6 @@ from agentos_memory.own_git import own_git
 FILES_PER_STEP = 40
 TIMEOUT_S = 20.0
 MAX_LINES = 400
-_COMPRESSION = 1
 # What stands for itself everywhere is not declared by the line that mentions it.
 _UNOWNED = frozenset({"owner", "team", "commit", "directory", "file"})
 
@@ -107,12 +106,12 @@ def _lines(porcelain: str) -> Iterator[BlamedLine]:
 def encode_blame(lines: Iterable[BlamedLine]) -> bytes:
     """The stored form."""
     rows = [[each.line, each.commit, each.author, each.changed_at] for each in lines]
-    return zlib.compress(orjson.dumps(rows), _COMPRESSION)
+    return compress(orjson.dumps(rows))
 
 
 def decode_blame(stored: bytes) -> list[BlamedLine]:
     """What `encode_blame` was given."""
-    return [BlamedLine(*row) for row in orjson.loads(zlib.decompress(stored))]
+    return [BlamedLine(*row) for row in orjson.loads(decompress(stored))]
 
 
 def blame_extraction(path: str, extraction: Extraction, lines: Iterable[BlamedLine]) -> Extraction:

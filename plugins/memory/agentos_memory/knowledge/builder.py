@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from asyncpg import Record
 from agentos import AgentOSError, Clock, Connection, Database, Queries, UnavailableError
 from agentos_memory.activity import Activity
 from agentos_memory.catalog import Catalog
+from agentos_memory.compression import compress, decompress
 from agentos_memory.generations import Repository
 from agentos_memory.git_files import WorkTree, list_files, read_head
 from agentos_memory.knowledge.blame import blame_extraction, blame_step, decode_blame
@@ -58,7 +58,6 @@ RESIDENT_GRAPHS = 8
 _FILES_PER_STEP = 50
 # Where nobody waits for it, unlike for what else the machine does.
 _NICE = 10
-_COMPRESSION = 1
 # Part of what is stored: raise it when history or linking keep something else.
 _FORMAT = "1"
 
@@ -128,7 +127,7 @@ class KnowledgeBase:
                 state = await connection.fetchrow(_sql.read_knowledge, repository.id)
                 files = await connection.fetch(_sql.read_extractions, repository.id)
             assert state is not None
-            paths = orjson.loads(zlib.decompress(state["paths"]))
+            paths = orjson.loads(decompress(state["paths"]))
 
             def build() -> KnowledgeGraph:
                 extractions = [decode_extraction(state["history"]), *_with_blame(files)]
@@ -234,7 +233,7 @@ class KnowledgeBase:
             commits = await read_commits(build.root) if head is not None else []
             extraction = await asyncio.to_thread(history_extraction, commits, set(paths))
             history = encode_extraction(extraction)
-        stored_paths = zlib.compress(orjson.dumps(paths), _COMPRESSION)
+        stored_paths = compress(orjson.dumps(paths))
         told = (
             build.repository_id, build.wanted_at, self._version, build.commit, head, history,
             stored_paths, _as_stored(run), self._clock.now(),

@@ -5,14 +5,13 @@ Above: the builder that writes, the catalogue that reads. Below: `model`.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import fields
 
 import orjson
 
+from agentos_memory.compression import compress, decompress
 from agentos_memory.knowledge.model import Entity, Extraction, KnowledgeEdge, Ref
 
-_COMPRESSION = 1
 _ENTITY_FIELDS = tuple(field.name for field in fields(Entity))
 _EDGE_FIELDS = tuple(field.name for field in fields(KnowledgeEdge))
 
@@ -21,12 +20,12 @@ def encode_extraction(extraction: Extraction) -> bytes:
     """The stored form."""
     entities = [[getattr(e, name) for e in extraction.entities] for name in _ENTITY_FIELDS]
     edges = [[_plain(getattr(e, name)) for e in extraction.edges] for name in _EDGE_FIELDS]
-    return zlib.compress(orjson.dumps([entities, edges]), _COMPRESSION)
+    return compress(orjson.dumps([entities, edges]))
 
 
 def decode_extraction(stored: bytes) -> Extraction:
     """What `encode_extraction` was given."""
-    entities, edges = orjson.loads(zlib.decompress(stored))
+    entities, edges = orjson.loads(decompress(stored))
     return Extraction(
         tuple(Entity(*row) for row in zip(*entities, strict=True)),
         tuple(
