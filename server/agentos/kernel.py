@@ -45,7 +45,7 @@ from agentos.identity.delegation import represented
 from agentos.identity.oauth.access_tokens import AccessTokens
 from agentos.identity.oauth.settings import parse_oauth
 from agentos.identity.tokens import Tokens
-from agentos.ids import new_id
+from agentos.ids import new_call_id
 from agentos.isolation import PluginHooks, PluginStates
 from agentos.metrics import Metrics
 from agentos.outbox.start import outbox_jobs
@@ -186,7 +186,7 @@ class Kernel:
             try:
                 principal = await represented(caller, request.credentials, self)
             except ToolError as error:
-                return await self._refuse(request, caller, error, new_id("CA", 12))
+                return await self._refuse(request, caller, error, new_call_id())
             return await self._run(principal, request)
         finally:
             self._in_flight -= 1
@@ -205,7 +205,7 @@ class Kernel:
         return result
 
     async def _prepare(self, request: CallRequest, principal: Principal) -> ToolCall | ToolResult:
-        call_id = new_id("CA", 12)
+        call_id = new_call_id()
         try:
             return self._bind(request, principal, call_id)
         except UnknownToolError as error:

@@ -28,7 +28,7 @@ from agentos.database.pool import Database
 from agentos.events.model import GENESIS_HASH, NewEvent
 from agentos.events.store import EventStore, chain_event
 from agentos.events.writer import EventWriter
-from agentos.ids import new_id
+from agentos.ids import new_call_id
 from agentos.kernel import Kernel
 from agentos.metrics import Metrics
 from agentos.middleware import Authorizer
@@ -183,7 +183,7 @@ class _Bench:
         """As the kernel binds a request."""
         encoded = canonical_json(ARGUMENTS)
         return ToolCall(
-            id=new_id("CA", 12),
+            id=new_call_id(),
             tool=find_code,
             arguments=orjson.loads(encoded),
             parameters=find_code.validate(encoded),
