@@ -167,7 +167,8 @@ async def _run(
     timing = result["timing"]
     # The database is a child of its own here, and of nobody's elsewhere.
     children = process_usage.tree(own)
-    spent = process_usage.cpu_s(own) - cpu
+    # Looking at memory is no part of the run.
+    spent = process_usage.cpu_s(own) - cpu - peak.cpu_s - database_peak.cpu_s
     database_spent = _database_cpu_s(database) - database_cpu
     if database in children:
         spent -= database_spent

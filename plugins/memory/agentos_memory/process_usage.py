@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,10 +46,14 @@ def resident_bytes(root: int) -> int:
 
 
 class PeakMemory:
-    """The most that was seen; `peak_bytes` grows while it is watched."""
+    """The most that was seen; `peak_bytes` grows while it is watched.
+
+    `cpu_s` is what looking took of this process's CPU, known once it has ended.
+    """
 
     def __init__(self) -> None:
         self.peak_bytes = 0
+        self.cpu_s = 0.0
 
 
 @contextmanager
@@ -60,7 +65,8 @@ def watched_memory(root: int, *, every_s: float = 0.2) -> Iterator[PeakMemory]:
         while True:
             peak.peak_bytes = max(peak.peak_bytes, resident_bytes(root))
             if ended.wait(every_s):
-                return
+                break
+        peak.cpu_s = time.thread_time()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
