@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -35,11 +36,24 @@ MINIMUM_FREE_BYTES = 2 * 1024**3
 
 
 async def check_python(settings: Settings) -> Check:
-    """The interpreter's version."""
-    version = ".".join(str(part) for part in sys.version_info[:3])
+    """The interpreter's version, and whether it was built to be fast."""
+    detail = ".".join(str(part) for part in sys.version_info[:3])
+    is_optimised = _is_optimised()
+    if is_optimised is False:
+        detail += ", built without --enable-optimizations: calls and index runs take longer"
     return Check(
-        "python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer"
+        "python",
+        sys.version_info >= OLDEST_PYTHON,
+        detail,
+        "install Python 3.11 or newer",
+        {"is_optimised": is_optimised},
     )
+
+
+def _is_optimised() -> bool | None:
+    """Whether profiles guided the compiler of this interpreter; None where it does not say."""
+    arguments: str | None = sysconfig.get_config_var("CONFIG_ARGS")
+    return None if arguments is None else "--enable-optimizations" in arguments
 
 
 async def check_git(settings: Settings) -> Check:
