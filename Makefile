@@ -1,5 +1,5 @@
 # Everything lives in .venv; nothing outside this folder is changed.
-# Needs Python 3.11 or newer and git; choose another interpreter with `make PYTHON=python3.12 run`.
+# Needs Python 3.11.5 or newer and git; choose another interpreter with `make PYTHON=python3.12 run`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,8 +31,8 @@ install: $(STAMP) ## Create .venv with AgentOS and what its tests need
 
 # The stamp is newer than the lock and the project file while the environment fits them.
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo "AgentOS needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' \
+	    || { echo "AgentOS needs Python 3.11.5 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	    || { echo "cannot create $(VENV); on Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
@@ -103,7 +103,7 @@ bench: $(STAMP) ## Benchmarks that need no other machine
 lock: ## Resolve the dependencies anew into requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --upgrade \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --group dev pyproject.toml --output-file requirements.lock
 

@@ -29,7 +29,9 @@ from agentos.plugins import load_plugins
 from agentos.registry import SetupCheck as Check
 from agentos.settings import Settings
 
-OLDEST_PYTHON = (3, 11)
+# Earlier releases match possessive quantifiers of patterns wrongly (gh-106052), by which the gatekeeper
+# reads settings, and lose time limits in a task whose group has failed once.
+OLDEST_PYTHON = (3, 11, 5)
 OLDEST_GIT = (2, 30)
 OLDEST_POSTGRES = 15
 MINIMUM_FREE_BYTES = 2 * 1024**3
@@ -45,7 +47,7 @@ async def check_python(settings: Settings) -> Check:
         "python",
         sys.version_info >= OLDEST_PYTHON,
         detail,
-        "install Python 3.11 or newer",
+        "install Python 3.11.5 or newer",
         {"is_optimised": is_optimised},
     )
 
