@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def test_equal_contents_give_equal_bytes_whatever_came_before_and_in_every_proce
             check=True,
         )
         assert told.stdout.split() == [here[path] for path in SOURCES]
+
+
+def test_threads_that_compress_at_once_do_not_disturb_each_other() -> None:
+    contents = [path.read_bytes() for path in SOURCES]
+    alone = list(map(compress, contents))
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(compress, contents * 4, chunksize=1))
+    assert together == alone * 4
 
 
 @pytest.mark.parametrize("stored", [b"", b"neither", compress(CONTENTS[2])[:-9]])

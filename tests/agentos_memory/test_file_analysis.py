@@ -10,7 +10,7 @@ import pytest
 from agentos_memory.analysis import analyse_file
 from agentos_memory.expressions import Attribute
 from agentos_memory.languages.collector import FactCollector
-from agentos_memory.model import SkippedFile
+from agentos_memory.model import FileAnalysis, SkippedFile
 from agentos_memory.python_modules import package_directories, python_module_name
 from tests.agentos_memory.sources import analyse
 
@@ -137,6 +137,7 @@ def test_broken_code_still_gives_the_definitions_that_the_parser_recovers() -> N
         ("a.py", b"x = '\xff'", "encoding"),
         ("a.py", b"#" * (1024 * 1024 + 1), "too_large"),
         ("a.js", b"var a='" + b"x" * 20_001 + b"'", "minified"),
+        ("a.js", b"f();\n" * 9_000 + b"x" * 20_001 + b"\n" + b"g();\n" * 9_000, "minified"),
         ("a.ts", b"let x: " + b"A<" * 3_000 + b"B" + b">" * 3_000, "too_deeply_nested"),
     ],
 )
@@ -146,6 +147,39 @@ def test_files_that_cannot_be_read_as_source_are_skipped_with_a_reason(
     skipped = analyse_file(path, source)
     assert isinstance(skipped, SkippedFile)
     assert (skipped.path, skipped.reason) == (path, reason)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"# " + b"x" * 19_998 + b"\n" + b"x = 1\n" * 9_000,
+        # More bytes than characters, and lines that end in carriage returns alone.
+        "x = '{}'\n".format("\u00e9" * 15_000).encode() * 3,
+        b"x = 1\r" * 9_000,
+    ],
+    ids=["longest", "characters", "returns"],
+)
+def test_lines_that_are_as_long_as_they_may_be_are_read(source: bytes) -> None:
+    analysis = analyse_file("a.py", source)
+    assert isinstance(analysis, FileAnalysis)
+
+
+@pytest.mark.parametrize(
+    ("source", "n_lines"),
+    [
+        (b"", 0),
+        (b"x", 1),
+        (b"x\n", 1),
+        (b"x\ny", 2),
+        (b"x\r\ny\r\n", 2),
+        (b"x\ry", 2),
+        (b"\n\n", 2),
+    ],
+)
+def test_lines_are_counted_by_all_their_ends(source: bytes, n_lines: int) -> None:
+    analysis = analyse_file("a.py", source)
+    assert isinstance(analysis, FileAnalysis)
+    assert analysis.line_count == n_lines
 
 
 def test_an_empty_file_is_a_module_of_one_line() -> None:
