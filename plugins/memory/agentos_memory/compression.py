@@ -16,7 +16,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_LEVEL = 3
+# Of an analysis higher ones take 3 % more, for stored parts that are a fortieth smaller.
+_LEVEL = 1
 _MAGIC = b"\x28\xb5\x2f\xfd"
 # Making one takes as long as compressing what is stored of most files.
 _COMPRESSOR = zstd.ZstdCompressor(_LEVEL)
